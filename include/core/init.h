@@ -1,0 +1,43 @@
+/*
+ * Start-up is a list of named levels; each module registers hooks at one. Within a level: link
+ * order, so hooks of one level must not depend on each other. Return 0 or a negative errno, which
+ * is logged (and panics at levels up to INIT_SCHED).
+ */
+#ifndef CORE_INIT_H
+#define CORE_INIT_H
+
+enum init_level {
+	INIT_MEMORY,	/* slab caches; single CPU, interrupts off */
+	INIT_SCHED,	/* run queues, clocks; interrupts come on after this level */
+	INIT_SMP,	/* APs start */
+	INIT_CORE,	/* subsystems: vfs, page cache, pids, ... */
+	INIT_FS,	/* file system types register; rootfs is mounted after this level */
+	INIT_DEVICE,	/* buses and drivers; devtmpfs nodes appear */
+	INIT_LATE,	/* everything else before the first user program */
+	NR_INIT_LEVELS,
+};
+
+struct init_hook {
+	const char *name;
+	int (*fn)(void);
+	enum init_level level;
+};
+#define INIT_HOOK(level_, fn_)                                                          \
+	static const struct init_hook init_hook_##fn_ used section("init_hooks")        \
+		aligned(8) = { #fn_, fn_, level_ }
+
+/* Runs all hooks of one level in order. */
+void init_run_level(enum init_level level);
+
+/* Kernel command line options "name=value" or "name"; fn gets the value ("" when none) and returns
+ * 0 or -EINVAL (logged). Parsed before INIT_MEMORY. */
+struct init_option {
+	const char *name;
+	int (*fn)(const char *value);
+};
+#define INIT_OPTION(name_, fn_)                                                         \
+	static const struct init_option init_option_##fn_ used section("init_options")  \
+		aligned(8) = { name_, fn_ }
+void init_parse_options(const char *cmdline);
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * The kernel log: a ring of records (sequence, time, level, text) that /dev/kmsg, syslog(2) and
+ * the console read. Any context, including NMI and panic. Level numbers as syslog(2).
+ */
+#ifndef CORE_LOG_H
+#define CORE_LOG_H
+
+#define LOG_EMERG   0
+#define LOG_ERR	    3
+#define LOG_WARN    4
+#define LOG_NOTICE  5
+#define LOG_INFO    6
+#define LOG_DEBUG   7
+
+void log_print(int level, const char *fmt, ...) printf_like(2, 3);
+#define log_err(...)   log_print(LOG_ERR, __VA_ARGS__)
+#define log_warn(...)  log_print(LOG_WARN, __VA_ARGS__)
+#define log_info(...)  log_print(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_print(LOG_DEBUG, __VA_ARGS__)
+/* Write one record from user space (/dev/kmsg) with its facility and level. */
+void log_user(int prio, const char *text, size_t len);
+
+/* Records are delivered by callback. Copies the first record with sequence >= *seq into buf as
+ * text; *seq becomes the next to ask for. Returns bytes, 0 when there is none yet; *missed counts
+ * records that were overwritten. Any context. */
+struct log_record {
+	u64 seq, time_ns;
+	int prio;	/* facility << 3 | level */
+	u16 len;
+	char text[976];
+};
+bool log_read(u64 *seq, struct log_record *rec, u64 *missed);
+u64 log_first_seq(void), log_next_seq(void);
+struct wait_queue;
+/* Hook that core calls (any context) after a record was added; set once by sched's log waiter. */
+void log_set_notify(void (*fn)(void));
+
+/* Consoles: called with each line, any context, must not sleep. level >= console loglevel are left out. */
+struct console {
+	const char *name;
+	void (*write)(struct console *c, const char *s, size_t n);
+	struct console *next;
+};
+void console_register(struct console *c);
+void console_unregister(struct console *c);
+extern int g_console_loglevel; /* 1..8: records below it are shown; atomic */
+
+/* Stop all CPUs, print message, registers, backtrace, last trace events, every CPU's thread; then
+ * arch_panic_exit() or wait/reboot as panic= says. Any context. */
+noreturn void panic(const char *fmt, ...) printf_like(1, 2);
+#define BUG_ON(cond) do { if (unlikely(cond)) panic("%s:%d: %s", __FILE__, __LINE__, #cond); } while (0)
+/* Prints a warning with backtrace once per place, goes on; counted in /proc/aramid/counters. */
+#define WARN_ON(cond) ({ bool _c = !!(cond); if (unlikely(_c)) log_warn_at(__FILE__, __LINE__, #cond); unlikely(_c); })
+void log_warn_at(const char *file, int line, const char *what);
+#if DEBUG
+#define ASSERT(cond) BUG_ON(!(cond))
+#else
+#define ASSERT(cond) do { if (0) (void)(cond); } while (0)
+#endif
+
+#endif

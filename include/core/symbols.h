@@ -1,0 +1,9 @@
+/* Kernel symbols for backtraces: the table is made by tools/gen/symtab.py at link time. */
+#ifndef CORE_SYMBOLS_H
+#define CORE_SYMBOLS_H
+
+/* "name+0x12/0x80" into buf; "0x..." when unknown. Returns buf. Any context. */
+const char *sym_format(unsigned long addr, char *buf, size_t size);
+void log_backtrace(int level, unsigned long fp); /* 0: of the caller */
+
+#endif
