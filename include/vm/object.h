@@ -1,0 +1,96 @@
+/*
+ * vm_object: the one page cache. Everything that can be read, written or mapped by offset has one:
+ * regular files, block devices, shared memory. Its pages are the only copy in memory; read, write,
+ * mmap, exec, writeback and journals all see the same struct page.
+ *
+ * States of a page in an object: inserted locked and not uptodate -> filled -> uptodate, unlocked.
+ * Only uptodate pages are handed to readers. dirty is set under the page lock or by a fault holding
+ * a reference; writeback excludes changes where the owner's ops say so.
+ *
+ * Locking: object->lock (RANK_OBJECT, interrupts stay on) guards the page tree for writers; lookups
+ * are lock-free under RCU: load, ref_get_unless_zero on the page, re-check. The page lock
+ * (RANK_PAGE) guards content transitions and truncation: after locking, check page->object again.
+ */
+#ifndef VM_OBJECT_H
+#define VM_OBJECT_H
+
+#include <kmem/page.h>
+#include <lib/xarray.h>
+#include <lib/itree.h>
+#include <core/refcount.h>
+#include <sched/mutex.h>
+#include <vm/iter.h>
+
+struct vm_object;
+
+struct vm_object_ops {
+	/* Make the locked, not uptodate page's content valid (all PAGE_SIZE bytes). Sleeps. NULL: the
+	 * page is cleared. -EIO -ENOMEM. */
+	int (*fill)(struct vm_object *o, struct page *p);
+	/* A hole is about to get a page or a clean page is about to be written by write() or a shared
+	 * mapping: reserve space. page locked. NULL: nothing to do. -ENOSPC -EDQUOT -EIO. */
+	int (*make_writable)(struct vm_object *o, struct page *p);
+	/* A page leaves the object (truncate, evict). page locked. NULL: nothing. */
+	void (*page_gone)(struct vm_object *o, struct page *p);
+	/* Write dirty pages of [start, end] (page indexes) to storage. NULL: nothing behind it. */
+	int (*writeback)(struct vm_object *o, u64 start, u64 end, bool wait);
+};
+
+struct vm_object {
+	const struct vm_object_ops *ops;  /* immutable */
+	u64 size;			  /* bytes; the file's size (i_size): read atomically, written
+					   * under the owner's lock (inode i_rwsem) */
+	struct spinlock lock;
+	struct xarray pages;		  /* index -> struct page; lock for writers, RCU for readers */
+	u64 nr_pages;			  /* lock */
+	struct itree_root mappings;	  /* regions that map it, by page index; map_lock */
+	struct rwsem map_lock;		  /* RANK_OBJECT_RESIZE: mappings; write side for truncate */
+	void *owner;			  /* e.g. struct inode; immutable */
+	bool unevictable;		  /* tmpfs: pages are the only copy */
+	u32 wb_err;			  /* errseq: I/O errors, see object_wb_error */
+	u32 writable_maps;		  /* atomic: shared writable regions; for seals and exec */
+	u64 id;				  /* unique, never reused: futex keys */
+};
+
+void object_init(struct vm_object *o, const struct vm_object_ops *ops, void *owner);
+/* All regions gone and nobody uses it: drop all pages. Sleeps. */
+void object_destroy(struct vm_object *o);
+
+/* Lock-free lookup; page with a reference or NULL. Content may be not uptodate. */
+struct page *object_find(struct vm_object *o, u64 index);
+/* Uptodate page with a reference: found, or allocated and filled. Error pointer -ENOMEM -EIO
+ * -EINTR (fatal signal). OBJ_LOCK: returned locked. OBJ_NOFILL: for a caller that overwrites all of
+ * it: may be not uptodate; implies OBJ_LOCK. OBJ_EXISTING: NULL rather than allocate (holes). */
+#define OBJ_LOCK     1u
+#define OBJ_NOFILL   2u
+#define OBJ_EXISTING 4u
+struct page *object_get_page(struct vm_object *o, u64 index, u32 flags) must_check;
+
+void page_lock(struct page *p);
+bool page_trylock(struct page *p) must_check;
+void page_unlock(struct page *p);
+void page_wait_unlocked(struct page *p);
+void page_wait_writeback(struct page *p);
+void page_mark_dirty(struct page *p);	/* page locked or pinned by a mapping; tags the tree */
+
+/* Read [*pos, ...) up to object->size into the iterator; holes read as zero without allocating.
+ * Bytes (0 at end), or -EFAULT -EIO -ENOMEM. Advances *pos. */
+ssize_t object_read(struct vm_object *o, struct iter *to, off64_t *pos) must_check;
+/* Write at *pos; extends o->size. Caller holds the owner's lock (inode i_rwsem). Bytes written, or
+ * an error when nothing was. */
+ssize_t object_write(struct vm_object *o, struct iter *from, off64_t *pos) must_check;
+/* Set the size: pages beyond are unmapped everywhere and dropped, the tail of the last page is
+ * cleared. Caller holds the owner's lock. Sleeps. */
+void object_truncate(struct vm_object *o, u64 new_size);
+/* Drop (and unmap) all pages fully inside [start, end) bytes, clear partial edges. */
+int object_punch(struct vm_object *o, u64 start, u64 end) must_check;
+/* SEEK_DATA/SEEK_HOLE by pages present: offset or -ENXIO. */
+off64_t object_seek(struct vm_object *o, off64_t from, bool data);
+/* Remove all mappings of pages [first, last] (indexes). even_cows: private copies too (truncate). */
+void object_unmap(struct vm_object *o, u64 first, u64 last, bool even_cows);
+/* errseq: record an error; a file remembers *since at open; returns a not yet reported one. */
+void object_set_wb_error(struct vm_object *o, int err);
+u32 object_sample_wb_error(struct vm_object *o);
+int object_check_wb_error(struct vm_object *o, u32 *since) must_check;
+
+#endif
