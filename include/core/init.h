@@ -39,5 +39,10 @@ struct init_option {
 	static const struct init_option init_option_##fn_ used section("init_options")  \
 		aligned(8) = { name_, fn_ }
 void init_parse_options(const char *cmdline);
+/* Is there an option of this name? len: bytes of name. */
+bool init_option_known(const char *name, size_t len) must_check;
+/* Cut the first word of a command line (quotes "" may hold spaces and are removed): ends it with NUL
+ * and returns where the next one starts, NULL at the end. */
+char *init_split_word(char *word);
 
 #endif

@@ -221,8 +221,10 @@ struct clone_args_k { /* clone3's arguments after checking */
 	u32 set_tid_count;
 };
 long task_clone(const struct clone_args_k *args) must_check; /* child's pid, or error */
-/* First user process (pid 1): kernel thread context becomes it. */
-void process_start_init(const char *path, char *const argv[], char *const envp[]);
+
+/* Create process 1 in a thread of its own; it runs start() inside the kernel (which ends in
+ * process_exec_kernel) and, when that returned 0, enters user mode. Returns at once: 0, -ENOMEM. */
+int process_start_init(int (*start)(void)) must_check;
 
 /* execve: f is the opened program or NULL to open by name. argv/envp user pointers. */
 int process_exec(const struct path *base, const char *name, struct file *f, int at_flags,

@@ -1,0 +1,70 @@
+/*
+ * The dispatcher. A dense array of wrappers indexed by number; a hole answers ENOSYS and is logged
+ * once per program. Tracing is a flag tested once per call.
+ */
+#include <syscall/syscall.h>
+#include <core/init.h>
+#include <core/log.h>
+#include <process/task.h>
+#include <lib/err.h>
+#include <lib/string.h>
+#include <linux/time.h>
+
+#include <syscall_table.inc>
+
+const struct syscall_desc g_syscalls[SYSCALL_NR_MAX + 1] = {SYSCALL_TABLE};
+
+static bool g_trace_calls; /* trace=syscalls; immutable after start-up */
+
+static int option_trace(const char *value)
+{
+	if (strcmp(value, "syscalls") != 0)
+		return -EINVAL;
+	g_trace_calls = true;
+	return 0;
+}
+INIT_OPTION("trace", option_trace);
+
+void syscall_log_unknown(const char *what, unsigned long number)
+{
+	struct task *t = current_task();
+	unsigned long bit = number % (sizeof(t->logged_calls) * 8);
+	u64 mask = 1ull << (bit % 64);
+
+	if (t->logged_calls[bit / 64] & mask)
+		return;
+	t->logged_calls[bit / 64] |= mask;
+	log_info("%s[%d]: %s %lu is not there", t->thread.name, task_tid(t), what, number);
+}
+
+static noinline long call_missing(long nr)
+{
+	if (nr != -1)
+		syscall_log_unknown("system call", (unsigned long)nr);
+	return -ENOSYS;
+}
+
+static noinline void dispatch_traced(struct pt_regs *regs, long nr)
+{
+	bool known = (unsigned long)nr <= SYSCALL_NR_MAX && g_syscalls[nr].call;
+	long ret;
+
+	syscall_trace_enter(regs);
+	ret = known ? g_syscalls[nr].call(regs) : call_missing(nr);
+	regs_set_return(regs, ret);
+	syscall_trace_exit(regs, nr, ret);
+}
+
+void syscall_dispatch(struct pt_regs *regs)
+{
+	long nr = regs_syscall_nr(regs);
+
+	if (unlikely(g_trace_calls)) {
+		dispatch_traced(regs, nr);
+		return;
+	}
+	if (likely((unsigned long)nr <= SYSCALL_NR_MAX && g_syscalls[nr].call))
+		regs_set_return(regs, g_syscalls[nr].call(regs));
+	else
+		regs_set_return(regs, call_missing(nr));
+}
