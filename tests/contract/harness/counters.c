@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* Leak accounting by /proc/aramid/counters, which only our kernel has. */
+#include "contract.h"
+#include "runner.h"
+
+/*
+ * Pages that may be gone after a test without being a leak: partly filled slabs, per-CPU page
+ * lists and page tables of the runner itself.
+ */
+#define FREE_PAGES_TOLERANCE 64
+/* Objects that a cache may keep: dentries and inodes of names that were looked up. */
+#define SLAB_TOLERANCE 32
+
+int counters_read(struct counters *c)
+{
+	static char text[32 * 1024];
+	int fd = open("/proc/aramid/counters", O_RDONLY | O_CLOEXEC);
+	ssize_t n, len = 0;
+
+	c->nr = 0;
+	if (fd < 0)
+		return 0;
+	while ((n = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
+		len += n;
+	close(fd);
+	text[len] = 0;
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		if (c->nr == COUNTERS_MAX)
+			break;
+		if (sscanf(line, "%47s %ld", c->entry[c->nr].name, &c->entry[c->nr].value) == 2)
+			c->nr++;
+	}
+	return c->nr > 0;
+}
+
+/* How much a counter may have moved towards "more in use". */
+static long tolerance(const char *name)
+{
+	if (!strcmp(name, "free_pages"))
+		return FREE_PAGES_TOLERANCE;
+	if (!strncmp(name, "slab.", 5))
+		return SLAB_TOLERANCE;
+	return 0;
+}
+
+int counters_leak(
+	const struct counters *before, const struct counters *after, char *text, size_t len)
+{
+	for (int i = 0; i < before->nr && i < after->nr; i++) {
+		const char *name = before->entry[i].name;
+		bool exact = !strcmp(name, "threads") || !strcmp(name, "files") ||
+			!strcmp(name, "processes");
+		long used = after->entry[i].value - before->entry[i].value;
+
+		if (strcmp(name, after->entry[i].name))
+			continue;
+		if (!strcmp(name, "free_pages"))
+			used = -used;
+		else if (!exact && strncmp(name, "slab.", 5))
+			continue;
+		if (used > tolerance(name)) {
+			snprintf(text, len, "leak: %s: expected %ld, got %ld", name,
+				before->entry[i].value, after->entry[i].value);
+			return 1;
+		}
+	}
+	return 0;
+}
