@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MIT
+"""The contract tests (tests/contract/AREA/*.c) in a guest: one boot per area, C library and
+number of CPUs, one pytest result per test.
+
+Every test has passed on Debian's Linux 6.1 first: `pytest --kernels linux,aramid` runs both.
+"""
+import concurrent.futures
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+BINARIES = TOP / "build" / "contract"
+
+# C library and CPUs. The areas that are about concurrency also run with 4 CPUs.
+MACHINES = [("glibc", 2), ("musl", 1)]
+CONCURRENT = {"clone", "epoll", "futex", "memory", "pipes", "signals", "wait"}
+
+# Seconds for a whole area; each test has its own limit of TEST_TIMEOUT inside the guest.
+AREA_TIMEOUT = 240
+TEST_TIMEOUT = 20
+
+LINE = re.compile(r"^(ok|not ok) \d+ (\S+)(?: # (.*))?$")
+
+
+def areas():
+    return sorted(p.parent.name for p in (TOP / "tests" / "contract").glob("*/*.c")
+                  if p.parent.name != "harness" and p == sorted(p.parent.glob("*.c"))[0])
+
+
+def kernels(config):
+    try:
+        chosen = config.getoption("--kernels")
+    except ValueError:
+        chosen = None
+    if not chosen:
+        chosen = ["aramid"]
+    return chosen.split(",") if isinstance(chosen, str) else list(chosen)
+
+
+def listing(libc, area):
+    binary = BINARIES / libc / area
+    out = subprocess.run([binary, "--list"], check=True, capture_output=True, text=True)
+    return out.stdout.split()
+
+
+def pytest_generate_tests(metafunc):
+    subprocess.run(["make", "-s", "-C", TOP, "contract"], check=True, stdout=subprocess.DEVNULL)
+    params = []
+    for kernel in kernels(metafunc.config):
+        for area in areas():
+            machines = MACHINES + ([("glibc", 4)] if area in CONCURRENT else [])
+            for libc, cpus in machines:
+                for name in listing(libc, area):
+                    boot = (kernel, libc, cpus, area)
+                    params.append(pytest.param(boot, name,
+                                               id=f"{kernel}-{libc}-{cpus}cpu-{name}"))
+    metafunc.parametrize("boot,name", params)
+
+
+def run_area(kernel, libc, cpus, area):
+    """Boots once; returns {test name: (passed, message)} and the guest's output."""
+    with tempfile.TemporaryDirectory(prefix="contract-") as root:
+        shutil.copy(BINARIES / libc / area, root)
+        for name in ("dev", "proc", "sys", "tmp"):
+            os.mkdir(os.path.join(root, name))
+        command = [TOP / "tools" / "aramid", "run", "--as", "initramfs", "--kernel", kernel,
+                   "--smp", str(cpus), "--mem", "512M", "--timeout", str(AREA_TIMEOUT),
+                   root, "--", "/" + area, "--timeout", str(TEST_TIMEOUT)]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=AREA_TIMEOUT + 60)
+    text = done.stdout.decode(errors="replace").replace("\r", "")
+    results = {}
+    for line in text.split("\n"):
+        match = LINE.match(line.strip())
+        if match:
+            results[match[2]] = (match[1] == "ok", match[3] or "")
+    return results, f"exit status {done.returncode}\n{text}"
+
+
+@pytest.fixture(scope="session")
+def boots(request):
+    """All boots that the selected tests need, a few at a time."""
+    needed = []
+    for item in request.session.items:
+        boot = getattr(item, "callspec", None) and item.callspec.params.get("boot")
+        if boot and boot not in needed:
+            needed.append(boot)
+    workers = max(1, (os.cpu_count() or 2) // 2)
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        yield {boot: pool.submit(run_area, *boot) for boot in needed}
+
+
+def test_contract(boots, boot, name):
+    results, output = boots[boot].result()
+    if name not in results:
+        pytest.fail(f"{name}: no result; the guest said:\n{output[-3000:]}", pytrace=False)
+    passed, message = results[name]
+    if passed and message.startswith("SKIP"):
+        pytest.skip(message[5:])
+    if not passed:
+        pytest.fail(f"{name}: {message}", pytrace=False)
