@@ -33,6 +33,7 @@ enum lock_rank {
 	RANK_TASKLIST,		/* process tree, groups, sessions */
 	RANK_SIGHAND,		/* process->siglock */
 	RANK_TASK,		/* task->lock: names, pointers to shared resources */
+	RANK_PID,		/* allocation of process numbers */
 	RANK_FDTABLE,
 	RANK_FS,		/* fs_struct: root, cwd */
 	RANK_MOUNT,

@@ -7,8 +7,15 @@
 #define PROCESS_SIGNAL_H
 
 #include <process/task.h>
+#include <arch/platform.h>
 
+#define NR_SIGNALS 64
+#define SIG_RT_FIRST 32 /* SIGRTMIN as the kernel counts */
 #define sig_bit(sig) (1ul << ((sig) - 1))
+#define SIG_SYNC_MASK \
+	(sig_bit(SIGSEGV) | sig_bit(SIGBUS) | sig_bit(SIGILL) | sig_bit(SIGTRAP) | \
+		sig_bit(SIGFPE) | sig_bit(SIGSYS))
+#define SIG_STOP_MASK (sig_bit(SIGSTOP) | sig_bit(SIGTSTP) | sig_bit(SIGTTIN) | sig_bit(SIGTTOU))
 
 /* Queue info for one thread or for the process. 0, -EAGAIN (real-time queue full: SI_QUEUE etc.),
  * -ESRCH. Any context below RANK_SIGHAND. info NULL: SI_KERNEL. */
@@ -33,10 +40,10 @@ void task_set_blocked(sigset_t mask);
 int task_set_temp_mask(const sigset_t __user *mask, size_t size) must_check;
 void task_restore_mask(bool interrupted); /* interrupted: leave for delivery */
 
-/* Take the next signal of set for sigwait/signalfd without delivery: number or 0. */
+/* Take the next signal of set for sigwait/signalfd without delivery: number or 0. Own task. */
 int signal_dequeue(struct task *t, sigset_t set, siginfo_t *info);
 sigset_t signal_pending_set(struct task *t);
-/* Copy siginfo in the layout user space expects (also compat-free union rules). */
+/* Copy siginfo in the layout user space expects. */
 int siginfo_to_user(siginfo_t __user *to, const siginfo_t *from) must_check;
 
 /* Upcall work: on return to user mode. */

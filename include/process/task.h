@@ -7,15 +7,16 @@
  * leader, or is released at once) -> reaped by wait or auto-reaped -> freed with the last reference
  * after a grace period.
  *
- * Locks: g_tasklist_lock (RANK_TASKLIST; readers use RCU) for parent/children, groups, sessions;
- * process->siglock (RANK_SIGHAND, interrupts off) for signal state; task->lock (RANK_TASK) for
- * pointers to shared resources when read by others (procfs).
+ * Locks: g_tasklist_lock (RANK_TASKLIST, interrupts off; lookups by number use RCU) for
+ * parent/children, threads, groups, sessions; process->siglock (RANK_SIGHAND, interrupts off) for
+ * signal state; task->lock (RANK_TASK) for pointers to shared resources when read by others.
  */
 #ifndef PROCESS_TASK_H
 #define PROCESS_TASK_H
 
 #include <sched/thread.h>
 #include <sched/timer.h>
+#include <sched/wait.h>
 #include <vm/mm.h>
 #include <cred/cred.h>
 #include <vfs/file.h>
@@ -29,30 +30,33 @@ struct process;
 struct session;
 struct tty;
 
+extern struct spinlock g_tasklist_lock;
+
 /* A number that names a task, process, group or session; lives while any of them uses it. */
 struct pid {
 	struct refcount refs;
-	s32 nr;
-	struct task *task;	/* RCU; NULL when reaped */
+	s32 nr;		   /* immutable */
+	u32 uses;	   /* as tid, pgrp, sid; at 0 the number is free again; tasklist lock */
+	struct task *task; /* RCU; NULL when reaped */
 	struct process *process; /* RCU: thread group with this id, or NULL */
 	struct list_head group_members;	  /* processes with this pgrp; tasklist lock */
 	struct list_head session_members; /* processes with this session; tasklist lock */
-	struct wait_queue exit_wait; /* pidfd poll, woken when the process exits */
+	struct wait_queue exit_wait;	  /* pidfd poll, woken when the process exits */
 	struct rcu_head rcu;
 };
-struct pid *pid_find(s32 nr);		/* RCU held; NULL */
-struct pid *pid_get(s32 nr);		/* referenced or NULL */
+struct pid *pid_find(s32 nr); /* RCU held; NULL */
+struct pid *pid_get(s32 nr);  /* referenced or NULL */
 static inline void get_pid(struct pid *p)
 {
 	ref_get(&p->refs);
 }
-void put_pid(struct pid *p);
+void put_pid(struct pid *p); /* NULL allowed */
 
 struct sigqueue { /* one queued siginfo */
 	struct list_head link;
 	siginfo_t info;
 	struct user_account *user; /* charged; NULL: preallocated (timers) */
-	bool prealloc;
+	struct posix_timer *timer; /* preallocated by this timer, or NULL */
 };
 struct sigpending {
 	struct list_head queue;
@@ -61,107 +65,129 @@ struct sigpending {
 
 struct sighand { /* dispositions; shared by CLONE_SIGHAND */
 	struct refcount refs;
-	struct spinlock lock;	   /* RANK_SIGHAND */
-	struct sigaction action[64]; /* index signal - 1 */
+	struct spinlock lock;	     /* RANK_TASK, inside siglock */
+	struct sigaction action[64]; /* index signal - 1; lock */
 };
 
-struct itimer_state {
-	s64 value_ns, interval_ns;
+struct cpu_itimer { /* ITIMER_VIRTUAL, ITIMER_PROF; siglock */
+	u64 expires_ns; /* on the process's clock; 0: off */
+	u64 interval_ns;
 };
 
 struct process {
 	struct refcount refs;
-	struct pid *pid;		/* thread group id; immutable */
-	struct task *leader;		/* tasklist lock */
-	struct list_head threads;	/* task.thread_link; tasklist lock, RCU readers */
-	s32 nr_threads, live_threads;	/* tasklist lock */
+	struct pid *pid;		/* thread group id; immutable, holds a reference */
+	struct task *leader;		/* tasklist lock to change */
+	struct list_head threads;	/* task.thread_link; tasklist lock and siglock to change */
+	s32 nr_threads;			/* not yet released; tasklist lock */
+	s32 live_threads;		/* not yet exiting; atomic */
 	struct process *parent;		/* real parent; tasklist lock, RCU */
-	struct list_head children, sibling;
-	struct pid *pgrp;		/* tasklist lock */
+	struct task *parent_task;	/* thread that created us (PDEATHSIG, __WNOTHREAD); tasklist lock */
+	struct list_head children, sibling; /* tasklist lock */
+	struct list_head all_link;	/* g_processes; tasklist lock */
+	struct pid *pgrp;		/* tasklist lock, RCU */
 	struct list_head pgrp_link, session_link;
 	struct session *session;	/* tasklist lock to change, referenced */
-	bool session_leader;
+	bool session_leader, did_exec;	/* tasklist lock */
 
-	struct sigpending pending;	/* shared; siglock = sighand->lock of leader (see process/signal.h) */
+	struct spinlock siglock;	/* RANK_SIGHAND */
+	struct sighand *sighand;	/* siglock; own threads read freely */
+	struct sigpending pending;	/* shared; siglock */
+	struct task *signal_target;	/* next thread to try; siglock */
 	struct wait_queue signalfd_wait;
 	u32 flags;			/* PROC_*; siglock */
-	int exit_status;		/* wait status when group exit is set; siglock */
-	bool group_exit, exec_in_progress, group_stopped, stop_reported, continued_reported;
-	int stop_sig;			/* siglock */
-	s32 stop_count;
-	struct task *group_exec_task;
+	int exit_status;		/* wait status when PROC_GROUP_EXIT is set; siglock */
+	u8 stop_sig;			/* signal of the stop in progress or done; siglock */
+	bool stop_waitable, cont_waitable; /* wait has not taken it yet; siglock */
+	u8 notify_parent;		/* CLD_STOPPED/CONTINUED that the next thread reports; siglock */
+	s32 stop_count;			/* threads that still have to stop; siglock */
+	struct task *exec_task;		/* thread that is getting rid of the others; siglock */
 	struct wait_queue wait_child;	/* wait4 of any of our threads */
-	int exit_signal;		/* what the parent gets: SIGCHLD or clone's choice */
-	bool child_subreaper, has_child_subreaper, dumped_core;
-	s32 pdeath_unused;
+	struct wait_queue exec_wait;	/* exec_task, for the others to be released */
+	int exit_signal;		/* what the parent gets: SIGCHLD or clone's choice; tasklist */
+	u64 exec_id, parent_exec_id;	/* exit_signal counts only while they agree; tasklist */
+	bool child_subreaper, has_subreaper; /* tasklist lock */
 
 	struct limits limits;		/* limits_lock to write */
-	struct spinlock limits_lock;
+	struct spinlock limits_lock;	/* RANK_TASK */
 	struct timer real_timer;	/* ITIMER_REAL */
-	s64 real_interval_ns;
-	struct itimer_state virt_timer, prof_timer;
+	s64 real_interval_ns;		/* siglock */
+	struct cpu_itimer virt_timer, prof_timer;
+	struct timer cpu_timer;		/* polls CPU-time limits and timers while any is set */
 	struct list_head posix_timers;	/* timer_create; siglock */
-	u32 next_timer_id;
+	s32 next_timer_id;		/* siglock */
 
 	/* accounts of dead threads, and of waited-for children; siglock */
-	u64 utime_ns, stime_ns, cutime_ns, cstime_ns, nvcsw, nivcsw, minflt, majflt, cminflt, cmajflt;
-	u64 maxrss_pages, cmaxrss_pages, in_bytes, out_bytes;
-	u64 start_ns;
-	struct user_account *unused_user;
-	s16 oom_score_adj, oom_score_adj_min;
+	u64 utime_ns, stime_ns, cutime_ns, cstime_ns, nvcsw, nivcsw, cnvcsw, cnivcsw;
+	u64 minflt, majflt, cminflt, cmajflt, maxrss_pages, cmaxrss_pages;
+	u64 io_read_bytes, io_write_bytes, io_syscr, io_syscw;
+	u64 start_ns;			/* monotonic; immutable */
+	s16 oom_score_adj, oom_score_adj_min; /* atomic */
 	struct rcu_head rcu;
+};
+/* process->flags */
+#define PROC_GROUP_EXIT 1u  /* all threads are to exit with exit_status */
+#define PROC_STOPPED	2u  /* every thread is stopped */
+#define PROC_UNKILLABLE 4u  /* init: signals without handler are ignored, KILL and STOP too */
+#define PROC_EXECING	8u  /* exec_task kills the other threads */
+#define PROC_DUMPING	16u /* the exit goes with a core dump */
+#define PROC_OOM_VICTIM 32u
+
+struct restart_block {
+	long (*fn)(struct restart_block *rb); /* NULL: none */
+	u64 arg[6];
 };
 
 struct task {
-	struct thread thread;	/* first */
-	struct process *process; /* immutable */
-	struct pid *pid;	/* thread id; own or exec's leader swap under tasklist lock */
-	struct list_head thread_link, all_link;
-	u32 state_flags;	/* TASK_* below; tasklist lock */
-	int exit_code;		/* wait status of this task */
+	struct thread thread;	 /* first; thread.refs counts the task's users */
+	struct process *process; /* immutable, referenced */
+	struct pid *pid;	 /* thread id; changes only in exec's leader swap; tasklist lock */
+	struct list_head thread_link;
+	u32 state_flags; /* TASK_*; tasklist lock */
+	int exit_code;	 /* wait status of this task */
 
-	struct spinlock lock;	/* RANK_TASK: pointers below when others look */
-	struct mm *mm;		/* NULL: kernel thread, or exited */
+	struct spinlock lock; /* RANK_TASK: pointers below when others look */
+	struct mm *mm;	      /* NULL: exited */
 	struct fd_table *files;
 	struct fs_context *fs;
-	struct sighand *sighand; /* RCU readers take sighand lock and re-check */
-	const struct cred *real_cred; /* what others see; thread.cred is the effective one */
 
-	sigset_t blocked, saved_mask, real_blocked; /* sighand lock; own thread reads freely */
-	bool restore_saved_mask; /* sigsuspend, ppoll: saved_mask is restored when no handler runs */
-	struct sigpending pending; /* sighand lock */
-	stack_t altstack;	/* own thread */
-	struct restart_block {
-		long (*fn)(struct restart_block *rb); /* NULL: none */
-		u64 arg[6];
-	} restart;		/* own thread; process/signal.h */
-	int pdeath_signal;
+	sigset_t blocked; /* siglock to write; own thread reads freely */
+	sigset_t real_blocked; /* sigtimedwait: what was blocked before; siglock */
+	sigset_t saved_mask;   /* own thread: restored when no handler runs */
+	bool restore_saved_mask; /* own thread: sigsuspend, ppoll */
+	bool exiting;		 /* takes no more signals; siglock */
+	bool stop_pending;	 /* has to take part in the stop; siglock */
+	bool stopped;		 /* sits in the stop loop; siglock */
+	struct sigpending pending; /* siglock */
+	stack_t altstack;	   /* own thread */
+	struct restart_block restart; /* own thread; process/signal.h */
+	int pdeath_signal;	      /* atomic */
 	int __user *clear_child_tid;
 	int __user *set_child_tid;
 	struct robust_list_head __user *robust_list;
 	struct rseq __user *rseq;
 	u32 rseq_len, rseq_sig;
-	struct completion *vfork_done;
-	u32 personality;	/* atomic */
-	bool no_new_privs, did_exec, in_execve, dumpable_unused;
-	u8 keep_caps_unused;
-	u64 minflt, majflt;
+	struct completion *vfork_done; /* task->lock */
+	u32 personality;	       /* atomic */
+	u16 ioprio;		       /* atomic */
+	bool no_new_privs, thp_disabled;
+	bool in_execve;
+	u64 minflt, majflt; /* own thread */
 	u64 io_read_bytes, io_write_bytes, io_syscr, io_syscw;
-	u64 timer_slack_unused;
-	void (*work_fn_unused)(void);
-	struct list_head work;	/* struct task_work; WORK_NOTIFY */
+	s64 default_slack_ns;
+	struct list_head work; /* struct task_work; WORK_NOTIFY; work_lock */
 	struct spinlock work_lock;
-	u32 trace_flags;	/* --trace, logging once per program */
-	u64 logged_calls[8];	/* unknown calls already logged for this program */
+	bool work_closed; /* exited: takes no more; work_lock */
+	u64 logged_calls[8]; /* unknown calls already logged for this program */
 	struct rcu_head rcu;
 };
-#define TASK_ZOMBIE 1u
-#define TASK_DEAD   2u
+#define TASK_ZOMBIE 1u /* leader waits for its parent */
+#define TASK_DEAD   2u /* reaped */
 
 struct session {
 	struct refcount refs;
 	struct pid *sid;
-	struct tty *tty;	/* controlling terminal; tasklist lock */
+	struct tty *tty; /* controlling terminal; tasklist lock; referenced by tty's owner rules */
 	struct pid *tty_old_pgrp;
 };
 
@@ -187,28 +213,60 @@ static inline s32 process_pid(const struct process *p)
 {
 	return p->pid->nr;
 }
-void get_task(struct task *t);
-void put_task(struct task *t);
-void get_process(struct process *p);
+static inline void get_task(struct task *t)
+{
+	get_thread(&t->thread);
+}
+static inline void put_task(struct task *t)
+{
+	put_thread(&t->thread);
+}
+static inline void get_process(struct process *p)
+{
+	ref_get(&p->refs);
+}
 void put_process(struct process *p);
+void put_session(struct session *s);
 struct task *task_find(s32 tid);       /* referenced or NULL */
 struct process *process_find(s32 pid); /* referenced or NULL; zombies included */
 
-/* Iterate: next live-or-zombie process with pid > *pid, referenced; NULL at the end. O(log n). */
+/* Iterate: next live-or-zombie process with pid > *pid, referenced; NULL at the end; *pid is set to
+ * the one found. Start with 0. */
 struct process *process_next(s32 *pid);
 struct task *process_thread_next(struct process *p, s32 after_tid); /* referenced; NULL at the end */
+/* The thread that stands for the process, referenced; NULL once reaped. */
+struct task *process_get_leader(struct process *p);
 
 /* The resources of another task, referenced, or NULL once it has exited. */
 struct mm *task_get_mm(struct task *t);
 struct fd_table *task_get_files(struct task *t);
 struct fs_context *task_get_fs(struct task *t);
-const struct cred *task_get_cred(struct task *t);
+const struct cred *task_get_cred(struct task *t); /* never NULL */
+
+/* What /proc/PID/stat and status show about a task besides its memory. */
+struct task_info {
+	char state;	/* R S D T Z X */
+	char name[16];
+	s32 tid, pid, ppid, pgrp, sid, tty_nr, tpgid, nr_threads;
+	u64 minflt, cminflt, majflt, cmajflt, utime_ns, stime_ns, cutime_ns, cstime_ns;
+	u64 nvcsw, nivcsw, start_ns;
+	int nice, rt_priority, policy, cpu, exit_signal, exit_code;
+	u64 affinity;
+	sigset_t pending, shared_pending, blocked, ignored, caught;
+	u32 queued_signals;
+	bool no_new_privs;
+};
+/* whole: times, faults and switches summed over the process's threads. */
+void task_get_info(struct task *t, bool whole, struct task_info *info);
 
 struct task_work {
 	struct list_head link;
 	void (*fn)(struct task_work *w);
 };
 int task_work_add(struct task *t, struct task_work *w) must_check; /* -ESRCH: it has exited */
+
+/* Rename the task (at most 15 bytes); any thread. */
+void task_set_name(struct task *t, const char *name);
 
 /* ---- creation, exec, exit --------------------------------------------------------------------- */
 struct clone_args_k { /* clone3's arguments after checking */
@@ -221,44 +279,71 @@ struct clone_args_k { /* clone3's arguments after checking */
 	u32 set_tid_count;
 };
 long task_clone(const struct clone_args_k *args) must_check; /* child's pid, or error */
+long task_unshare(unsigned long flags) must_check;
 
 /* Create process 1 in a thread of its own; it runs start() inside the kernel (which ends in
  * process_exec_kernel) and, when that returned 0, enters user mode. Returns at once: 0, -ENOMEM. */
 int process_start_init(int (*start)(void)) must_check;
 
-/* execve: f is the opened program or NULL to open by name. argv/envp user pointers. */
+/* execveat: base NULL: relative names start at the working directory. argv/envp user pointers. */
 int process_exec(const struct path *base, const char *name, struct file *f, int at_flags,
 	const char __user *const __user *argv, const char __user *const __user *envp) must_check;
 int process_exec_kernel(const char *path, const char *const *argv, const char *const *envp) must_check;
+/* Set by kernel/vdso: map the vdso into a fresh address space, setting mm->vdso. */
+void process_set_vdso_hook(int (*map)(struct mm *mm));
 
-noreturn void task_exit(int code);	     /* this thread; code is a wait status */
+noreturn void task_exit(int code);	    /* this thread; code is a wait status */
 noreturn void process_group_exit(int code); /* all threads */
 
 /* wait4/waitid core */
 struct wait_request {
-	int type;	  /* P_ALL, P_PID, P_PGID, P_PIDFD resolved to P_PID */
-	struct pid *pid;  /* referenced by caller */
-	int options;	  /* WNOHANG, WEXITED, WSTOPPED, WCONTINUED, WNOWAIT, __WALL, __WCLONE, __WNOTHREAD */
+	int type;	 /* P_ALL, P_PID, P_PGID; a pidfd is resolved to P_PID */
+	struct pid *pid; /* referenced by caller; NULL with P_PID: no such number */
+	int options;	 /* WNOHANG, WEXITED, WSTOPPED, WCONTINUED, WNOWAIT, __WALL, __WCLONE, __WNOTHREAD */
 	/* results */
-	s32 found;	  /* 0 with WNOHANG and nothing there */
-	int status;	  /* wait4's status */
+	s32 found;	      /* 0 with WNOHANG and nothing there */
+	int status;	      /* wait4's status */
 	int cause, si_status; /* CLD_*, waitid */
 	kuid_t uid;
 	struct rusage ru;
 };
 int process_wait(struct wait_request *rq) must_check; /* 0, -ECHILD, -ERESTARTSYS */
 
-void process_get_rusage(struct process *p, int who, struct rusage *ru);
-u64 process_limit(const struct process *p, int resource); /* rlim_cur */
+void process_get_rusage(struct process *p, int who, struct rusage *ru); /* RUSAGE_SELF, CHILDREN, BOTH */
+void task_get_rusage(struct task *t, struct rusage *ru);		/* RUSAGE_THREAD, own */
+static inline u64 process_limit(const struct process *p, int resource) /* rlim_cur */
+{
+	return READ_ONCE(p->limits.lim[resource].rlim_cur);
+}
 static inline u64 rlimit(int resource)
 {
 	return process_limit(current_process(), resource);
 }
+/* prlimit: either may be NULL. Permission to touch p was checked. -EPERM -EINVAL. */
+int process_set_limit(struct process *p, int resource, const struct rlimit64 *new_limit,
+	struct rlimit64 *old) must_check;
 
 /* Permission to act on another (ptrace-style access: procfs, process_vm_*, pidfd_getfd, futex lists). */
 bool task_may_access(struct task *t, bool attach, bool real_creds) must_check;
 
+/* After cred_commit of other ids: dumpable, parent-death signal. Called by the calls that set ids. */
+void task_creds_changed(const struct cred *old, const struct cred *new_cred);
+
+/* pidfds */
+struct pid *pidfd_pid(struct file *f);			/* NULL: not a pidfd; borrowed from f */
+struct file *pidfd_create(struct pid *pid, u32 o_flags) must_check; /* error pointer */
+
+/* CPU-time clocks (clock_getcpuclockid's encoding and CLOCK_*_CPUTIME_ID). -EINVAL: no such. */
+bool clock_is_cpu(int clockid);
+int clock_cpu_get(int clockid, s64 *ns) must_check;
+
 #define PROC_NR_MAX_DEFAULT 32768 /* pid_max */
+#define PROC_NR_MAX_LIMIT   4194304
 extern s32 g_pid_max;
+extern s32 g_last_pid; /* loadavg's last field */
+extern s32 g_threads_max;
+extern s32 g_nr_tasks; /* atomic */
+extern char g_core_pattern[128];
+extern int g_suid_dumpable;
 
 #endif
