@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/* flock, POSIX record locks and open-file-description locks. */
+#include "contract.h"
+#include <sys/file.h>
+
+static int set_lock(int fd, int cmd, int type, off_t start, off_t len)
+{
+	struct flock fl = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = len};
+
+	return fcntl(fd, cmd, &fl);
+}
+
+/* A child that holds a POSIX lock until `release` opens. */
+static pid_t holder(int type, off_t start, off_t len, struct gate *release)
+{
+	struct gate ready = gate_make();
+
+	*release = gate_make();
+	pid_t pid = FORK();
+	if (!pid) {
+		int fd = OK(open("f", O_RDWR));
+
+		OK(set_lock(fd, F_SETLK, type, start, len));
+		gate_open(ready);
+		gate_wait(*release);
+		_exit(0);
+	}
+	gate_wait(ready);
+	return pid;
+}
+
+TEST(flock_excludes_and_shares)
+{
+	int a = new_file("f", O_RDWR, 0600), b = OK(open("f", O_RDONLY));
+
+	OK(flock(a, LOCK_SH));
+	OK(flock(b, LOCK_SH | LOCK_NB));
+	CHECK_ERR(flock(b, LOCK_EX | LOCK_NB), EAGAIN);
+	OK(flock(a, LOCK_UN));
+	OK(flock(b, LOCK_EX | LOCK_NB));
+	CHECK_ERR(flock(a, LOCK_SH | LOCK_NB), EAGAIN);
+	CHECK_ERR(flock(a, 0), EINVAL);
+	CHECK_ERR(flock(99, LOCK_SH), EBADF);
+}
+
+TEST(flock_belongs_to_the_open_file)
+{
+	int a = new_file("f", O_RDWR, 0600), b = OK(open("f", O_RDONLY)), d = OK(dup(a));
+
+	OK(flock(a, LOCK_EX));
+	OK(flock(d, LOCK_EX | LOCK_NB));
+	OK(close(a));
+	CHECK_ERR(flock(b, LOCK_SH | LOCK_NB), EAGAIN);
+	OK(close(d));
+	OK(flock(b, LOCK_SH | LOCK_NB));
+}
+
+TEST(flock_is_kept_by_a_forked_copy)
+{
+	int a = new_file("f", O_RDWR, 0600), b = OK(open("f", O_RDONLY));
+	struct gate g = gate_make();
+
+	OK(flock(a, LOCK_EX));
+	pid_t pid = FORK();
+	if (!pid) {
+		gate_wait(g);
+		_exit(0);
+	}
+	OK(close(a));
+	CHECK_ERR(flock(b, LOCK_SH | LOCK_NB), EAGAIN);
+	gate_open(g);
+	expect_exit(pid, 0);
+	OK(flock(b, LOCK_SH | LOCK_NB));
+}
+
+TEST(flock_waits_until_released)
+{
+	int a = new_file("f", O_RDWR, 0600);
+
+	OK(flock(a, LOCK_EX));
+	pid_t pid = FORK();
+	if (!pid) {
+		int b = OK(open("f", O_RDWR));
+
+		OK(flock(b, LOCK_EX));
+		_exit(0);
+	}
+	await_sleep(pid);
+	OK(flock(a, LOCK_UN));
+	expect_exit(pid, 0);
+}
+
+TEST(posix_lock_conflicts_between_processes)
+{
+	int fd = new_file("f", O_RDWR, 0600);
+	struct gate g;
+	pid_t pid = holder(F_WRLCK, 10, 10, &g);
+
+	CHECK_ERR(set_lock(fd, F_SETLK, F_RDLCK, 15, 1), EAGAIN);
+	OK(set_lock(fd, F_SETLK, F_WRLCK, 0, 10));
+	OK(set_lock(fd, F_SETLK, F_WRLCK, 20, 0));
+	gate_open(g);
+	expect_exit(pid, 0);
+	OK(set_lock(fd, F_SETLK, F_WRLCK, 0, 0));
+}
+
+TEST(F_GETLK_describes_the_first_conflict)
+{
+	int fd = new_file("f", O_RDWR, 0600);
+	struct gate g;
+	pid_t pid = holder(F_RDLCK, 100, 50, &g);
+	struct flock fl = {.l_type = F_WRLCK};
+
+	OK(fcntl(fd, F_GETLK, &fl));
+	CHECK_EQ(fl.l_type, F_RDLCK);
+	CHECK_EQ(fl.l_start, 100);
+	CHECK_EQ(fl.l_len, 50);
+	CHECK_EQ(fl.l_pid, pid);
+	fl = (struct flock){.l_type = F_RDLCK};
+	OK(fcntl(fd, F_GETLK, &fl));
+	CHECK_EQ(fl.l_type, F_UNLCK);
+}
+
+TEST(posix_locks_merge_and_split)
+{
+	int fd = new_file("f", O_RDWR, 0600);
+
+	OK(set_lock(fd, F_SETLK, F_WRLCK, 0, 10));
+	OK(set_lock(fd, F_SETLK, F_WRLCK, 10, 10));
+	OK(set_lock(fd, F_SETLK, F_UNLCK, 5, 5));
+	pid_t pid = FORK();
+	if (!pid) {
+		struct flock fl = {.l_type = F_WRLCK};
+
+		OK(fcntl(fd, F_GETLK, &fl));
+		CHECK_EQ(fl.l_start, 0);
+		CHECK_EQ(fl.l_len, 5);
+		fl = (struct flock){.l_type = F_WRLCK, .l_start = 5};
+		OK(fcntl(fd, F_GETLK, &fl));
+		CHECK_EQ(fl.l_start, 10);
+		CHECK_EQ(fl.l_len, 10);
+		OK(set_lock(fd, F_SETLK, F_WRLCK, 5, 5));
+		_exit(0);
+	}
+	expect_exit(pid, 0);
+}
+
+TEST(posix_locks_go_with_any_close_of_the_file)
+{
+	int fd = new_file("f", O_RDWR, 0600);
+
+	OK(set_lock(fd, F_SETLK, F_WRLCK, 0, 0));
+	OK(close(OK(open("f", O_RDONLY))));
+	pid_t pid = FORK();
+	if (!pid) {
+		OK(set_lock(fd, F_SETLK, F_WRLCK, 0, 0));
+		_exit(0);
+	}
+	expect_exit(pid, 0);
+}
+
+TEST(posix_locks_are_not_inherited_by_fork)
+{
+	int fd = new_file("f", O_RDWR, 0600);
+
+	OK(set_lock(fd, F_SETLK, F_WRLCK, 0, 0));
+	pid_t pid = FORK();
+	if (!pid) {
+		CHECK_ERR(set_lock(fd, F_SETLK, F_WRLCK, 0, 0), EAGAIN);
+		OK(set_lock(fd, F_SETLK, F_UNLCK, 0, 0));
+		CHECK_ERR(set_lock(fd, F_SETLK, F_RDLCK, 0, 0), EAGAIN);
+		_exit(0);
+	}
+	expect_exit(pid, 0);
+}
+
+TEST(F_SETLKW_waits_and_detects_deadlock)
+{
+	int fd = new_file("f", O_RDWR, 0600);
+	struct gate ready = gate_make();
+
+	OK(set_lock(fd, F_SETLK, F_WRLCK, 0, 1));
+	pid_t pid = FORK();
+	if (!pid) {
+		OK(set_lock(fd, F_SETLK, F_WRLCK, 1, 1));
+		gate_open(ready);
+		OK(set_lock(fd, F_SETLKW, F_WRLCK, 0, 1));
+		_exit(0);
+	}
+	gate_wait(ready);
+	await_sleep(pid);
+	CHECK_ERR(set_lock(fd, F_SETLKW, F_WRLCK, 1, 1), EDEADLK);
+	OK(set_lock(fd, F_SETLK, F_UNLCK, 0, 1));
+	expect_exit(pid, 0);
+}
+
+TEST(lock_type_needs_the_access_mode)
+{
+	write_file("f", "");
+	int r = OK(open("f", O_RDONLY)), w = OK(open("f", O_WRONLY)), p[2];
+
+	CHECK_ERR(set_lock(r, F_SETLK, F_WRLCK, 0, 0), EBADF);
+	CHECK_ERR(set_lock(w, F_SETLK, F_RDLCK, 0, 0), EBADF);
+	CHECK_ERR(set_lock(r, F_SETLK, 77, 0, 0), EINVAL);
+	CHECK_ERR(set_lock(r, F_SETLK, F_RDLCK, -1, 0), EINVAL);
+	CHECK_ERR(set_lock(r, F_SETLK, F_RDLCK, 0, -1), EINVAL);
+	OK(pipe(p));
+	CHECK_ERR(fcntl(r, F_SETLK, BAD_PTR), EFAULT);
+}
+
+TEST(negative_length_locks_backwards)
+{
+	int fd = new_file("f", O_RDWR, 0600);
+
+	OK(set_lock(fd, F_SETLK, F_WRLCK, 10, -5));
+	pid_t pid = FORK();
+	if (!pid) {
+		struct flock fl = {.l_type = F_WRLCK};
+
+		OK(fcntl(fd, F_GETLK, &fl));
+		CHECK_EQ(fl.l_start, 5);
+		CHECK_EQ(fl.l_len, 5);
+		_exit(0);
+	}
+	expect_exit(pid, 0);
+}
+
+TEST(ofd_locks_belong_to_the_open_file)
+{
+	int a = new_file("f", O_RDWR, 0600), b = OK(open("f", O_RDWR)), d = OK(dup(a));
+
+	OK(set_lock(a, F_OFD_SETLK, F_WRLCK, 0, 10));
+	OK(set_lock(d, F_OFD_SETLK, F_WRLCK, 0, 10));
+	CHECK_ERR(set_lock(b, F_OFD_SETLK, F_WRLCK, 5, 1), EAGAIN);
+	struct flock fl = {.l_type = F_WRLCK};
+	OK(fcntl(b, F_OFD_GETLK, &fl));
+	CHECK_EQ(fl.l_type, F_WRLCK);
+	CHECK_EQ(fl.l_pid, -1);
+	OK(close(d));
+	CHECK_ERR(set_lock(b, F_OFD_SETLK, F_WRLCK, 5, 1), EAGAIN);
+	OK(close(a));
+	OK(set_lock(b, F_OFD_SETLK, F_WRLCK, 5, 1));
+	fl = (struct flock){.l_type = F_WRLCK, .l_pid = 1};
+	CHECK_ERR(fcntl(b, F_OFD_SETLK, &fl), EINVAL);
+}
+
+TEST(ofd_and_posix_locks_conflict)
+{
+	int a = new_file("f", O_RDWR, 0600), b = OK(open("f", O_RDWR));
+
+	OK(set_lock(a, F_OFD_SETLK, F_WRLCK, 0, 0));
+	CHECK_ERR(set_lock(b, F_SETLK, F_WRLCK, 0, 0), EAGAIN);
+}
+
+TEST(ofd_wait_ends_when_released)
+{
+	int a = new_file("f", O_RDWR, 0600);
+
+	OK(set_lock(a, F_OFD_SETLK, F_WRLCK, 0, 0));
+	pid_t pid = FORK();
+	if (!pid) {
+		int b = OK(open("f", O_RDWR));
+
+		OK(set_lock(b, F_OFD_SETLKW, F_RDLCK, 0, 0));
+		_exit(0);
+	}
+	await_sleep(pid);
+	OK(set_lock(a, F_OFD_SETLK, F_UNLCK, 0, 0));
+	expect_exit(pid, 0);
+}
+
+TEST(locks_of_a_killed_process_are_released)
+{
+	int fd = new_file("f", O_RDWR, 0600);
+	struct gate g;
+	pid_t pid = holder(F_WRLCK, 0, 0, &g);
+
+	OK(kill(pid, SIGKILL));
+	OK(set_lock(fd, F_SETLKW, F_WRLCK, 0, 0));
+	expect_signal(pid, SIGKILL);
+}
+
+TEST(proc_locks_lists_them)
+{
+	int fd = new_file("f", O_RDWR, 0600);
+	char want[64];
+
+	OK(flock(fd, LOCK_EX));
+	snprintf(want, sizeof(want), "FLOCK  ADVISORY  WRITE %d ", getpid());
+	CHECK(strstr(read_text("/proc/locks"), want));
+}
