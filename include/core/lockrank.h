@@ -16,7 +16,10 @@ enum lock_rank {
 	RANK_FILE_POS,		/* file->pos_lock */
 	RANK_EPOLL,		/* epoll instance */
 	RANK_PIPE,		/* pipe buffer ring */
-	RANK_TTY,		/* terminal: termios, read, write */
+	RANK_TTY,		/* terminal: termios, open and close */
+	RANK_TTY_READ,		/* one reader at a time */
+	RANK_TTY_INPUT,		/* line discipline, input side */
+	RANK_TTY_OUTPUT,	/* line discipline, output side */
 	RANK_SUPER,		/* mount/umount of a super block; rename across directories */
 	RANK_NAMESPACE,		/* mount tree changes */
 	RANK_INODE_DIR,		/* directory inodes: i_rwsem (parent before child, _nested) */

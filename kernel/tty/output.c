@@ -1,0 +1,199 @@
+/*
+ * N_TTY output: post-processing (OPOST), echo, waiting for room.
+ */
+#include <lib/string.h>
+#include <process/signal.h>
+#include "n_tty.h"
+
+#define CHUNK 256 /* processed bytes handed to the driver at a time */
+
+/* What c becomes; at most 8 bytes into out (a tab's spaces). Updates the column. out_lock held. */
+static u32 process_byte(struct tty *t, u8 c, u8 *out)
+{
+	struct n_tty *n = t->ld;
+	u32 len = 0;
+
+	if (!O_FLAG(t, OPOST)) {
+		out[0] = c;
+		return 1;
+	}
+	switch (c) {
+	case '\n':
+		if (O_FLAG(t, ONLRET))
+			n->column = 0;
+		if (O_FLAG(t, ONLCR)) {
+			out[len++] = '\r';
+			n->column = 0;
+		}
+		break;
+	case '\r':
+		if (O_FLAG(t, ONOCR) && n->column == 0)
+			return 0;
+		if (O_FLAG(t, OCRNL)) {
+			c = '\n';
+			if (O_FLAG(t, ONLRET))
+				n->column = 0;
+			break;
+		}
+		n->column = 0;
+		break;
+	case '\t': {
+		u32 spaces = 8 - n->column % 8;
+
+		n->column += spaces;
+		if (O_FLAG(t, TABDLY) == XTABS) {
+			memset(out, ' ', spaces);
+			return spaces;
+		}
+		break;
+	}
+	case '\b':
+		if (n->column)
+			n->column--;
+		break;
+	default:
+		if (c >= 32 && c != 127) {
+			if (O_FLAG(t, OLCUC) && c >= 'a' && c <= 'z')
+				c -= 'a' - 'A';
+			if (!(I_FLAG(t, IUTF8) && (c & 0xc0) == 0x80))
+				n->column++;
+		}
+		break;
+	}
+	out[len++] = c;
+	return len;
+}
+
+u32 n_tty_column(struct tty *t)
+{
+	return t->ld->column;
+}
+
+/* Send waiting echoes as far as there is room. out_lock held. */
+static void flush_echo_locked(struct tty *t)
+{
+	struct n_tty *n = t->ld;
+	size_t room = t->stopped ? 0 : t->ops->write_room(t);
+
+	while (n->echo_tail != n->echo_head && room) {
+		u32 at = n->echo_tail % ECHO_SIZE;
+		size_t len = min_t(size_t, n->echo_head - n->echo_tail, ECHO_SIZE - at);
+
+		len = t->ops->write(t, &n->echo[at], min(len, room));
+		if (len == 0)
+			break;
+		n->echo_tail += len;
+		room -= len;
+	}
+}
+
+void n_tty_flush_echo(struct tty *t)
+{
+	if (READ_ONCE(t->ld->echo_tail) == READ_ONCE(t->ld->echo_head))
+		return;
+	mutex_lock(&t->ld->out_lock);
+	flush_echo_locked(t);
+	mutex_unlock(&t->ld->out_lock);
+}
+
+void n_tty_echo(struct tty *t, const u8 *raw, size_t count)
+{
+	struct n_tty *n = t->ld;
+	u8 out[8];
+
+	mutex_lock(&n->out_lock);
+	for (size_t i = 0; i < count; i++) {
+		u32 len = process_byte(t, raw[i], out);
+
+		if (n->echo_head - n->echo_tail + len > ECHO_SIZE)
+			flush_echo_locked(t);
+		if (n->echo_head - n->echo_tail + len > ECHO_SIZE)
+			break; /* nobody takes our output: echoes are dropped, as on a stopped line */
+		for (u32 k = 0; k < len; k++)
+			n->echo[n->echo_head++ % ECHO_SIZE] = out[k];
+	}
+	mutex_unlock(&n->out_lock);
+}
+
+/* A tab was erased: move the cursor back. */
+void n_tty_erase_column(struct tty *t, u32 cols)
+{
+	while (cols--)
+		n_tty_echo(t, (const u8 *)"\b", 1);
+}
+
+/* Process bytes of src into the driver while they fit; returns how many of src were used. */
+static size_t write_some(struct tty *t, const u8 *src, size_t n)
+{
+	u8 out[CHUNK + 8];
+	size_t used_bytes = 0, len = 0, room, sent;
+
+	mutex_lock(&t->ld->out_lock);
+	flush_echo_locked(t);
+	room = t->stopped || t->ld->echo_tail != t->ld->echo_head ? 0 : t->ops->write_room(t);
+	room = min_t(size_t, room, CHUNK);
+	while (used_bytes < n && len + 8 <= room)
+		len += process_byte(t, src[used_bytes++], out + len);
+	if (used_bytes == 0 && n > 0 && room >= 2) {
+		/* Little room: one byte at a time, if it is not a tab that needs eight. */
+		if (src[0] != '\t' || O_FLAG(t, TABDLY) != XTABS || !O_FLAG(t, OPOST))
+			len = process_byte(t, src[used_bytes++], out);
+	}
+	sent = len ? t->ops->write(t, out, len) : 0;
+	WARN_ON(sent != len);
+	mutex_unlock(&t->ld->out_lock);
+	return used_bytes;
+}
+
+ssize_t n_tty_write(struct tty *t, struct file *f, struct iter *from)
+{
+	ssize_t done = 0;
+	int err = 0;
+
+	if (L_FLAG(t, TOSTOP)) {
+		err = tty_check_change(t);
+		if (err)
+			return err;
+	}
+	while (from->count && !err) {
+		u8 src[CHUNK];
+		size_t n = iter_get(from, src, sizeof(src)), at = 0;
+
+		if (n == 0) {
+			err = -EFAULT;
+			break;
+		}
+		while (at < n) {
+			size_t now;
+
+			if (tty_hung_up(f) || READ_ONCE(t->other_closed)) {
+				err = -EIO;
+				break;
+			}
+			now = write_some(t, src + at, n - at);
+			at += now;
+			if (now)
+				continue;
+			if (f->flags & O_NONBLOCK) {
+				err = -EAGAIN;
+				break;
+			}
+			err = wait_event_interruptible(&t->write_wait,
+				(!t->stopped && t->ops->write_room(t) >= 8) || tty_hung_up(f) ||
+					READ_ONCE(t->other_closed));
+			if (err)
+				break;
+		}
+		done += (ssize_t)at;
+		if (at < n)
+			iter_revert(from, n - at);
+	}
+	return done ? done : err;
+}
+
+void tty_wakeup(struct tty *t)
+{
+	if (READ_ONCE(t->ld->echo_tail) != READ_ONCE(t->ld->echo_head))
+		work_queue(&t->receive_work);
+	poll_wake(&t->write_wait, EPOLLOUT | EPOLLWRNORM);
+}
