@@ -48,10 +48,10 @@ enum lock_rank {
 	RANK_OBJECT,		/* vm_object->lock: page tree */
 	RANK_LRU,
 	RANK_TTY_SPIN,
-	RANK_POLL,		/* epoll ready list; taken in wake callbacks */
 	RANK_FUTEX,		/* bucket */
 	RANK_DEVICE,
 	RANK_WAITQUEUE,		/* wait_queue->lock */
+	RANK_POLL,		/* epoll ready list: taken in wake callbacks, under a queue's lock */
 	RANK_TIMER,
 	RANK_WORK,
 	RANK_RUNQUEUE,		/* per-CPU run queue */

@@ -64,6 +64,7 @@ struct group_list *groups_alloc(int count) must_check; /* NULL: no memory */
 void groups_sort(struct group_list *g);
 void put_groups(struct group_list *g);
 struct user_account *user_find(kuid_t uid) must_check; /* with reference; NULL: no memory */
+void get_user_account(struct user_account *u);
 void put_user_account(struct user_account *u);
 
 /* Resource limits of a process: struct rlimit64 pairs, read without locks. */

@@ -82,6 +82,8 @@ struct file *vfs_open(const struct vfs_env *env, const struct path *base, const 
 struct file *vfs_open_path(const struct vfs_env *env, const struct path *p, u32 o_flags) must_check;
 /* A file that isn't in any directory: pipes, eventfd, ... name e.g. "[eventfd]". ops->release gets priv. */
 struct file *file_anon(const char *name, const struct file_ops *ops, void *priv, u32 o_flags) must_check;
+/* A fresh inode of the internal anonymous file system, mode with type. NULL: no memory. */
+struct inode *inode_alloc_anon(kmode_t mode) must_check;
 /* The same with an inode of its own (pipes, memfd). Consumes the inode reference on success. */
 struct file *file_from_inode(struct inode *i, const char *name, const struct file_ops *ops, u32 o_flags) must_check;
 static inline void get_file(struct file *f)
@@ -141,6 +143,9 @@ static inline void poll_wake(struct wait_queue *q, u32 mask)
 	if (wait_queue_active(q))
 		wake_up_key(q, 1, mask);
 }
+
+/* Set by epoll: called (may sleep) before ops->release of a file whose epoll_links isn't empty. */
+void file_set_epoll_hook(void (*fn)(struct file *f));
 
 /* ---- descriptor tables ---------------------------------------------------------------------- */
 /*

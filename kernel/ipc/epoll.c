@@ -1,0 +1,662 @@
+/*
+ * epoll(7).
+ *
+ * An item is one watched (file, descriptor) pair of one instance: in the instance's tree, on the
+ * file's list, hooked to the file's wait queues, and on the ready list when something may have
+ * happened. Wake-up callbacks only move items to the ready list and wake waiters; whether an item
+ * really is ready is asked (vfs_poll) when events are collected.
+ *
+ * Locks: ep->lock (RANK_EPOLL) for the tree, the items and collecting; ep->ready_lock (RANK_POLL,
+ * interrupts off) for the ready list and the sleeping waiters, taken inside callbacks under a wait
+ * queue's lock; g_links_lock for files' lists of items; g_nesting_lock serialises additions of
+ * instances to instances, so that no cycle can be closed by two at once.
+ *
+ * A file knows its items; before its last release it removes them (epoll_file_gone). An item holds
+ * no reference on its file: under ep->lock an item found in the tree has a file whose release has
+ * not begun.
+ */
+#include <core/init.h>
+#include <ipc/ipc.h>
+#include <kmem/slab.h>
+#include <lib/rbtree.h>
+#include <lib/seq_buf.h>
+#include <process/signal.h>
+
+#define MAX_NESTS 4 /* instances inside instances, as Linux */
+#define EP_PRIVATE (EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE)
+#define EXCLUSIVE_OK (EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
+
+struct epoll {
+	struct refcount refs;	   /* its file, and each item while being removed */
+	struct mutex lock;
+	struct rb_root items;
+	struct file *file;	   /* its own; not referenced */
+	struct spinlock ready_lock;
+	struct list_head ready;	   /* items; ready_lock */
+	u32 nr_ready;		   /* ready_lock */
+	struct list_head sleepers; /* struct sleeper; ready_lock */
+	struct wait_queue poll_wait; /* whoever polls this instance */
+	struct work nested_wake;   /* wakes poll_wait outside of callbacks */
+	struct user_account *user;
+	u32 depth_mark;		   /* nesting lock: cycle search */
+};
+
+struct sleeper {
+	struct list_head link;
+	struct thread *thread;
+	bool woken;
+};
+
+struct hook { /* one wait queue of an item's file */
+	struct waiter w;
+	struct epitem *item;
+	struct hook *next;
+};
+
+struct epitem {
+	struct rb_node node;	     /* ep->items; ep->lock */
+	struct epoll *ep;
+	struct file *file;
+	int fd;
+	struct epoll_event event;    /* ep->lock; events also read by callbacks */
+	struct list_head ready_link; /* ep->ready_lock */
+	bool on_ready;
+	bool hook_failed;
+	struct list_head file_link;  /* file->epoll_links; g_links_lock */
+	struct hook *more;	     /* further hooks */
+	struct hook first;
+	bool first_used;
+	bool dying;		     /* ep->lock: being removed */
+	struct rcu_head rcu;
+};
+
+static SLAB_CACHE(g_item_cache, struct epitem);
+static DEFINE_SPINLOCK(g_links_lock, RANK_POLL);
+static struct mutex g_nesting_lock = MUTEX_INIT(g_nesting_lock, RANK_FILE_POS);
+static const struct file_ops g_epoll_fops;
+
+static struct epoll *file_epoll(struct file *f)
+{
+	return f->ops == &g_epoll_fops ? f->priv : NULL;
+}
+
+static void put_epoll(struct epoll *ep)
+{
+	if (!ref_put(&ep->refs))
+		return;
+	(void)work_cancel_sync(&ep->nested_wake);
+	put_user_account(ep->user);
+	kfree(ep);
+}
+
+/* ---- ready list ------------------------------------------------------------------------------ */
+
+/* Put the item on the ready list and wake one sleeper. True when somebody was woken. Any context. */
+static bool make_ready(struct epitem *it)
+{
+	struct epoll *ep = it->ep;
+	unsigned long flags = spin_lock_irqsave(&ep->ready_lock);
+	struct sleeper *s = list_first_entry_or_null(&ep->sleepers, struct sleeper, link);
+	bool woke = false;
+
+	if (!it->on_ready) {
+		it->on_ready = true;
+		list_add_tail(&it->ready_link, &ep->ready);
+		ep->nr_ready++;
+	}
+	if (s) {
+		list_del(&s->link);
+		WRITE_ONCE(s->woken, true);
+		thread_wake(s->thread); /* s lives on its stack until it has seen woken: RUNQUEUE ranks above */
+		woke = true;
+	}
+	spin_unlock_irqrestore(&ep->ready_lock, flags);
+	if (wait_queue_active(&ep->poll_wait)) {
+		work_queue(&ep->nested_wake);
+		woke = true;
+	}
+	return woke;
+}
+
+static void nested_wake(struct work *w)
+{
+	struct epoll *ep = container_of(w, struct epoll, nested_wake);
+
+	wake_up_key(&ep->poll_wait, INT_MAX, EPOLLIN | EPOLLRDNORM);
+}
+
+static bool item_woken(struct waiter *w, unsigned long key)
+{
+	struct epitem *it = container_of(w, struct hook, w)->item;
+	u32 events = READ_ONCE(it->event.events);
+
+	if (!(events & ~EP_PRIVATE))
+		return false; /* a one-shot that was reported */
+	if (key && !(key & events))
+		return false;
+	if (!make_ready(it))
+		return false;
+	return (events & EPOLLEXCLUSIVE) != 0;
+}
+
+static struct epitem *pop_ready(struct epoll *ep)
+{
+	struct epitem *it;
+
+	spin_lock_irq(&ep->ready_lock);
+	it = list_first_entry_or_null(&ep->ready, struct epitem, ready_link);
+	if (it) {
+		list_del(&it->ready_link);
+		it->on_ready = false;
+		ep->nr_ready--;
+	}
+	spin_unlock_irq(&ep->ready_lock);
+	return it;
+}
+
+static void push_ready(struct epitem *it, bool front)
+{
+	struct epoll *ep = it->ep;
+
+	spin_lock_irq(&ep->ready_lock);
+	if (!it->on_ready) {
+		it->on_ready = true;
+		if (front)
+			list_add(&it->ready_link, &ep->ready);
+		else
+			list_add_tail(&it->ready_link, &ep->ready);
+		ep->nr_ready++;
+	}
+	spin_unlock_irq(&ep->ready_lock);
+}
+
+/* ---- items -------------------------------------------------------------------------------------- */
+
+static int compare(struct file *f, int fd, const struct epitem *it)
+{
+	if (f != it->file)
+		return f < it->file ? -1 : 1;
+	return fd - it->fd;
+}
+
+static struct epitem *find_item(struct epoll *ep, struct file *f, int fd)
+{
+	struct rb_node *n = ep->items.node;
+
+	while (n) {
+		struct epitem *it = container_of(n, struct epitem, node);
+		int c = compare(f, fd, it);
+
+		if (c == 0)
+			return it;
+		n = c < 0 ? n->left : n->right;
+	}
+	return NULL;
+}
+
+static void insert_item(struct epoll *ep, struct epitem *it)
+{
+	struct rb_node **link = &ep->items.node, *parent = NULL;
+
+	while (*link) {
+		parent = *link;
+		link = compare(it->file, it->fd, container_of(parent, struct epitem, node)) < 0
+			       ? &parent->left
+			       : &parent->right;
+	}
+	rb_insert(&ep->items, &it->node, parent, link);
+}
+
+struct hook_table {
+	struct poll_table pt;
+	struct epitem *item;
+};
+
+static void add_hook(struct poll_table *pt, struct file *f, struct wait_queue *q)
+{
+	struct epitem *it = container_of(pt, struct hook_table, pt)->item;
+	struct hook *h = &it->first;
+
+	if (it->first_used) {
+		h = kmalloc(sizeof(*h), GFP_KERNEL);
+		if (!h) {
+			it->hook_failed = true;
+			return;
+		}
+		h->next = it->more;
+		it->more = h;
+	}
+	it->first_used = true;
+	waiter_init(&h->w);
+	h->w.fn = item_woken;
+	h->w.thread = NULL;
+	h->w.exclusive = (it->event.events & EPOLLEXCLUSIVE) != 0;
+	h->item = it;
+	wait_add(q, &h->w);
+}
+
+static void remove_hooks(struct epitem *it)
+{
+	struct hook *h, *next;
+
+	if (it->first_used)
+		wait_remove(&it->first.w);
+	for (h = it->more; h; h = next) {
+		next = h->next;
+		wait_remove(&h->w);
+		kfree(h);
+	}
+	it->more = NULL;
+}
+
+static void free_item(struct rcu_head *head)
+{
+	slab_free(&g_item_cache, container_of(head, struct epitem, rcu));
+}
+
+/* Take the item out of everything. ep->lock held. */
+static void remove_item(struct epoll *ep, struct epitem *it)
+{
+	remove_hooks(it); /* no callback runs after this */
+	spin_lock_irq(&g_links_lock);
+	list_del(&it->file_link);
+	spin_unlock_irq(&g_links_lock);
+	spin_lock_irq(&ep->ready_lock);
+	if (it->on_ready) {
+		list_del(&it->ready_link);
+		it->on_ready = false;
+		ep->nr_ready--;
+	}
+	spin_unlock_irq(&ep->ready_lock);
+	rb_erase(&ep->items, &it->node);
+	__atomic_fetch_sub(&ep->user->epoll_watches, 1, __ATOMIC_RELAXED);
+	rcu_call(&it->rcu, free_item);
+}
+
+/* The file's last reference is gone, its release comes next: forget it everywhere. */
+static void epoll_file_gone(struct file *f)
+{
+	for (;;) {
+		struct epitem *it;
+		struct epoll *ep = NULL;
+
+		spin_lock_irq(&g_links_lock);
+		it = list_first_entry_or_null(&f->epoll_links, struct epitem, file_link);
+		if (it && ref_get_unless_zero(&it->ep->refs))
+			ep = it->ep;
+		spin_unlock_irq(&g_links_lock);
+		if (!it)
+			return;
+		if (!ep) { /* its instance is being torn down: that removes the item */
+			sched_resched();
+			continue;
+		}
+		mutex_lock(&ep->lock);
+		/* Looked up again: the instance may have removed it meanwhile. */
+		spin_lock_irq(&g_links_lock);
+		it = NULL;
+		list_for_each_entry(it, &f->epoll_links, file_link)
+			if (it->ep == ep)
+				break;
+		if (&it->file_link == &f->epoll_links)
+			it = NULL;
+		spin_unlock_irq(&g_links_lock);
+		if (it)
+			remove_item(ep, it);
+		mutex_unlock(&ep->lock);
+		put_epoll(ep);
+	}
+}
+
+static u32 item_events(struct epitem *it, struct poll_table *pt)
+{
+	return vfs_poll(it->file, pt) & READ_ONCE(it->event.events) & ~EP_PRIVATE;
+}
+
+static int add_item(struct epoll *ep, struct file *f, int fd, const struct epoll_event *ev)
+{
+	struct epitem *it = slab_alloc(&g_item_cache, GFP_KERNEL | GFP_ZERO);
+	struct hook_table ht;
+
+	if (!it)
+		return -ENOMEM;
+	it->ep = ep;
+	it->file = f;
+	it->fd = fd;
+	it->event = *ev;
+	list_init(&it->ready_link);
+	list_init(&it->file_link);
+	__atomic_fetch_add(&ep->user->epoll_watches, 1, __ATOMIC_RELAXED);
+	insert_item(ep, it);
+	spin_lock_irq(&g_links_lock);
+	list_add_tail(&it->file_link, &f->epoll_links);
+	spin_unlock_irq(&g_links_lock);
+	ht = (struct hook_table){{.queue = add_hook, .events = ev->events}, it};
+	if (item_events(it, &ht.pt))
+		(void)make_ready(it);
+	if (it->hook_failed) {
+		remove_item(ep, it);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static void modify_item(struct epitem *it, const struct epoll_event *ev)
+{
+	it->event.data = ev->data;
+	WRITE_ONCE(it->event.events, ev->events);
+	smp_mb(); /* callbacks from here on see the new mask; then look */
+	if (item_events(it, NULL))
+		(void)make_ready(it);
+}
+
+/* ---- nesting -------------------------------------------------------------------------------------- */
+
+/* Levels of instances below ep, or -ELOOP when "wanted" is among them or there are too many. */
+static int depth_below(struct epoll *ep, struct epoll *wanted, int level)
+{
+	int deepest = 0;
+
+	if (ep == wanted || level > MAX_NESTS)
+		return -ELOOP;
+	mutex_lock_nested(&ep->lock); /* going down only: g_nesting_lock keeps the graph acyclic */
+	for (struct rb_node *n = rb_first(&ep->items); n; n = rb_next(n)) {
+		struct epoll *sub = file_epoll(container_of(n, struct epitem, node)->file);
+		int d = sub ? depth_below(sub, wanted, level + 1) : 0;
+
+		if (d < 0) {
+			deepest = d;
+			break;
+		}
+		if (sub)
+			deepest = max(deepest, d + 1);
+	}
+	mutex_unlock(&ep->lock);
+	return deepest;
+}
+
+/* Levels of instances above ep. g_nesting_lock held. */
+static int depth_above(struct epoll *ep, int level)
+{
+	int highest = 0;
+	struct epitem *it;
+
+	if (level > MAX_NESTS || !ep->file)
+		return level;
+	spin_lock_irq(&g_links_lock);
+	list_for_each_entry(it, &ep->file->epoll_links, file_link) {
+		/* Chains are at most MAX_NESTS long, so this recursion is bounded; the lists above are
+		 * read one level at a time. */
+		highest = max(highest, 1);
+		if (it->ep->depth_mark + 1 > (u32)highest)
+			highest = (int)it->ep->depth_mark + 1;
+	}
+	spin_unlock_irq(&g_links_lock);
+	return highest;
+}
+
+static int check_nesting(struct epoll *ep, struct epoll *target)
+{
+	int below = depth_below(target, ep, 1);
+	int above = depth_above(ep, 0);
+
+	if (below < 0)
+		return below;
+	if (below + above + 1 > MAX_NESTS)
+		return -ELOOP;
+	target->depth_mark = max(target->depth_mark, (u32)above + 1);
+	return 0;
+}
+
+/* ---- control ---------------------------------------------------------------------------------------- */
+
+static int check_exclusive(int op, u32 events, bool nested)
+{
+	if (!(events & EPOLLEXCLUSIVE))
+		return 0;
+	if (op == EPOLL_CTL_MOD || (op == EPOLL_CTL_ADD && (nested || (events & ~EXCLUSIVE_OK))))
+		return -EINVAL;
+	return 0;
+}
+
+static u64 max_watches(void)
+{
+	struct mem_stats m;
+
+	mem_get_stats(&m);
+	return (m.total << PAGE_SHIFT) / 25 / (sizeof(struct epitem) + 64); /* 4% of memory */
+}
+
+int epoll_control(struct file *epf, int op, struct file *target, int fd, const struct epoll_event *ev)
+{
+	struct epoll *ep = file_epoll(epf), *sub = file_epoll(target);
+	struct epoll_event event = ev ? *ev : (struct epoll_event){0};
+	bool nest = sub && op == EPOLL_CTL_ADD;
+	struct epitem *it;
+	int err;
+
+	if (!target->ops->poll)
+		return -EPERM;
+	if (!ep || target == epf)
+		return -EINVAL;
+	err = check_exclusive(op, event.events, sub != NULL);
+	if (err)
+		return err;
+	event.events &= ~EPOLLWAKEUP; /* no suspend here: as without CAP_BLOCK_SUSPEND */
+	event.events |= EPOLLERR | EPOLLHUP;
+	if (nest) {
+		mutex_lock(&g_nesting_lock);
+		err = check_nesting(ep, sub);
+		if (err) {
+			mutex_unlock(&g_nesting_lock);
+			return err;
+		}
+	}
+	mutex_lock(&ep->lock);
+	it = find_item(ep, target, fd);
+	switch (op) {
+	case EPOLL_CTL_ADD:
+		if (it)
+			err = -EEXIST;
+		else if ((u64)READ_ONCE(ep->user->epoll_watches) >= max_watches())
+			err = -ENOSPC;
+		else
+			err = add_item(ep, target, fd, &event);
+		break;
+	case EPOLL_CTL_DEL:
+		if (it)
+			remove_item(ep, it);
+		err = it ? 0 : -ENOENT;
+		break;
+	case EPOLL_CTL_MOD:
+		if (!it)
+			err = -ENOENT;
+		else if (it->event.events & EPOLLEXCLUSIVE)
+			err = -EINVAL;
+		else
+			modify_item(it, &event);
+		break;
+	default:
+		err = -EINVAL;
+		break;
+	}
+	mutex_unlock(&ep->lock);
+	if (nest)
+		mutex_unlock(&g_nesting_lock);
+	return err;
+}
+
+/* ---- waiting ----------------------------------------------------------------------------------------- */
+
+/* Report what is ready now: number of events, or -EFAULT when none could be delivered. */
+static int collect(struct epoll *ep, struct epoll_event __user *out, int max)
+{
+	int n = 0;
+	u32 looks;
+
+	mutex_lock(&ep->lock);
+	looks = READ_ONCE(ep->nr_ready); /* level-triggered ones come back: one round only */
+	while (n < max && looks--) {
+		struct epitem *it = pop_ready(ep);
+		struct epoll_event ev;
+
+		if (!it)
+			break;
+		ev.events = item_events(it, NULL);
+		if (!ev.events)
+			continue;
+		ev.data = it->event.data;
+		if (copy_to_user(&out[n], &ev, sizeof(ev))) {
+			push_ready(it, true); /* not delivered: stays */
+			if (n == 0)
+				n = -EFAULT;
+			break;
+		}
+		n++;
+		if (it->event.events & EPOLLONESHOT)
+			WRITE_ONCE(it->event.events, it->event.events & EP_PRIVATE);
+		else if (!(it->event.events & EPOLLET))
+			push_ready(it, false);
+	}
+	mutex_unlock(&ep->lock);
+	return n;
+}
+
+static bool any_ready(struct epoll *ep)
+{
+	return !list_empty(&ep->ready);
+}
+
+int epoll_wait_events(struct file *epf, struct epoll_event __user *events, int max, s64 deadline)
+{
+	struct epoll *ep = file_epoll(epf);
+	bool late = deadline == 0;
+
+	if (!ep)
+		return -EINVAL;
+	for (;;) {
+		struct sleeper s = {.thread = current_thread()};
+		int n;
+
+		if (any_ready(ep)) {
+			n = collect(ep, events, max);
+			if (n)
+				return n;
+		}
+		if (late)
+			return 0;
+		if (signal_interrupts(current_thread(), THREAD_INTERRUPTIBLE))
+			return -EINTR;
+		spin_lock_irq(&ep->ready_lock);
+		if (any_ready(ep)) {
+			spin_unlock_irq(&ep->ready_lock);
+			continue;
+		}
+		list_add_tail(&s.link, &ep->sleepers);
+		thread_set_state(THREAD_INTERRUPTIBLE);
+		spin_unlock_irq(&ep->ready_lock);
+		late = sched_block_until(deadline);
+		thread_set_state(THREAD_RUNNING);
+		spin_lock_irq(&ep->ready_lock);
+		if (!s.woken)
+			list_del(&s.link);
+		spin_unlock_irq(&ep->ready_lock);
+		if (any_ready(ep))
+			late = late && !s.woken;
+	}
+}
+
+/* ---- the file ------------------------------------------------------------------------------------------ */
+
+/* An instance is readable when an item really has events: looks, so that stale ones don't count. */
+static u32 epoll_poll(struct file *f, struct poll_table *pt)
+{
+	struct epoll *ep = f->priv;
+	u32 mask = 0, looks;
+
+	poll_wait(f, &ep->poll_wait, pt);
+	if (!any_ready(ep))
+		return 0;
+	mutex_lock_nested(&ep->lock); /* inside an outer instance's lock: nesting is acyclic */
+	looks = READ_ONCE(ep->nr_ready);
+	while (looks-- && !mask) {
+		struct epitem *it = pop_ready(ep);
+
+		if (!it)
+			break;
+		if (item_events(it, NULL)) {
+			push_ready(it, true);
+			mask = EPOLLIN | EPOLLRDNORM;
+		}
+	}
+	mutex_unlock(&ep->lock);
+	return mask;
+}
+
+static void epoll_release(struct file *f)
+{
+	struct epoll *ep = f->priv;
+	struct rb_node *n;
+
+	mutex_lock(&ep->lock);
+	ep->file = NULL;
+	while ((n = rb_first(&ep->items)))
+		remove_item(ep, container_of(n, struct epitem, node));
+	mutex_unlock(&ep->lock);
+	put_epoll(ep);
+}
+
+static void epoll_fdinfo(struct file *f, struct seq_buf *s)
+{
+	struct epoll *ep = f->priv;
+
+	mutex_lock(&ep->lock);
+	for (struct rb_node *n = rb_first(&ep->items); n; n = rb_next(n)) {
+		struct epitem *it = container_of(n, struct epitem, node);
+		struct inode *i = it->file->inode;
+
+		seq_printf(s, "tfd: %8d events: %8x data: %16llx  pos:%lli ino:%llx sdev:%llx\n", it->fd,
+			it->event.events, (unsigned long long)it->event.data,
+			(long long)it->file->pos, (unsigned long long)i->ino,
+			(unsigned long long)(i->super ? i->super->dev : 0));
+	}
+	mutex_unlock(&ep->lock);
+}
+
+static const struct file_ops g_epoll_fops = {
+	.poll = epoll_poll,
+	.release = epoll_release,
+	.show_fdinfo = epoll_fdinfo,
+};
+
+struct file *epoll_create_file(u32 o_flags)
+{
+	struct epoll *ep = kzalloc(sizeof(*ep), GFP_KERNEL);
+	struct file *f;
+
+	if (!ep)
+		return err_ptr(-ENOMEM);
+	ref_init(&ep->refs, 1);
+	mutex_init(&ep->lock, RANK_EPOLL);
+	spin_init(&ep->ready_lock, RANK_POLL);
+	list_init(&ep->ready);
+	list_init(&ep->sleepers);
+	wait_queue_init(&ep->poll_wait);
+	work_init(&ep->nested_wake, nested_wake);
+	ep->user = current_cred()->user;
+	get_user_account(ep->user);
+	f = file_anon("[eventpoll]", &g_epoll_fops, ep, O_RDWR | o_flags);
+	if (is_err(f)) {
+		put_epoll(ep);
+		return f;
+	}
+	ep->file = f;
+	return f;
+}
+
+static int epoll_init(void)
+{
+	file_set_epoll_hook(epoll_file_gone);
+	return 0;
+}
+INIT_HOOK(INIT_CORE, epoll_init);

@@ -1,0 +1,124 @@
+/* eventfd(2): a 64-bit counter that can be waited for. */
+#include <ipc/ipc.h>
+#include <kmem/slab.h>
+#include <lib/seq_buf.h>
+#include <process/signal.h>
+
+#define COUNT_MAX (U64_MAX - 1)
+
+struct eventfd {
+	struct wait_queue wait;
+	u64 count; /* wait.lock */
+	bool semaphore;
+};
+
+static ssize_t eventfd_read(struct file *f, struct iter *to, off64_t *pos)
+{
+	struct eventfd *e = f->priv;
+	u64 value;
+
+	if (to->count < sizeof(value))
+		return -EINVAL;
+	for (;;) {
+		int err;
+
+		spin_lock_irq(&e->wait.lock);
+		value = e->count == 0 ? 0 : e->semaphore ? 1 : e->count;
+		e->count -= value;
+		spin_unlock_irq(&e->wait.lock);
+		if (value)
+			break;
+		if (f->flags & O_NONBLOCK)
+			return -EAGAIN;
+		err = wait_event_interruptible(&e->wait, READ_ONCE(e->count) != 0);
+		if (err)
+			return err;
+	}
+	poll_wake(&e->wait, EPOLLOUT | EPOLLWRNORM);
+	return iter_put(to, &value, sizeof(value)) == sizeof(value) ? (ssize_t)sizeof(value) : -EFAULT;
+}
+
+static ssize_t eventfd_write(struct file *f, struct iter *from, off64_t *pos)
+{
+	struct eventfd *e = f->priv;
+	u64 value;
+	bool added;
+
+	if (from->count < sizeof(value))
+		return -EINVAL;
+	if (iter_get(from, &value, sizeof(value)) < sizeof(value))
+		return -EFAULT;
+	if (value == U64_MAX)
+		return -EINVAL;
+	for (;;) {
+		int err;
+
+		spin_lock_irq(&e->wait.lock);
+		added = COUNT_MAX - e->count >= value;
+		if (added)
+			e->count += value;
+		spin_unlock_irq(&e->wait.lock);
+		if (added)
+			break;
+		if (f->flags & O_NONBLOCK)
+			return -EAGAIN;
+		err = wait_event_interruptible(&e->wait, COUNT_MAX - READ_ONCE(e->count) >= value);
+		if (err)
+			return err;
+	}
+	poll_wake(&e->wait, EPOLLIN | EPOLLRDNORM);
+	return sizeof(value);
+}
+
+static u32 eventfd_poll(struct file *f, struct poll_table *pt)
+{
+	struct eventfd *e = f->priv;
+	u64 count;
+	u32 mask = 0;
+
+	poll_wait(f, &e->wait, pt);
+	count = READ_ONCE(e->count);
+	if (count > 0)
+		mask |= EPOLLIN;
+	if (count == U64_MAX)
+		mask |= EPOLLERR;
+	if (count < COUNT_MAX)
+		mask |= EPOLLOUT;
+	return mask;
+}
+
+static void eventfd_release(struct file *f)
+{
+	kfree(f->priv);
+}
+
+static void eventfd_fdinfo(struct file *f, struct seq_buf *s)
+{
+	struct eventfd *e = f->priv;
+
+	seq_printf(s, "eventfd-count: %16llx\n", (unsigned long long)READ_ONCE(e->count));
+}
+
+static const struct file_ops g_eventfd_fops = {
+	.read = eventfd_read,
+	.write = eventfd_write,
+	.poll = eventfd_poll,
+	.release = eventfd_release,
+	.show_fdinfo = eventfd_fdinfo,
+};
+
+struct file *eventfd_create(u64 count, bool semaphore, u32 o_flags)
+{
+	struct eventfd *e = kmalloc(sizeof(*e), GFP_KERNEL);
+	struct file *f;
+
+	if (!e)
+		return err_ptr(-ENOMEM);
+	wait_queue_init(&e->wait);
+	e->count = count;
+	e->semaphore = semaphore;
+	f = file_anon("[eventfd]", &g_eventfd_fops, e, O_RDWR | o_flags);
+	if (is_err(f))
+		kfree(e);
+	return f;
+}

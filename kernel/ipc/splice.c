@@ -1,0 +1,263 @@
+/*
+ * splice, tee and vmsplice: pages move between pipes and page caches by reference; files without a
+ * page cache are read and written through a page of the pipe.
+ */
+#include <kmem/slab.h>
+#include <ipc/splice.h>
+#include <process/signal.h>
+#include "pipe.h"
+
+static bool nonblocking(struct file *pipe, u32 flags)
+{
+	return (flags & SPLICE_F_NONBLOCK) || (pipe->flags & O_NONBLOCK);
+}
+
+static void push(struct pipe *p, struct page *page, u32 offset, u32 len)
+{
+	*pipe_at(p, p->head) = (struct pipe_buf){.page = page, .offset = offset, .len = len};
+	WRITE_ONCE(p->head, p->head + 1);
+}
+
+/* The file's cached page as a buffer; bytes or error, 0 at the end. *pos moves. */
+static ssize_t push_cached(struct pipe *p, struct file *in, off64_t *pos, size_t len)
+{
+	struct vm_object *o = &in->inode->object;
+	u64 size = READ_ONCE(o->size);
+	u32 offset = (u32)(*pos & (off64_t)(PAGE_SIZE - 1));
+	struct page *page;
+
+	if ((u64)*pos >= size)
+		return 0;
+	len = min_t(size_t, len, PAGE_SIZE - offset);
+	len = min_t(size_t, len, size - (u64)*pos);
+	page = object_get_page(o, (u64)*pos >> PAGE_SHIFT, 0);
+	if (is_err(page))
+		return ptr_err(page);
+	push(p, page, offset, (u32)len);
+	*pos += (off64_t)len;
+	return (ssize_t)len;
+}
+
+static ssize_t push_copied(struct pipe *p, struct file *in, off64_t *pos, size_t len)
+{
+	struct page *page = page_alloc(GFP_KERNEL);
+	struct iter it;
+	ssize_t n;
+
+	if (!page)
+		return -ENOMEM;
+	it = iter_kernel(page_address(page), min_t(size_t, len, PAGE_SIZE));
+	n = vfs_read(in, &it, pos);
+	if (n <= 0) {
+		put_page(page);
+		return n;
+	}
+	push(p, page, 0, (u32)n);
+	pipe_at(p, p->head - 1)->merge = true;
+	return n;
+}
+
+ssize_t pipe_splice_from_file(struct file *in, off64_t *pos, struct file *out, size_t len, u32 flags)
+{
+	struct pipe *p = file_pipe(out);
+	bool cached = in->ops->read == file_object_read;
+	off64_t local = pos ? *pos : in->pos;
+	ssize_t done = 0, n = 0;
+	int err;
+
+	mutex_lock(&p->lock);
+	err = pipe_wait_room(p, nonblocking(out, flags));
+	while (err > 0 && len && !pipe_full(p)) {
+		if (cached) {
+			n = push_cached(p, in, &local, len);
+		} else {
+			/* The source may block for long: not under the pipe's lock. One page at a
+			 * time is read outside and pushed when there is still room. */
+			struct pipe tmp = {.ring = 1, .bufs = &(struct pipe_buf){}};
+
+			mutex_unlock(&p->lock);
+			n = push_copied(&tmp, in, pos ? &local : NULL, len);
+			mutex_lock(&p->lock);
+			if (n > 0) {
+				err = pipe_wait_room(p, false);
+				if (err <= 0) {
+					put_page(tmp.bufs[0].page);
+					break;
+				}
+				*pipe_at(p, p->head) = tmp.bufs[0];
+				WRITE_ONCE(p->head, p->head + 1);
+			}
+		}
+		if (n <= 0)
+			break;
+		done += n;
+		len -= (size_t)n;
+		if (!cached)
+			break; /* a stream gives what it has */
+	}
+	if (err == 0 && !done) {
+		mutex_unlock(&p->lock);
+		(void)signal_send_task(current_task(), SIGPIPE, NULL);
+		return -EPIPE;
+	}
+	mutex_unlock(&p->lock);
+	if (done) {
+		pipe_woke_readers(p);
+		if (pos)
+			*pos = local;
+		else if (cached)
+			in->pos = local;
+	}
+	return done ? done : n < 0 ? n : min(err, 0);
+}
+
+ssize_t pipe_splice_to_file(struct file *in, struct file *out, off64_t *pos, size_t len, u32 flags)
+{
+	struct pipe *p = file_pipe(in);
+	ssize_t done = 0, n = 0;
+	int err;
+
+	mutex_lock(&p->lock);
+	err = pipe_wait_data(p, nonblocking(in, flags));
+	while (err > 0 && len && pipe_used(p)) {
+		struct pipe_buf *b = pipe_at(p, p->tail);
+		struct page *page = b->page;
+		u32 offset = b->offset, want = (u32)min_t(size_t, b->len, len);
+		struct iter it = iter_kernel((char *)page_address(page) + offset, want);
+
+		/* Written outside the lock, with the buffer taken out so that no other reader gets it. */
+		get_page(page);
+		b->offset += want;
+		b->len -= want;
+		if (b->len == 0)
+			pipe_drop_buf(p);
+		mutex_unlock(&p->lock);
+		n = vfs_write(out, &it, pos);
+		put_page(page);
+		mutex_lock(&p->lock);
+		if (n < (ssize_t)want) {
+			/* Give back what was not taken, in front. */
+			u32 rest = n > 0 ? want - (u32)n : want;
+
+			if (!pipe_full(p)) {
+				get_page(page);
+				WRITE_ONCE(p->tail, p->tail - 1);
+				*pipe_at(p, p->tail) = (struct pipe_buf){
+					.page = page, .offset = offset + want - rest, .len = rest};
+			}
+			done += max_t(ssize_t, n, 0);
+			break;
+		}
+		done += n;
+		len -= (size_t)n;
+	}
+	mutex_unlock(&p->lock);
+	if (done)
+		pipe_woke_writers(p);
+	return done ? done : n < 0 ? n : min(err, 0);
+}
+
+/* Lock two pipes in address order. */
+static void lock_both(struct pipe *a, struct pipe *b)
+{
+	if (a > b)
+		swap(a, b);
+	mutex_lock(&a->lock);
+	mutex_lock_nested(&b->lock);
+}
+
+/* Move (tee: copy references of) up to len bytes; waits as the flags say. */
+static ssize_t pipe_to_pipe(struct file *fin, struct file *fout, size_t len, u32 flags, bool copy)
+{
+	struct pipe *in = file_pipe(fin), *out = file_pipe(fout);
+	ssize_t done = 0;
+	u32 at;
+	int err;
+
+	if (in == out)
+		return -EINVAL;
+	for (;;) {
+		mutex_lock(&in->lock);
+		err = pipe_wait_data(in, nonblocking(fin, flags));
+		mutex_unlock(&in->lock);
+		if (err <= 0)
+			return err;
+		mutex_lock(&out->lock);
+		err = pipe_wait_room(out, nonblocking(fout, flags));
+		mutex_unlock(&out->lock);
+		if (err < 0)
+			return err;
+		lock_both(in, out);
+		if (out->readers == 0) {
+			mutex_unlock(&in->lock);
+			mutex_unlock(&out->lock);
+			(void)signal_send_task(current_task(), SIGPIPE, NULL);
+			return -EPIPE;
+		}
+		if (pipe_used(in) && !pipe_full(out))
+			break;
+		mutex_unlock(&in->lock);
+		mutex_unlock(&out->lock);
+	}
+	at = in->tail;
+	while (len && at != in->head && !pipe_full(out)) {
+		struct pipe_buf *b = pipe_at(in, at);
+		u32 n = (u32)min_t(size_t, len, b->len);
+
+		get_page(b->page);
+		push(out, b->page, b->offset, n);
+		b->merge = false; /* shared from now on */
+		done += n;
+		len -= n;
+		at++;
+		if (!copy) {
+			b->offset += n;
+			b->len -= n;
+			if (b->len)
+				break;
+			pipe_drop_buf(in);
+		}
+	}
+	mutex_unlock(&in->lock);
+	mutex_unlock(&out->lock);
+	pipe_woke_readers(out);
+	if (!copy)
+		pipe_woke_writers(in);
+	return done;
+}
+
+ssize_t pipe_splice_pipe(struct file *in, struct file *out, size_t len, u32 flags)
+{
+	return pipe_to_pipe(in, out, len, flags, false);
+}
+
+ssize_t pipe_tee(struct file *in, struct file *out, size_t len, u32 flags)
+{
+	return pipe_to_pipe(in, out, len, flags, true);
+}
+
+ssize_t pipe_vmsplice(struct file *f, struct iter *it, u32 flags)
+{
+	struct file *end = f;
+	u32 had = f->flags;
+	ssize_t n;
+
+	/* User memory is copied: what the caller changes later is not seen by the other end. */
+	if (f->mode & FMODE_WRITE) {
+		if ((flags & SPLICE_F_NONBLOCK) && !(had & O_NONBLOCK)) {
+			struct pipe *p = file_pipe(f);
+
+			mutex_lock(&p->lock);
+			n = pipe_wait_room(p, true);
+			if (n > 0)
+				it->count = min_t(size_t, it->count, (p->ring - pipe_used(p)) * PAGE_SIZE);
+			mutex_unlock(&p->lock);
+			if (n < 0)
+				return n;
+		}
+		return end->ops->write(end, it, NULL);
+	}
+	if ((flags & SPLICE_F_NONBLOCK) && pipe_used(file_pipe(f)) == 0 && READ_ONCE(file_pipe(f)->writers))
+		return -EAGAIN;
+	return end->ops->read(end, it, NULL);
+}

@@ -1,0 +1,293 @@
+/*
+ * timerfd_create(2). Deadlines are kept on the timer's own clock; one on CLOCK_REALTIME is armed
+ * again when the wall clock is set.
+ */
+#include <core/init.h>
+#include <ipc/ipc.h>
+#include <kmem/slab.h>
+#include <lib/seq_buf.h>
+#include <linux/ioctl.h>
+#include <linux/time.h>
+#include <linux/timerfd.h>
+#include <process/signal.h>
+#include <sched/timer.h>
+
+struct timerfd {
+	struct timer timer;
+	struct wait_queue wait;
+	struct spinlock lock;	/* RANK_DEVICE, interrupts off: all below */
+	int clockid;		/* immutable */
+	s64 deadline_ns;	/* on clockid; 0: disarmed */
+	s64 interval_ns;
+	u64 ticks;		/* expirations not read yet */
+	bool cancel_on_set, cancelled, absolute;
+	struct list_head link;	/* g_lock: all timerfds on the wall clock */
+};
+
+static DEFINE_SPINLOCK(g_lock, RANK_FLOCK);
+static LIST_HEAD(g_wall_timers);
+static const struct file_ops g_timerfd_fops;
+
+static bool is_wall(int clockid)
+{
+	return clockid == CLOCK_REALTIME || clockid == CLOCK_REALTIME_ALARM;
+}
+
+static s64 clock_now(const struct timerfd *t)
+{
+	return is_wall(t->clockid) ? clock_real_ns() : clock_mono_ns();
+}
+
+static void arm_locked(struct timerfd *t)
+{
+	s64 mono = t->deadline_ns;
+
+	if (t->deadline_ns == 0)
+		return;
+	if (is_wall(t->clockid))
+		mono -= clock_real_offset_ns();
+	timer_arm(&t->timer, max_t(s64, mono, 0));
+}
+
+/* Count what has expired by now and move the deadline on. */
+static void advance_locked(struct timerfd *t)
+{
+	s64 now = clock_now(t);
+
+	if (t->deadline_ns == 0 || now < t->deadline_ns)
+		return;
+	if (t->interval_ns == 0) {
+		t->ticks++;
+		t->deadline_ns = 0;
+	} else {
+		s64 n = (now - t->deadline_ns) / t->interval_ns + 1;
+
+		t->ticks += (u64)n;
+		t->deadline_ns += n * t->interval_ns;
+	}
+}
+
+static void timerfd_fired(struct timer *timer)
+{
+	struct timerfd *t = container_of(timer, struct timerfd, timer);
+	unsigned long flags = spin_lock_irqsave(&t->lock);
+
+	advance_locked(t);
+	arm_locked(t);
+	spin_unlock_irqrestore(&t->lock, flags);
+	poll_wake(&t->wait, EPOLLIN | EPOLLRDNORM);
+}
+
+static void wall_clock_set(void)
+{
+	struct timerfd *t;
+
+	spin_lock(&g_lock);
+	list_for_each_entry(t, &g_wall_timers, link) {
+		unsigned long flags = spin_lock_irqsave(&t->lock);
+
+		if (t->cancel_on_set)
+			t->cancelled = true;
+		arm_locked(t);
+		spin_unlock_irqrestore(&t->lock, flags);
+		if (t->cancelled)
+			poll_wake(&t->wait, EPOLLIN | EPOLLRDNORM);
+	}
+	spin_unlock(&g_lock);
+}
+
+static ssize_t timerfd_read(struct file *f, struct iter *to, off64_t *pos)
+{
+	struct timerfd *t = f->priv;
+	u64 ticks;
+
+	if (to->count < sizeof(ticks))
+		return -EINVAL;
+	for (;;) {
+		bool cancelled;
+		int err;
+
+		spin_lock_irq(&t->lock);
+		ticks = t->ticks;
+		t->ticks = 0;
+		cancelled = t->cancelled;
+		t->cancelled = false;
+		spin_unlock_irq(&t->lock);
+		if (cancelled)
+			return -ECANCELED;
+		if (ticks)
+			break;
+		if (f->flags & O_NONBLOCK)
+			return -EAGAIN;
+		err = wait_event_interruptible(
+			&t->wait, READ_ONCE(t->ticks) != 0 || READ_ONCE(t->cancelled));
+		if (err)
+			return err;
+	}
+	return iter_put(to, &ticks, sizeof(ticks)) == sizeof(ticks) ? (ssize_t)sizeof(ticks) : -EFAULT;
+}
+
+static u32 timerfd_poll(struct file *f, struct poll_table *pt)
+{
+	struct timerfd *t = f->priv;
+
+	poll_wait(f, &t->wait, pt);
+	return READ_ONCE(t->ticks) || READ_ONCE(t->cancelled) ? EPOLLIN : 0;
+}
+
+static long timerfd_ioctl(struct file *f, u32 cmd, unsigned long arg)
+{
+	struct timerfd *t = f->priv;
+	u64 ticks;
+
+	if (cmd != TFD_IOC_SET_TICKS)
+		return -ENOIOCTLCMD;
+	if (copy_from_user(&ticks, (void __user *)arg, sizeof(ticks)))
+		return -EFAULT;
+	if (!ticks)
+		return -EINVAL;
+	spin_lock_irq(&t->lock);
+	t->ticks = ticks;
+	spin_unlock_irq(&t->lock);
+	poll_wake(&t->wait, EPOLLIN | EPOLLRDNORM);
+	return 0;
+}
+
+static void timerfd_release(struct file *f)
+{
+	struct timerfd *t = f->priv;
+
+	if (is_wall(t->clockid)) {
+		spin_lock(&g_lock);
+		list_del(&t->link);
+		spin_unlock(&g_lock);
+	}
+	spin_lock_irq(&t->lock);
+	t->deadline_ns = 0;
+	spin_unlock_irq(&t->lock);
+	(void)timer_cancel_sync(&t->timer);
+	kfree(t);
+}
+
+static s64 remaining_locked(struct timerfd *t)
+{
+	return t->deadline_ns ? max_t(s64, t->deadline_ns - clock_now(t), 1) : 0;
+}
+
+static void timerfd_fdinfo(struct file *f, struct seq_buf *s)
+{
+	struct timerfd *t = f->priv;
+	s64 left, interval;
+	u64 ticks;
+
+	spin_lock_irq(&t->lock);
+	left = remaining_locked(t);
+	interval = t->interval_ns;
+	ticks = t->ticks;
+	spin_unlock_irq(&t->lock);
+	seq_printf(s, "clockid: %d\nticks: %llu\nsettime flags: 0%o\n", t->clockid,
+		(unsigned long long)ticks, (t->absolute ? 1 : 0) | (t->cancel_on_set ? 2 : 0));
+	seq_printf(s, "it_value: (%lld, %lld)\nit_interval: (%lld, %lld)\n",
+		(long long)(left / NS_PER_SEC), (long long)(left % NS_PER_SEC),
+		(long long)(interval / NS_PER_SEC), (long long)(interval % NS_PER_SEC));
+}
+
+static const struct file_ops g_timerfd_fops = {
+	.read = timerfd_read,
+	.poll = timerfd_poll,
+	.ioctl = timerfd_ioctl,
+	.release = timerfd_release,
+	.show_fdinfo = timerfd_fdinfo,
+};
+
+struct file *timerfd_create(int clockid, u32 o_flags)
+{
+	struct timerfd *t;
+	struct file *f;
+
+	switch (clockid) {
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_BOOTTIME_ALARM:
+		if (!capable(CAP_WAKE_ALARM))
+			return err_ptr(-EPERM);
+		break;
+	case CLOCK_REALTIME:
+	case CLOCK_MONOTONIC:
+	case CLOCK_BOOTTIME:
+		break;
+	default:
+		return err_ptr(-EINVAL);
+	}
+	t = kzalloc(sizeof(*t), GFP_KERNEL);
+	if (!t)
+		return err_ptr(-ENOMEM);
+	timer_init(&t->timer, timerfd_fired);
+	wait_queue_init(&t->wait);
+	spin_init(&t->lock, RANK_DEVICE);
+	t->clockid = clockid;
+	list_init(&t->link);
+	f = file_anon("[timerfd]", &g_timerfd_fops, t, O_RDWR | o_flags);
+	if (is_err(f)) {
+		kfree(t);
+		return f;
+	}
+	if (is_wall(clockid)) {
+		spin_lock(&g_lock);
+		list_add_tail(&t->link, &g_wall_timers);
+		spin_unlock(&g_lock);
+	}
+	return f;
+}
+
+static void get_locked(struct timerfd *t, struct timer_value *v)
+{
+	advance_locked(t);
+	v->value_ns = remaining_locked(t);
+	v->interval_ns = t->interval_ns;
+}
+
+int timerfd_set(struct file *f, int flags, const struct timer_value *new, struct timer_value *old)
+{
+	struct timerfd *t = f->priv;
+	struct timer_value before;
+
+	if (f->ops != &g_timerfd_fops || (flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)))
+		return -EINVAL;
+	(void)timer_cancel_sync(&t->timer);
+	spin_lock_irq(&t->lock);
+	get_locked(t, &before);
+	t->absolute = (flags & TFD_TIMER_ABSTIME) != 0;
+	t->cancel_on_set = is_wall(t->clockid) && t->absolute && (flags & TFD_TIMER_CANCEL_ON_SET);
+	t->cancelled = false;
+	t->ticks = 0;
+	t->interval_ns = new->interval_ns;
+	t->deadline_ns = new->value_ns;
+	if (new->value_ns && !t->absolute &&
+		__builtin_add_overflow(new->value_ns, clock_now(t), &t->deadline_ns))
+		t->deadline_ns = TIME_NEVER;
+	arm_locked(t);
+	spin_unlock_irq(&t->lock);
+	if (old)
+		*old = before;
+	return 0;
+}
+
+int timerfd_get(struct file *f, struct timer_value *cur)
+{
+	struct timerfd *t = f->priv;
+
+	if (f->ops != &g_timerfd_fops)
+		return -EINVAL;
+	spin_lock_irq(&t->lock);
+	get_locked(t, cur);
+	arm_locked(t);
+	spin_unlock_irq(&t->lock);
+	return 0;
+}
+
+static int timerfd_init(void)
+{
+	clock_add_set_hook(wall_clock_set);
+	return 0;
+}
+INIT_HOOK(INIT_CORE, timerfd_init);
