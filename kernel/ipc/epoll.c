@@ -38,7 +38,6 @@ struct epoll {
 	struct wait_queue poll_wait; /* whoever polls this instance */
 	struct work nested_wake;   /* wakes poll_wait outside of callbacks */
 	struct user_account *user;
-	u32 depth_mark;		   /* nesting lock: cycle search */
 };
 
 struct sleeper {
@@ -375,37 +374,29 @@ static int depth_below(struct epoll *ep, struct epoll *wanted, int level)
 	return deepest;
 }
 
-/* Levels of instances above ep. g_nesting_lock held. */
-static int depth_above(struct epoll *ep, int level)
+/* Levels of instances above ep. g_nesting_lock and g_links_lock held; chains are short. */
+static int depth_above_locked(struct epoll *ep, int level)
 {
 	int highest = 0;
 	struct epitem *it;
 
 	if (level > MAX_NESTS || !ep->file)
-		return level;
-	spin_lock_irq(&g_links_lock);
-	list_for_each_entry(it, &ep->file->epoll_links, file_link) {
-		/* Chains are at most MAX_NESTS long, so this recursion is bounded; the lists above are
-		 * read one level at a time. */
-		highest = max(highest, 1);
-		if (it->ep->depth_mark + 1 > (u32)highest)
-			highest = (int)it->ep->depth_mark + 1;
-	}
-	spin_unlock_irq(&g_links_lock);
+		return 0;
+	list_for_each_entry(it, &ep->file->epoll_links, file_link)
+		highest = max(highest, 1 + depth_above_locked(it->ep, level + 1));
 	return highest;
 }
 
 static int check_nesting(struct epoll *ep, struct epoll *target)
 {
-	int below = depth_below(target, ep, 1);
-	int above = depth_above(ep, 0);
+	int below = depth_below(target, ep, 1), above;
 
 	if (below < 0)
 		return below;
-	if (below + above + 1 > MAX_NESTS)
-		return -ELOOP;
-	target->depth_mark = max(target->depth_mark, (u32)above + 1);
-	return 0;
+	spin_lock_irq(&g_links_lock);
+	above = depth_above_locked(ep, 0);
+	spin_unlock_irq(&g_links_lock);
+	return below + above + 1 > MAX_NESTS ? -ELOOP : 0;
 }
 
 /* ---- control ---------------------------------------------------------------------------------------- */
