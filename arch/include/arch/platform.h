@@ -84,7 +84,11 @@ void arch_msi_free(int irq);
 int arch_cpus_start(void (*prepare)(int cpu)); /* starts all APs; number online; prepare before each */
 void arch_ipi_send(int cpu, enum ipi_kind kind);
 void arch_ipi_send_others(enum ipi_kind kind);
-void *arch_percpu_alloc_areas(void); /* early: all CPUs' per-CPU areas */
+
+/* The function that covers addr: its name (cut to size), addr's offset in it and its length in bytes.
+ * False: none. Any context. */
+bool arch_symbol(unsigned long addr, char *name, size_t size, unsigned long *offset,
+	unsigned long *length);
 
 /* Console of last resort: polled, any context, before and after everything. */
 void arch_early_putc(char c);

@@ -1,0 +1,224 @@
+/*
+ * Copies from, to and within user memory, and whole pages.
+ *
+ * Each user copy moves 64 bytes a round, then words, then bytes. A fault anywhere redoes the rest
+ * byte by byte, so that the count of bytes done is exact up to the faulting byte. String
+ * instructions are used where the CPU is fast at them (x86_copy_by_string).
+ * The _nofault twins lie in a section of their own: the page fault handler goes straight to the
+ * fix-up for those.
+ */
+#include "asm.h"
+
+	.bss
+	.globl x86_copy_by_string
+x86_copy_by_string:
+	.byte 0
+
+/* size_t name(void *dst, const void *src, size_t n): bytes left */
+.macro COPY_USER name
+FUNC(\name)
+	USER_OPEN
+	movq %rdx, %rcx
+	cmpq $64, %rcx
+	jb 3f
+	cmpb $0, x86_copy_by_string(%rip)
+	jne 6f
+1:
+10:	movq (%rsi), %rax
+11:	movq 8(%rsi), %r8
+12:	movq 16(%rsi), %r9
+13:	movq 24(%rsi), %r10
+14:	movq %rax, (%rdi)
+15:	movq %r8, 8(%rdi)
+16:	movq %r9, 16(%rdi)
+17:	movq %r10, 24(%rdi)
+18:	movq 32(%rsi), %rax
+19:	movq 40(%rsi), %r8
+20:	movq 48(%rsi), %r9
+21:	movq 56(%rsi), %r10
+22:	movq %rax, 32(%rdi)
+23:	movq %r8, 40(%rdi)
+24:	movq %r9, 48(%rdi)
+25:	movq %r10, 56(%rdi)
+	addq $64, %rsi
+	addq $64, %rdi
+	subq $64, %rcx
+	cmpq $64, %rcx
+	jae 1b
+3:	cmpq $8, %rcx
+	jb 4f
+30:	movq (%rsi), %rax
+31:	movq %rax, (%rdi)
+	addq $8, %rsi
+	addq $8, %rdi
+	subq $8, %rcx
+	jmp 3b
+4:	testq %rcx, %rcx
+	jz 5f
+40:	movb (%rsi), %al
+41:	movb %al, (%rdi)
+	incq %rsi
+	incq %rdi
+	decq %rcx
+	jmp 4b
+5:	movq %rcx, %rax
+	USER_CLOSE
+	ret
+6:	rep movsb
+	jmp 5b
+	EXTABLE 10b, 4b
+	EXTABLE 11b, 4b
+	EXTABLE 12b, 4b
+	EXTABLE 13b, 4b
+	EXTABLE 14b, 4b
+	EXTABLE 15b, 4b
+	EXTABLE 16b, 4b
+	EXTABLE 17b, 4b
+	EXTABLE 18b, 4b
+	EXTABLE 19b, 4b
+	EXTABLE 20b, 4b
+	EXTABLE 21b, 4b
+	EXTABLE 22b, 4b
+	EXTABLE 23b, 4b
+	EXTABLE 24b, 4b
+	EXTABLE 25b, 4b
+	EXTABLE 30b, 4b
+	EXTABLE 31b, 4b
+	EXTABLE 40b, 5b
+	EXTABLE 41b, 5b
+	EXTABLE 6b, 5b
+END(\name)
+.endm
+
+/* int name(u32 *p, u32 old, u32 new, u32 *prev) */
+.macro CMPXCHG_USER name
+FUNC(\name)
+	USER_OPEN
+	movl %esi, %eax
+1:	lock cmpxchgl %edx, (%rdi)
+	movl %eax, (%rcx)
+	xorl %eax, %eax
+2:	USER_CLOSE
+	ret
+3:	movl $-14, %eax
+	jmp 2b
+	EXTABLE 1b, 3b
+END(\name)
+.endm
+
+	.text
+COPY_USER x86_copy_user
+CMPXCHG_USER x86_user_cmpxchg32
+
+/* size_t x86_clear_user(void *dst, size_t n): bytes left */
+FUNC(x86_clear_user)
+	USER_OPEN
+	movq %rsi, %rcx
+	xorl %eax, %eax
+	cmpq $64, %rcx
+	jb 3f
+	cmpb $0, x86_copy_by_string(%rip)
+	jne 6f
+1:
+10:	movq %rax, (%rdi)
+11:	movq %rax, 8(%rdi)
+12:	movq %rax, 16(%rdi)
+13:	movq %rax, 24(%rdi)
+14:	movq %rax, 32(%rdi)
+15:	movq %rax, 40(%rdi)
+16:	movq %rax, 48(%rdi)
+17:	movq %rax, 56(%rdi)
+	addq $64, %rdi
+	subq $64, %rcx
+	cmpq $64, %rcx
+	jae 1b
+3:	testq %rcx, %rcx
+	jz 5f
+30:	movb %al, (%rdi)
+	incq %rdi
+	decq %rcx
+	jmp 3b
+5:	movq %rcx, %rax
+	USER_CLOSE
+	ret
+6:	rep stosb
+	jmp 5b
+	EXTABLE 10b, 3b
+	EXTABLE 11b, 3b
+	EXTABLE 12b, 3b
+	EXTABLE 13b, 3b
+	EXTABLE 14b, 3b
+	EXTABLE 15b, 3b
+	EXTABLE 16b, 3b
+	EXTABLE 17b, 3b
+	EXTABLE 30b, 5b
+	EXTABLE 6b, 5b
+END(x86_clear_user)
+
+/* void clear_page(void *page) */
+FUNC(clear_page)
+	movl $4096, %ecx
+	xorl %eax, %eax
+	cmpb $0, x86_copy_by_string(%rip)
+	jne 2f
+	movl $32, %ecx
+1:
+	.set i, 0
+	.rept 16
+	movq %rax, i(%rdi)
+	.set i, i + 8
+	.endr
+	subq $-128, %rdi
+	decl %ecx
+	jnz 1b
+	ret
+2:	rep stosb
+	ret
+END(clear_page)
+
+/* void copy_page(void *dst, const void *src) */
+FUNC(copy_page)
+	movl $4096, %ecx
+	cmpb $0, x86_copy_by_string(%rip)
+	jne 2f
+	movl $64, %ecx
+1:
+	.set i, 0
+	.rept 2
+	movq i(%rsi), %rax
+	movq i + 8(%rsi), %rdx
+	movq i + 16(%rsi), %r8
+	movq i + 24(%rsi), %r9
+	movq %rax, i(%rdi)
+	movq %rdx, i + 8(%rdi)
+	movq %r8, i + 16(%rdi)
+	movq %r9, i + 24(%rdi)
+	.set i, i + 32
+	.endr
+	addq $64, %rsi
+	addq $64, %rdi
+	decl %ecx
+	jnz 1b
+	ret
+2:	rep movsb
+	ret
+END(copy_page)
+
+	.section .text.nofault, "ax"
+COPY_USER x86_copy_user_nofault
+CMPXCHG_USER x86_user_cmpxchg32_nofault
+
+/* int x86_user_load32_nofault(const u32 *p, u32 *val) */
+FUNC(x86_user_load32_nofault)
+	USER_OPEN
+1:	movl (%rdi), %edx
+	movl %edx, (%rsi)
+	xorl %eax, %eax
+2:	USER_CLOSE
+	ret
+3:	movl $-14, %eax
+	jmp 2b
+	EXTABLE 1b, 3b
+END(x86_user_load32_nofault)
+
+	.section .note.GNU-stack, "", @progbits

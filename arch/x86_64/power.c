@@ -1,0 +1,50 @@
+/* Leaving the machine. */
+#include "x86.h"
+
+#define DEBUG_EXIT_PORT  0xf4 /* QEMU's isa-debug-exit: status (value << 1) | 1 */
+#define DEBUG_EXIT_PANIC 0x30
+#define KEYBOARD_COMMAND 0x64
+#define KEYBOARD_RESET   0xfe
+#define RESET_CONTROL    0xcf9
+
+noreturn void arch_halt(void)
+{
+	irq_disable();
+	for (;;)
+		__asm__ volatile("hlt");
+}
+
+noreturn void arch_poweroff(void)
+{
+	irq_disable();
+	x86_acpi_poweroff();
+	x86_delay_us(100000);
+	arch_halt();
+}
+
+noreturn void arch_reboot(void)
+{
+	static const struct {
+		u16 limit;
+		u64 base;
+	} packed empty;
+
+	irq_disable();
+	x86_acpi_reset();
+	x86_delay_us(10000);
+	outb(RESET_CONTROL, 0x02);
+	outb(RESET_CONTROL, 0x06);
+	x86_delay_us(10000);
+	outb(KEYBOARD_COMMAND, KEYBOARD_RESET);
+	x86_delay_us(10000);
+	/* Without an IDT the next exception resets the CPU. */
+	__asm__ volatile("lidt %0\n\tint3" : : "m"(empty));
+	arch_halt();
+}
+
+noreturn void arch_panic_exit(void)
+{
+	irq_disable();
+	outb(DEBUG_EXIT_PORT, DEBUG_EXIT_PANIC);
+	arch_reboot();
+}

@@ -1,0 +1,194 @@
+/*
+ * Threads: first stack frames, the switch, user registers at fork and exec, TLS bases.
+ *
+ * A thread's stack, from the top: struct pt_regs of its entry from user mode, then whatever the
+ * kernel calls. Kernel threads leave the pt_regs space free, so that the first init can use it.
+ */
+#include "stacks.h"
+#include "x86.h"
+#include <arch/mmu.h>
+#include <arch/thread.h>
+#include <arch/uaccess.h>
+#include <lib/err.h>
+#include <lib/string.h>
+#include <asm/prctl.h>
+
+struct switch_frame { /* what x86_switch_stack pops */
+	u64 r15, r14, r13, r12, rbx, rbp, ip;
+};
+
+void x86_regs_changed(void)
+{
+	this_cpu_read(x86_current)->full_return = 1;
+}
+
+struct pt_regs *arch_user_regs(void *stack)
+{
+	return (struct pt_regs *)((u8 *)stack + KSTACK_SIZE) - 1;
+}
+
+void arch_thread_init(struct arch_thread *t, void *stack, void (*entry)(void *), void *arg)
+{
+	struct switch_frame *f = (struct switch_frame *)arch_user_regs(stack) - 1;
+
+	*f = (struct switch_frame){.rbx = (u64)entry, .r12 = (u64)arg, .ip = (u64)x86_thread_start};
+	memset(t, 0, sizeof(*t));
+	t->sp = (u64)f;
+	t->stack_top = (u64)stack + KSTACK_SIZE;
+	t->fpu_cpu = -1;
+}
+
+static inline u64 read_fs_base(const struct arch_thread *t)
+{
+	u64 v;
+
+	if (!g_x86.fsgsbase)
+		return t->fs_base; /* only arch_prctl can have changed it */
+	__asm__ volatile("rdfsbase %0" : "=r"(v));
+	return v;
+}
+
+static inline void write_fs_base(u64 v)
+{
+	if (g_x86.fsgsbase)
+		__asm__ volatile("wrfsbase %0" : : "r"(v) : "memory");
+	else
+		wrmsr(MSR_FS_BASE, v);
+}
+
+/* The user's GS base is in the swapped-out register while in the kernel. */
+static inline u64 read_user_gs_base(const struct arch_thread *t)
+{
+	return g_x86.fsgsbase ? rdmsr(MSR_KERNEL_GS) : t->gs_base;
+}
+
+static void save_user(struct arch_thread *t)
+{
+	x86_fpu_save(t);
+	t->fs_base = read_fs_base(t);
+	t->gs_base = read_user_gs_base(t);
+}
+
+static void load_user(const struct arch_thread *prev, struct arch_thread *next)
+{
+	x86_fpu_restore(next);
+	if (!prev->fpu || prev->fs_base != next->fs_base)
+		write_fs_base(next->fs_base);
+	if (!prev->fpu || prev->gs_base != next->gs_base)
+		wrmsr(MSR_KERNEL_GS, next->gs_base);
+}
+
+void arch_switch(struct arch_thread *prev, struct arch_thread *next)
+{
+	if (prev->fpu)
+		save_user(prev);
+	if (next->fpu)
+		load_user(prev, next);
+	else
+		x86_tlb_enter_lazy();
+	x86_set_entry_stack(next->stack_top);
+	this_cpu_write(x86_current, next);
+	x86_switch_stack(&prev->sp, next->sp);
+}
+
+void arch_thread_fork(struct arch_thread *child, void *child_stack, const struct pt_regs *regs,
+	unsigned long sp, bool set_tls, unsigned long tls)
+{
+	struct arch_thread *parent = this_cpu_read(x86_current);
+	struct pt_regs *to = arch_user_regs(child_stack);
+	struct switch_frame *f = (struct switch_frame *)to - 1;
+	unsigned long flags;
+
+	*to = *regs;
+	to->rax = 0;
+	if (sp)
+		to->rsp = sp;
+	*f = (struct switch_frame){.ip = (u64)x86_fork_return};
+	child->sp = (u64)f;
+	child->stack_top = (u64)child_stack + KSTACK_SIZE;
+	child->full_return = 1;
+	flags = irq_save();
+	x86_fpu_copy(child, parent);
+	child->fs_base = set_tls ? tls : read_fs_base(parent);
+	child->gs_base = read_user_gs_base(parent);
+	irq_restore(flags);
+}
+
+void arch_exec_start(struct pt_regs *regs, unsigned long ip, unsigned long sp)
+{
+	struct arch_thread *t = this_cpu_read(x86_current);
+	unsigned long flags;
+
+	memset(regs, 0, sizeof(*regs));
+	regs->rip = ip;
+	regs->rsp = sp;
+	regs->cs = USER_CS;
+	regs->ss = USER_DS;
+	regs->eflags = FLAG_IF;
+	regs->orig_rax = (unsigned long)-1;
+	t->full_return = 1;
+	flags = irq_save();
+	t->fs_base = t->gs_base = 0;
+	/* A selector that a program left behind would carry its base along. */
+	__asm__ volatile("mov %0, %%fs\n\tmov %0, %%ds\n\tmov %0, %%es" : : "r"(0));
+	write_fs_base(0);
+	wrmsr(MSR_KERNEL_GS, 0);
+	x86_fpu_reset();
+	irq_restore(flags);
+}
+
+noreturn void arch_enter_user(struct pt_regs *regs)
+{
+	irq_disable();
+	x86_enter_user(regs);
+}
+
+static int set_base(struct arch_thread *t, bool gs, unsigned long addr)
+{
+	unsigned long flags;
+
+	if (addr >= USER_END)
+		return -EPERM;
+	flags = irq_save();
+	if (gs) {
+		t->gs_base = addr;
+		wrmsr(MSR_KERNEL_GS, addr);
+	} else {
+		t->fs_base = addr;
+		write_fs_base(addr);
+	}
+	irq_restore(flags);
+	return 0;
+}
+
+long arch_prctl_call(struct arch_thread *t, int op, unsigned long addr)
+{
+	u64 v;
+
+	switch (op) {
+	case ARCH_SET_FS:
+	case ARCH_SET_GS:
+		return set_base(t, op == ARCH_SET_GS, addr);
+	case ARCH_GET_FS:
+	case ARCH_GET_GS:
+		v = op == ARCH_GET_FS ? read_fs_base(t) : read_user_gs_base(t);
+		return put_user(v, (u64 __user *)addr);
+	default:
+		return -EINVAL;
+	}
+}
+
+unsigned long arch_elf_hwcap(void)
+{
+	return cpuid(1, 0).d;
+}
+
+unsigned long arch_elf_hwcap2(void)
+{
+	return g_x86.fsgsbase ? 2 : 0; /* HWCAP2_FSGSBASE, asm/hwcap2.h */
+}
+
+const char *arch_elf_platform(void)
+{
+	return "x86_64";
+}
