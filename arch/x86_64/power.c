@@ -7,16 +7,37 @@
 #define KEYBOARD_RESET   0xfe
 #define RESET_CONTROL    0xcf9
 
-noreturn void arch_halt(void)
+#define MAX_HOOKS        4
+static void (*g_hooks[MAX_HOOKS])(
+	void); /* set during start-up; may run on several CPUs and twice */
+
+void arch_on_shutdown(void (*fn)(void))
+{
+	for (int i = 0; i < MAX_HOOKS; i++) {
+		if (!g_hooks[i]) {
+			g_hooks[i] = fn;
+			return;
+		}
+	}
+}
+
+static void leave(void)
 {
 	irq_disable();
+	for (int i = 0; i < MAX_HOOKS && g_hooks[i]; i++)
+		g_hooks[i]();
+}
+
+noreturn void arch_halt(void)
+{
+	leave();
 	for (;;)
 		__asm__ volatile("hlt");
 }
 
 noreturn void arch_poweroff(void)
 {
-	irq_disable();
+	leave();
 	x86_acpi_poweroff();
 	x86_delay_us(100000);
 	arch_halt();
@@ -29,7 +50,7 @@ noreturn void arch_reboot(void)
 		u64 base;
 	} packed empty;
 
-	irq_disable();
+	leave();
 	x86_acpi_reset();
 	x86_delay_us(10000);
 	outb(RESET_CONTROL, 0x02);
@@ -44,7 +65,7 @@ noreturn void arch_reboot(void)
 
 noreturn void arch_panic_exit(void)
 {
-	irq_disable();
+	leave();
 	outb(DEBUG_EXIT_PORT, DEBUG_EXIT_PANIC);
 	arch_reboot();
 }

@@ -24,3 +24,18 @@ $(kernel).debug: $(objs) $(link-dir)/symtab1.o $(lds)
 
 $(kernel): $(kernel).debug
 	$(call quiet,STRIP,$@)strip -s -o $@ $<
+
+# The vDSO: user code, linked by itself, carried inside the kernel by kernel/vdso/image.S.
+vdso-so := $(obj)/kernel/vdso/vdso.so
+vdso-flags := -std=gnu17 -O2 -fPIC -ffreestanding -fno-stack-protector -fno-strict-aliasing -m64 \
+	-fcf-protection=none -fasynchronous-unwind-tables -fvisibility=default -include include/lib/types.h
+
+$(vdso-so): kernel/vdso/user/vdso.c kernel/vdso/user/vdso.lds kernel/vdso/data.h $(uapi)/.stamp
+	@mkdir -p $(@D)
+	$(call quiet,VDSO,$@)$(CC) $(vdso-flags) $(warn) $(incs) -nostdlib -shared \
+		-Wl,-T,kernel/vdso/user/vdso.lds -Wl,-soname,linux-vdso.so.1 -Wl,--hash-style=both \
+		-Wl,--eh-frame-hdr -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--build-id=none \
+		-Wl,-Bsymbolic -Wl,--no-undefined -o $@.full $< && strip -S -x -o $@ $@.full
+
+$(obj)/kernel/vdso/image.o: $(vdso-so)
+$(obj)/kernel/vdso/image.o: aflags-arch += -DVDSO_FILE='"$(vdso-so)"'

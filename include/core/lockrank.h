@@ -62,6 +62,7 @@ enum lock_rank {
 	RANK_IRQ,
 	RANK_CONSOLE,
 	RANK_LOG,
+	RANK_UART,		/* a serial port: log lines are written under any lock */
 	RANK_LAST,
 };
 

@@ -93,6 +93,10 @@ bool arch_symbol(unsigned long addr, char *name, size_t size, unsigned long *off
 /* Console of last resort: polled, any context, before and after everything. */
 void arch_early_putc(char c);
 
+/* fn runs before the machine is left in any of the ways below, in any context, at most 4: sends what
+ * waits in a console's buffer. */
+void arch_on_shutdown(void (*fn)(void));
+
 /* Power. None returns. exit code of the machine: see docs (isa-debug-exit at 0xf4). */
 noreturn void arch_poweroff(void);
 noreturn void arch_reboot(void);
