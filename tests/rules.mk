@@ -1,0 +1,20 @@
+# make test     everything that fits in about 25 minutes on 2 cores
+# make test-all the same with the hours-long cases
+# make check    layering, formatting, sparse, and the unit tests on the host
+# T="..."       passed on to pytest: make test T="-k vi --kernels linux,aramid"
+
+T ?=
+pytest := PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -c tests/pytest.ini --rootdir=tests \
+	-p no:cacheprovider
+
+test: check all contract
+	@$(pytest) $(T) tests
+
+test-all: check all contract
+	@$(pytest) --long $(T) tests
+
+check: setup
+	@tools/check
+ifneq ($(wildcard arch/host/flags.mk),)
+	@$(MAKE) --no-print-directory ARCH=host unit
+endif

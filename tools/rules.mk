@@ -1,0 +1,23 @@
+# What the tools need, and `make run`. ROOT=... and RUN="options" choose what runs.
+
+guest-cc    := musl-gcc
+guest-flags := -std=gnu17 -static -Os -s -Wall -Wextra -Werror -Wno-unused-result \
+	-ffunction-sections -fdata-sections -Wl,--gc-sections
+
+.PHONY: guest-init
+guest-init: build/guest/init
+
+build/guest/init: tools/guest/init.c tools/guest/protocol.h tools/rules.mk | $(uapi)/.stamp
+	@mkdir -p $(@D)
+	$(call quiet,CC,$@)$(guest-cc) $(guest-flags) -idirafter $(uapi) -o $@ $<
+
+ifneq ($(ARCH),host)
+all: build/guest/init
+endif
+
+ROOT ?= default
+RUN  ?=
+
+# What a shell that was ended with a status leaves behind is no error of make's.
+run: all
+	@tools/aramid run $(RUN) $(ROOT); s=$$?; case $$s in 97|124|125) exit $$s;; esac

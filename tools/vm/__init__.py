@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""What tools/aramid is made of: see tools/README.md."""

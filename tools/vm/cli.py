@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: MIT
+"""The command line of tools/aramid."""
+import argparse
+import os
+import shlex
+import sys
+
+from . import kernels, machine, roots
+from .session import Ended, Session
+from .util import ToolError, say
+
+DESCRIPTION = """Boots ROOT in a virtual machine and runs COMMAND in it as root, with standard
+input and output connected; without COMMAND, a login shell."""
+
+EPILOG = """ROOT: alpine, debian, busybox, default (alpine where it can be had, else debian), or
+the path of a tar archive, a folder or an ext2/3/4 image.
+
+The exit status is COMMAND's (128+N for a signal), 124 when the time limit was reached, 125 when
+the tool failed, 97 when the kernel panicked. On a terminal, Ctrl-] three times stops the machine.
+
+environment: ALPINE_TARBALL (a local copy of Alpine's minirootfs), ARAMID_CACHE (the folder for
+what is downloaded and prepared, default ~/.cache/aramid)"""
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def parser():
+    p = argparse.ArgumentParser(prog="tools/aramid", description="Runs Linux programs on Aramid.")
+    sub = p.add_subparsers(dest="verb", required=True, metavar="run")
+    r = sub.add_parser("run", description=DESCRIPTION, epilog=EPILOG,
+                       formatter_class=argparse.RawDescriptionHelpFormatter,
+                       usage="tools/aramid run [OPTIONS] ROOT [-- COMMAND [ARG...]]")
+    r.add_argument("root", metavar="ROOT")
+    r.add_argument("--kernel", default="aramid", metavar="aramid|linux|FILE")
+    r.add_argument("--as", dest="present", choices=["ext4", "initramfs"],
+                   help="how ROOT is presented (default: initramfs, until there is a disk)")
+    r.add_argument("--smp", type=int, default=1, metavar="N", help="number of CPUs (default 1)")
+    r.add_argument("--mem", metavar="SIZE",
+                   help="RAM (default 512M, more for a ROOT that would not fit)")
+    r.add_argument("--net", metavar="user|none|tap=NAME", help="network (default: none)")
+    r.add_argument("-p", dest="ports", action="append", default=[], metavar="HOSTPORT:GUESTPORT")
+    r.add_argument("--disk", action="append", default=[], metavar="FILE")
+    r.add_argument("--keep", metavar="IMAGE")
+    r.add_argument("--append", default="", metavar="WORDS", help="more kernel parameters")
+    r.add_argument("--machine", choices=["q35", "pc", "microvm"], default="q35")
+    r.add_argument("--cpu", metavar="MODEL", help="QEMU's CPU model (default: all it can do)")
+    r.add_argument("--timeout", type=float, metavar="SECONDS")
+    r.add_argument("--trust-host", action="store_true",
+                   help="the guest trusts the host's CA certificates (always so for debian)")
+    r.add_argument("--trace", action="store_true", help="log every system call")
+    r.add_argument("--gdb", action="store_true", help="wait for a debugger before starting")
+    r.add_argument("--accel", choices=["auto", "tcg", "kvm"], default="auto")
+    r.add_argument("-v", dest="verbose", action="store_true", help="show the kernel's log")
+    r.add_argument("--qemu", action="append", default=[], metavar="ARG",
+                   help="one more argument for QEMU (repeatable)")
+    return p
+
+
+def refuse_what_is_missing(o):
+    """Options that need a disk or a network, which the kernel does not have yet."""
+    disk = [name for name, used in (("--as ext4", o.present == "ext4"), ("--disk", o.disk),
+                                    ("--keep", o.keep)) if used]
+    net = [name for name, used in ((f"--net {o.net}", o.net not in (None, "none")),
+                                   ("-p", o.ports)) if used]
+    if disk:
+        raise ToolError(f"{disk[0]} needs a disk driver, which this kernel does not have yet")
+    if net:
+        raise ToolError(f"{net[0]} needs a network, which this kernel does not have yet")
+    if o.smp < 1:
+        raise ToolError(f"--smp {o.smp}: at least 1")
+
+
+def kernel_parameters(o, kernel):
+    words = ["console=ttyS0", "rdinit=/.aramid/init"]
+    if kernel.is_linux:
+        words.append("panic=-1")
+    if o.trace:
+        words.append("trace=syscalls")
+    elif not o.verbose:
+        words.append("quiet")
+    return " ".join([*words, *shlex.split(o.append)])
+
+
+def guest_environment():
+    return {"PATH": PATH, "HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/sh",
+            "TERM": os.environ.get("TERM") or "linux" if os.isatty(1) else "linux"}
+
+
+def run(o, command):
+    refuse_what_is_missing(o)
+    kernel = kernels.find(o.kernel)
+    root = roots.find(o.root)
+    with roots.initramfs(root, o.trust_host) as initramfs:
+        mem = machine.parse_size(o.mem) if o.mem else \
+            machine.default_mem(os.path.getsize(initramfs))
+        append = kernel_parameters(o, kernel)
+        vm = machine.Machine(lambda log, channel: machine.command_line(
+            o, kernel, initramfs, append, mem, log, channel))
+        try:
+            if o.gdb:
+                say(f"waiting for a debugger: gdb {kernel.path} "
+                    f"-ex 'target remote :{machine.GDB_PORT}'")
+            return Session(vm, command, guest_environment(), o.timeout,
+                           o.verbose or o.trace).run()
+        finally:
+            vm.kill()
+
+
+def open_missing_files():
+    """With a standard file closed, the next descriptor that is opened would take its place."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def main(arguments):
+    open_missing_files()
+    command = []
+    if "--" in arguments:
+        at = arguments.index("--")
+        arguments, command = arguments[:at], arguments[at + 1:]
+        if not command:
+            say("-- without a command behind it")
+            return 125
+    p = parser()
+    try:
+        options = p.parse_args(arguments)
+    except SystemExit as e:
+        return 125 if e.code else 0
+    try:
+        return run(options, command)
+    except Ended as e:
+        if e.why:
+            say(e.why)
+        return e.status
+    except ToolError as e:
+        say(str(e))
+        return 125
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
