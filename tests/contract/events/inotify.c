@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* inotify: which operation makes which event. */
+#include "contract.h"
+#include <sys/inotify.h>
+
+static int g_in;
+static char g_events[8192];
+static ssize_t g_len, g_at;
+
+/* The next event or NULL. */
+static struct inotify_event *next(void)
+{
+	if (g_at >= g_len) {
+		g_at = 0;
+		g_len = read(g_in, g_events, sizeof(g_events));
+		if (g_len <= 0) {
+			g_len = 0;
+			return NULL;
+		}
+	}
+	struct inotify_event *ev = (void *)(g_events + g_at);
+
+	g_at += sizeof(*ev) + ev->len;
+	return ev;
+}
+
+static void expect(unsigned mask, const char *name)
+{
+	struct inotify_event *ev = next();
+
+	if (!ev)
+		FAIL("event: expected %#x %s, got none", mask, name ? name : "");
+	CHECK_EQ(ev->mask, mask);
+	CHECK_STR(ev->len ? ev->name : "", name ? name : "");
+}
+
+static void expect_none(void)
+{
+	struct inotify_event *ev = next();
+
+	if (ev)
+		FAIL("event: expected none, got %#x", ev->mask);
+}
+
+static int watch(const char *path, unsigned mask)
+{
+	if (!g_in)
+		g_in = OK(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+	return OK(inotify_add_watch(g_in, path, mask));
+}
+
+TEST(create_write_close_and_delete_in_a_directory)
+{
+	OK(mkdir("d", 0755));
+	watch("d", IN_ALL_EVENTS);
+	write_file("d/f", "x");
+	expect(IN_CREATE, "f");
+	expect(IN_OPEN, "f");
+	expect(IN_MODIFY, "f");
+	expect(IN_CLOSE_WRITE, "f");
+	OK(chmod("d/f", 0600));
+	expect(IN_ATTRIB, "f");
+	OK(unlink("d/f"));
+	expect(IN_DELETE, "f");
+	OK(mkdir("d/s", 0755));
+	expect(IN_CREATE | IN_ISDIR, "s");
+	OK(rmdir("d/s"));
+	expect(IN_DELETE | IN_ISDIR, "s");
+	expect_none();
+}
+
+TEST(rename_pairs_share_a_cookie)
+{
+	OK(mkdir("d", 0755));
+	write_file("d/a", "");
+	watch("d", IN_MOVE);
+	OK(rename("d/a", "d/b"));
+	struct inotify_event *ev = next();
+	CHECK(ev);
+	CHECK_EQ(ev->mask, IN_MOVED_FROM);
+	CHECK_STR(ev->name, "a");
+	uint32_t cookie = ev->cookie;
+	CHECK(cookie != 0);
+	ev = next();
+	CHECK(ev);
+	CHECK_EQ(ev->mask, IN_MOVED_TO);
+	CHECK_STR(ev->name, "b");
+	CHECK_EQ(ev->cookie, cookie);
+}
+
+TEST(a_watched_file_reports_itself)
+{
+	write_file("f", "abc");
+	watch("f", IN_ALL_EVENTS);
+	int fd = OK(open("f", O_RDONLY));
+	char c;
+	CHECK_EQ(read(fd, &c, 1), 1);
+	OK(close(fd));
+	expect(IN_OPEN, NULL);
+	expect(IN_ACCESS, NULL);
+	expect(IN_CLOSE_NOWRITE, NULL);
+	OK(rename("f", "g"));
+	expect(IN_MOVE_SELF, NULL);
+	OK(unlink("g"));
+	expect(IN_ATTRIB, NULL);
+	expect(IN_DELETE_SELF, NULL);
+	expect(IN_IGNORED, NULL);
+	expect_none();
+}
+
+TEST(rm_watch_gives_IGNORED)
+{
+	write_file("f", "");
+	int wd = watch("f", IN_ALL_EVENTS);
+	OK(inotify_rm_watch(g_in, wd));
+	expect(IN_IGNORED, NULL);
+	CHECK_ERR(inotify_rm_watch(g_in, wd), EINVAL);
+}
+
+TEST(identical_events_merge)
+{
+	int fd = new_file("f", O_RDWR, 0600);
+
+	watch("f", IN_MODIFY);
+	for (int i = 0; i < 5; i++)
+		CHECK_EQ(write(fd, "x", 1), 1);
+	expect(IN_MODIFY, NULL);
+	expect_none();
+}
+
+TEST(watching_the_same_inode_again_changes_the_mask)
+{
+	write_file("f", "");
+	OK(link("f", "g"));
+	int a = watch("f", IN_MODIFY), b = watch("g", IN_ATTRIB);
+	CHECK_EQ(a, b);
+	write_file("f", "x");
+	expect_none();
+	watch("f", IN_MODIFY | IN_MASK_ADD);
+	OK(chmod("f", 0600));
+	expect(IN_ATTRIB, NULL);
+	CHECK_ERR(inotify_add_watch(g_in, "f", IN_MODIFY | IN_MASK_CREATE), EEXIST);
+}
+
+TEST(ONESHOT_ONLYDIR_and_DONT_FOLLOW)
+{
+	write_file("f", "");
+	OK(symlink("f", "l"));
+	watch("f", IN_ATTRIB | IN_ONESHOT);
+	OK(chmod("f", 0600));
+	OK(chmod("f", 0644));
+	expect(IN_ATTRIB, NULL);
+	expect(IN_IGNORED, NULL);
+	expect_none();
+	CHECK_ERR(inotify_add_watch(g_in, "f", IN_ATTRIB | IN_ONLYDIR), ENOTDIR);
+	watch("l", IN_ATTRIB | IN_DONT_FOLLOW);
+	OK(chmod("f", 0600));
+	expect_none();
+}
+
+TEST(errors)
+{
+	char small[8];
+
+	write_file("f", "");
+	watch("f", IN_ATTRIB);
+	CHECK_ERR(inotify_add_watch(g_in, "none", IN_ATTRIB), ENOENT);
+	CHECK_ERR(inotify_add_watch(g_in, "f", 0), EINVAL);
+	CHECK_ERR(inotify_add_watch(0, "f", IN_ATTRIB), EINVAL);
+	CHECK_ERR(inotify_init1(1), EINVAL);
+	CHECK_ERR(read(g_in, small, 8), EAGAIN);
+	OK(chmod("f", 0600));
+	CHECK_ERR(read(g_in, small, 8), EINVAL);
+	int n;
+	OK(ioctl(g_in, FIONREAD, &n));
+	CHECK_EQ(n, sizeof(struct inotify_event));
+}
+
+TEST(poll_wakes_for_events)
+{
+	OK(mkdir("d", 0755));
+	watch("d", IN_CREATE);
+	pid_t parent = getpid();
+	if (!FORK()) {
+		await_sleep(parent);
+		write_file("d/new", "");
+		_exit(0);
+	}
+	struct pollfd pfd = {.fd = g_in, .events = POLLIN};
+	CHECK_EQ(poll(&pfd, 1, -1), 1);
+	expect(IN_CREATE, "new");
+}
+
+TEST(removed_directory_is_ignored)
+{
+	OK(mkdir("d", 0755));
+	watch("d", IN_ALL_EVENTS);
+	OK(rmdir("d"));
+	expect(IN_DELETE_SELF, NULL);
+	expect(IN_IGNORED, NULL);
+}

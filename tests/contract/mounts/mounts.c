@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT */
+/* Mounting, binding, remounting, propagation, and extended attributes of tmpfs. */
+#include "contract.h"
+#include <sys/mount.h>
+#include <sys/statfs.h>
+#include <sys/xattr.h>
+
+/* The test's own mount namespace, with nothing propagated. */
+static void own_mounts(void)
+{
+	OK(unshare(CLONE_NEWNS));
+	OK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+}
+
+static void tmpfs_on(const char *path)
+{
+	mkdir(path, 0755);
+	OK(mount("none", path, "tmpfs", 0, NULL));
+}
+
+static bool exists(const char *path)
+{
+	struct stat st;
+
+	return !lstat(path, &st);
+}
+
+TEST(a_mount_covers_and_umount_uncovers)
+{
+	own_mounts();
+	OK(mkdir("m", 0755));
+	write_file("m/below", "");
+	tmpfs_on("m");
+	CHECK(!exists("m/below"));
+	write_file("m/above", "");
+	OK(umount("m"));
+	CHECK(exists("m/below"));
+	CHECK(!exists("m/above"));
+	CHECK_ERR(umount("m"), EINVAL);
+}
+
+TEST(mount_errors)
+{
+	own_mounts();
+	write_file("f", "");
+	OK(mkdir("m", 0755));
+	CHECK_ERR(mount("none", "m", "nosuchfs", 0, NULL), ENODEV);
+	CHECK_ERR(mount("none", "missing", "tmpfs", 0, NULL), ENOENT);
+	CHECK_ERR(mount("none", "f", "tmpfs", 0, NULL), ENOTDIR);
+	CHECK_ERR(mount("none", "m", "tmpfs", 0, "nosuchoption=1"), EINVAL);
+	CHECK_ERR(umount("missing"), ENOENT);
+	CHECK_ERR(umount2("m", 0x100), EINVAL);
+	CHECK_ERR(mount("missing", "m", NULL, MS_BIND, NULL), ENOENT);
+	CHECK_ERR(mount("f", "m", NULL, MS_BIND, NULL), ENOTDIR);
+}
+
+TEST(busy_mounts_are_EBUSY_and_detach_lazily)
+{
+	own_mounts();
+	tmpfs_on("m");
+	int fd = OK(open("m/f", O_CREAT | O_RDWR | O_CLOEXEC, 0600));
+	CHECK_ERR(umount("m"), EBUSY);
+	OK(umount2("m", MNT_DETACH));
+	CHECK(!exists("m/f"));
+	CHECK_EQ(write(fd, "x", 1), 1);
+	tmpfs_on("n");
+	OK(chdir("n"));
+	CHECK_ERR(umount("../n"), EBUSY);
+	OK(chdir(".."));
+	OK(umount("n"));
+}
+
+TEST(bind_mounts_show_the_same_tree)
+{
+	own_mounts();
+	OK(mkdir("a", 0755));
+	OK(mkdir("b", 0755));
+	write_file("a/f", "same");
+	OK(mount("a", "b", NULL, MS_BIND, NULL));
+	CHECK_STR(read_text("b/f"), "same");
+	write_file("b/g", "");
+	CHECK(exists("a/g"));
+	CHECK_ERR(rename("a/f", "b/f2"), EXDEV);
+	CHECK_ERR(link("a/f", "b/f2"), EXDEV);
+	CHECK_ERR(rmdir("b"), EBUSY);
+	OK(umount("b"));
+	CHECK(!exists("b/f"));
+}
+
+TEST(bind_mount_of_a_file)
+{
+	own_mounts();
+	write_file("a", "A");
+	write_file("b", "B");
+	OK(mount("a", "b", NULL, MS_BIND, NULL));
+	CHECK_STR(read_text("b"), "A");
+	CHECK_ERR(unlink("b"), EBUSY);
+	OK(umount("b"));
+	CHECK_STR(read_text("b"), "B");
+}
+
+TEST(recursive_bind_takes_submounts)
+{
+	own_mounts();
+	tmpfs_on("a");
+	tmpfs_on("a/sub");
+	write_file("a/sub/f", "");
+	OK(mkdir("b", 0755));
+	OK(mkdir("c", 0755));
+	OK(mount("a", "b", NULL, MS_BIND, NULL));
+	CHECK(!exists("b/sub/f"));
+	OK(mount("a", "c", NULL, MS_BIND | MS_REC, NULL));
+	CHECK(exists("c/sub/f"));
+}
+
+TEST(read_only_remount)
+{
+	own_mounts();
+	tmpfs_on("m");
+	write_file("m/f", "x");
+	int fd = OK(open("m/f", O_RDWR | O_CLOEXEC));
+	CHECK_ERR(mount(NULL, "m", NULL, MS_REMOUNT | MS_RDONLY, NULL), EBUSY);
+	OK(close(fd));
+	OK(mount(NULL, "m", NULL, MS_REMOUNT | MS_RDONLY, NULL));
+	CHECK_ERR(open("m/f", O_WRONLY), EROFS);
+	CHECK_ERR(open("m/new", O_CREAT | O_WRONLY, 0600), EROFS);
+	CHECK_ERR(mkdir("m/d", 0755), EROFS);
+	CHECK_ERR(unlink("m/f"), EROFS);
+	CHECK_ERR(chmod("m/f", 0600), EROFS);
+	CHECK_ERR(access("m/f", W_OK), EROFS);
+	OK(mount(NULL, "m", NULL, MS_REMOUNT, NULL));
+	write_file("m/f", "y");
+}
+
+TEST(read_only_bind_leaves_the_original_writable)
+{
+	own_mounts();
+	OK(mkdir("a", 0755));
+	OK(mkdir("b", 0755));
+	OK(mount("a", "b", NULL, MS_BIND, NULL));
+	OK(mount(NULL, "b", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
+	CHECK_ERR(open("b/f", O_CREAT | O_WRONLY, 0600), EROFS);
+	write_file("a/f", "");
+	CHECK_ERR(unlink("b/f"), EROFS);
+}
+
+TEST(noexec_nosuid_and_nodev)
+{
+	own_mounts();
+	OK(mkdir("m", 0755));
+	OK(mount("none", "m", "tmpfs", MS_NOEXEC | MS_NODEV | MS_NOSUID, NULL));
+	write_file("m/script", "#!/bin/sh\n");
+	OK(chmod("m/script", 0755));
+	char *argv[] = {"x", NULL};
+	CHECK_ERR(execv("m/script", argv), EACCES);
+	CHECK_ERR(access("m/script", X_OK), EACCES);
+	OK(mknod("m/null", S_IFCHR | 0666, 0x103));
+	CHECK_ERR(open("m/null", O_RDWR), EACCES);
+	struct statfs sf;
+	OK(statfs("m", &sf));
+	CHECK_EQ(sf.f_flags & (MS_NOEXEC | MS_NODEV | MS_NOSUID), MS_NOEXEC | MS_NODEV | MS_NOSUID);
+	int fd = OK(open("m/script", O_RDONLY));
+	CHECK_ERR(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0), EPERM);
+}
+
+TEST(move_mount_takes_it_elsewhere)
+{
+	own_mounts();
+	tmpfs_on("a");
+	write_file("a/f", "");
+	OK(mkdir("b", 0755));
+	OK(mount("a", "b", NULL, MS_MOVE, NULL));
+	CHECK(exists("b/f"));
+	CHECK(!exists("a/f"));
+	OK(mkdir("c", 0755));
+	CHECK_ERR(mount("c", "a", NULL, MS_MOVE, NULL), EINVAL);
+}
+
+TEST(shared_mounts_propagate_and_private_ones_do_not)
+{
+	own_mounts();
+	tmpfs_on("a");
+	OK(mkdir("a/sub", 0755));
+	OK(mount(NULL, "a", NULL, MS_SHARED, NULL));
+	OK(mkdir("b", 0755));
+	OK(mount("a", "b", NULL, MS_BIND, NULL));
+	OK(mount("none", "a/sub", "tmpfs", 0, NULL));
+	write_file("a/sub/f", "");
+	CHECK(exists("b/sub/f"));
+	OK(umount("b/sub"));
+	CHECK(!exists("a/sub/f"));
+	OK(mount(NULL, "b", NULL, MS_PRIVATE, NULL));
+	OK(mount("none", "a/sub", "tmpfs", 0, NULL));
+	write_file("a/sub/f", "");
+	CHECK(!exists("b/sub/f"));
+}
+
+TEST(slave_mounts_receive_but_do_not_send)
+{
+	own_mounts();
+	tmpfs_on("a");
+	OK(mkdir("a/one", 0755));
+	OK(mkdir("a/two", 0755));
+	OK(mount(NULL, "a", NULL, MS_SHARED, NULL));
+	OK(mkdir("b", 0755));
+	OK(mount("a", "b", NULL, MS_BIND, NULL));
+	OK(mount(NULL, "b", NULL, MS_SLAVE, NULL));
+	OK(mount("none", "a/one", "tmpfs", 0, NULL));
+	write_file("a/one/f", "");
+	CHECK(exists("b/one/f"));
+	OK(mount("none", "b/two", "tmpfs", 0, NULL));
+	write_file("b/two/f", "");
+	CHECK(!exists("a/two/f"));
+}
+
+TEST(unbindable_mounts_cannot_be_bound)
+{
+	own_mounts();
+	tmpfs_on("a");
+	OK(mkdir("b", 0755));
+	OK(mount(NULL, "a", NULL, MS_UNBINDABLE, NULL));
+	CHECK_ERR(mount("a", "b", NULL, MS_BIND, NULL), EINVAL);
+}
+
+TEST(pivot_root_swaps_the_root)
+{
+	pid_t pid = FORK();
+
+	if (!pid) {
+		own_mounts();
+		tmpfs_on("new");
+		OK(mkdir("new/old", 0755));
+		write_file("new/marker", "m");
+		CHECK_ERR(syscall(SYS_pivot_root, "old", "new"), ENOENT);
+		OK(mkdir("plain", 0755));
+		CHECK_ERR(syscall(SYS_pivot_root, "plain", "plain"), EINVAL);
+		OK(chdir("new"));
+		/* An initial root (initramfs) cannot be replaced: that is EINVAL. */
+		if (syscall(SYS_pivot_root, ".", "old")) {
+			if (errno != EINVAL)
+				FAIL("pivot_root: expected EINVAL, got %s", errno_name(errno));
+			_exit(0);
+		}
+		OK(chdir("/"));
+		CHECK(exists("/marker"));
+		CHECK(exists("/old/proc"));
+		OK(umount2("/old", MNT_DETACH));
+		CHECK(!exists("/old/proc"));
+		_exit(0);
+	}
+	expect_exit(pid, 0);
+}
+
+TEST(tmpfs_options_set_mode_owner_and_size)
+{
+	struct stat st;
+	struct statfs sf;
+
+	own_mounts();
+	OK(mkdir("m", 0755));
+	OK(mount("none", "m", "tmpfs", 0, "mode=1710,uid=11,gid=12,size=64k,nr_inodes=8"));
+	OK(stat("m", &st));
+	CHECK_EQ(st.st_mode, S_IFDIR | 01710);
+	CHECK_EQ(st.st_uid, 11);
+	CHECK_EQ(st.st_gid, 12);
+	OK(statfs("m", &sf));
+	CHECK_EQ(sf.f_type, 0x01021994);
+	CHECK_EQ(sf.f_blocks * sf.f_bsize, 65536);
+	CHECK_EQ(sf.f_files, 8);
+	for (int i = 0; i < 7; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "m/%d", i);
+		write_file(name, "");
+	}
+	CHECK_ERR(open("m/more", O_CREAT | O_WRONLY, 0600), ENOSPC);
+}
+
+TEST(statfs_of_proc_and_pipes)
+{
+	struct statfs sf;
+	int p[2];
+
+	OK(statfs("/proc", &sf));
+	CHECK_EQ(sf.f_type, 0x9fa0);
+	OK(pipe(p));
+	OK(fstatfs(p[0], &sf));
+	CHECK_EQ(sf.f_type, 0x50495045);
+	CHECK_EQ(sf.f_namelen, 255);
+	CHECK_ERR(statfs("none", &sf), ENOENT);
+	CHECK_ERR(fstatfs(99, &sf), EBADF);
+	CHECK_ERR(syscall(SYS_statfs, "/", BAD_PTR), EFAULT);
+}
+
+TEST(mount_namespaces_are_separate)
+{
+	struct gate done = gate_make(), stay = gate_make();
+
+	OK(mkdir("m", 0755));
+	pid_t pid = FORK();
+	if (!pid) {
+		own_mounts();
+		OK(mount("none", "m", "tmpfs", 0, NULL));
+		write_file("m/f", "");
+		gate_open(done);
+		gate_wait(stay);
+		_exit(0);
+	}
+	gate_wait(done);
+	CHECK(!exists("m/f"));
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/cwd/m/f", pid);
+	CHECK(exists(path));
+	gate_open(stay);
+	expect_exit(pid, 0);
+}
+
+TEST(mounts_file_escapes_spaces)
+{
+	own_mounts();
+	tmpfs_on("with space");
+	CHECK(strstr(read_text("/proc/self/mounts"), "/with\\040space tmpfs rw"));
+}
+
+/* ---- extended attributes ---- */
+
+TEST(trusted_attributes_set_get_list_remove)
+{
+	char buf[64];
+	int fd = new_file("f", O_RDWR, 0600);
+
+	OK(setxattr("f", "trusted.one", "value", 5, 0));
+	CHECK_EQ(getxattr("f", "trusted.one", NULL, 0), 5);
+	CHECK_EQ(fgetxattr(fd, "trusted.one", buf, sizeof(buf)), 5);
+	CHECK(!memcmp(buf, "value", 5));
+	CHECK_ERR(getxattr("f", "trusted.one", buf, 2), ERANGE);
+	OK(fsetxattr(fd, "trusted.two", "", 0, 0));
+	ssize_t n = OK(listxattr("f", NULL, 0));
+	CHECK_EQ(n, 24);
+	CHECK_EQ(listxattr("f", buf, sizeof(buf)), n);
+	CHECK_ERR(listxattr("f", buf, 3), ERANGE);
+	OK(removexattr("f", "trusted.one"));
+	CHECK_ERR(getxattr("f", "trusted.one", buf, 64), ENODATA);
+	CHECK_ERR(removexattr("f", "trusted.one"), ENODATA);
+}
+
+TEST(xattr_create_replace_and_errors)
+{
+	write_file("f", "");
+	CHECK_ERR(setxattr("f", "trusted.a", "x", 1, XATTR_REPLACE), ENODATA);
+	OK(setxattr("f", "trusted.a", "x", 1, XATTR_CREATE));
+	CHECK_ERR(setxattr("f", "trusted.a", "x", 1, XATTR_CREATE), EEXIST);
+	CHECK_ERR(setxattr("f", "trusted.a", "x", 1, 8), EINVAL);
+	CHECK_ERR(setxattr("f", "nonsense.a", "x", 1, 0), EOPNOTSUPP);
+	CHECK_ERR(setxattr("f", "trusted.", "x", 1, 0), EINVAL);
+	CHECK_ERR(setxattr("f", "", "x", 1, 0), ERANGE);
+	CHECK_ERR(setxattr("f", "trusted.a", "x", 65537, 0), E2BIG);
+	CHECK_ERR(setxattr("none", "trusted.a", "x", 1, 0), ENOENT);
+	CHECK_ERR(setxattr("f", "trusted.a", BAD_PTR, 1, 0), EFAULT);
+}
+
+TEST(user_attributes_are_not_supported_on_tmpfs)
+{
+	write_file("f", "");
+	if (setxattr("f", "user.a", "x", 1, 0) == 0)
+		skip_test("this Linux is newer than 6.1");
+	CHECK_ERR(setxattr("f", "user.a", "x", 1, 0), EOPNOTSUPP);
+}
+
+TEST(trusted_attributes_are_invisible_to_users)
+{
+	char buf[64];
+
+	write_file("f", "");
+	OK(chmod("f", 0666));
+	OK(setxattr("f", "trusted.a", "x", 1, 0));
+	pid_t pid = FORK();
+	if (!pid) {
+		become_user(1000, 1000);
+		CHECK_ERR(getxattr("f", "trusted.a", buf, 64), ENODATA);
+		CHECK_ERR(setxattr("f", "trusted.a", "x", 1, 0), EPERM);
+		CHECK_EQ(listxattr("f", buf, 64), 0);
+		_exit(0);
+	}
+	expect_exit(pid, 0);
+}
+
+TEST(symlinks_have_their_own_attributes)
+{
+	char buf[8];
+
+	write_file("f", "");
+	OK(symlink("f", "l"));
+	OK(lsetxattr("l", "trusted.a", "link", 4, 0));
+	CHECK_ERR(getxattr("l", "trusted.a", buf, 8), ENODATA);
+	CHECK_EQ(lgetxattr("l", "trusted.a", buf, 8), 4);
+}

@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: MIT */
+/* /proc as busybox, procps and the C libraries read it. */
+#include "contract.h"
+#include <dirent.h>
+#include <sys/prctl.h>
+#include <sys/sysinfo.h>
+
+static bool has_line(const char *text, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	while (text && *text) {
+		if (!strncmp(text, prefix, len))
+			return true;
+		text = strchr(text, '\n');
+		if (text)
+			text++;
+	}
+	return false;
+}
+
+static void expect_link(const char *path, const char *want)
+{
+	char target[PATH_MAX] = "";
+
+	OK(readlink(path, target, sizeof(target) - 1));
+	CHECK_STR(target, want);
+}
+
+/* The value behind "Name:\t" in /proc/self/status. */
+static long status_value(const char *name, int base)
+{
+	char *text = read_text("/proc/self/status"), key[64];
+
+	snprintf(key, sizeof(key), "%s:", name);
+	for (char *line = text; line && *line; line = strchr(line, '\n') + 1) {
+		if (!strncmp(line, key, strlen(key)))
+			return strtol(line + strlen(key), NULL, base);
+		if (!strchr(line, '\n'))
+			break;
+	}
+	FAIL("status: expected a line %s, got none", key);
+}
+
+TEST(self_and_thread_self_are_links)
+{
+	char want[32];
+
+	snprintf(want, sizeof(want), "%d", getpid());
+	expect_link("/proc/self", want);
+	snprintf(want, sizeof(want), "%d/task/%d", getpid(), gettid_raw());
+	expect_link("/proc/thread-self", want);
+}
+
+TEST(stat_has_52_fields_in_order)
+{
+	int pid, ppid, pgrp, session, tty, n = 0;
+	char comm[64], state, *text = read_text("/proc/self/stat");
+
+	CHECK_EQ(sscanf(text, "%d (%63[^)]) %c %d %d %d %d", &pid, comm, &state, &ppid, &pgrp,
+			 &session, &tty),
+		7);
+	CHECK_EQ(pid, getpid());
+	CHECK_EQ(state, 'R');
+	CHECK_EQ(ppid, getppid());
+	CHECK_EQ(pgrp, getpgrp());
+	CHECK_EQ(session, getsid(0));
+	CHECK_EQ(tty, 0);
+	for (char *p = text; *p; p++)
+		n += *p == ' ';
+	CHECK_EQ(n, 51);
+	CHECK_EQ(text[strlen(text) - 1], '\n');
+}
+
+TEST(stat_keeps_odd_names)
+{
+	OK(prctl(PR_SET_NAME, "a) (b c"));
+	char *text = read_text("/proc/self/stat");
+	CHECK(strstr(text, " (a) (b c) R "));
+	CHECK_STR(read_text("/proc/self/comm"), "a) (b c\n");
+}
+
+TEST(comm_can_be_written)
+{
+	char name[17];
+
+	write_file("/proc/self/comm", "renamed by a file");
+	OK(prctl(PR_GET_NAME, name));
+	CHECK_STR(name, "renamed by a fi");
+}
+
+TEST(status_lists_ids_masks_and_memory)
+{
+	static const char *const keys[] = {"Name:\t", "Umask:\t", "State:\tR (running)", "Tgid:\t",
+		"Ngid:\t", "Pid:\t", "PPid:\t", "TracerPid:\t0", "Uid:\t0\t0\t0\t0",
+		"Gid:\t0\t0\t0\t0", "FDSize:\t", "Groups:\t", "VmPeak:\t", "VmSize:\t", "VmLck:\t",
+		"VmHWM:\t", "VmRSS:\t", "RssAnon:\t", "RssFile:\t", "RssShmem:\t", "VmData:\t",
+		"VmStk:\t", "VmExe:\t", "VmLib:\t", "VmPTE:\t", "VmSwap:\t", "Threads:\t1",
+		"SigQ:\t", "SigPnd:\t0000000000000000", "ShdPnd:\t", "SigBlk:\t", "SigIgn:\t",
+		"SigCgt:\t", "CapInh:\t", "CapPrm:\t", "CapEff:\t", "CapBnd:\t", "CapAmb:\t",
+		"NoNewPrivs:\t0", "Seccomp:\t0", "Cpus_allowed:\t", "Cpus_allowed_list:\t",
+		"Mems_allowed:\t", "voluntary_ctxt_switches:\t", "nonvoluntary_ctxt_switches:\t"};
+	char *text = read_text("/proc/self/status");
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (!has_line(text, keys[i]))
+			FAIL("status: expected a line \"%s\", got none", keys[i]);
+}
+
+TEST(status_follows_the_process)
+{
+	sigset_t set;
+
+	umask(0137);
+	CHECK_EQ(status_value("Umask", 8), 0137);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	OK(sigprocmask(SIG_BLOCK, &set, NULL));
+	CHECK_EQ(status_value("SigBlk", 16), 1l << (SIGUSR1 - 1));
+	on_signal(SIGUSR2, SIG_IGN, 0);
+	CHECK(status_value("SigIgn", 16) & 1l << (SIGUSR2 - 1));
+	OK(raise(SIGUSR1));
+	CHECK(status_value("SigPnd", 16) & 1l << (SIGUSR1 - 1));
+	CHECK_EQ(status_value("Pid", 10), getpid());
+}
+
+TEST(VmRSS_grows_with_touched_memory)
+{
+	long before = status_value("VmRSS", 10);
+	size_t size = 8 << 20;
+	char *p = OK(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+
+	long mapped = status_value("VmSize", 10);
+	memset(p, 1, size);
+	long after = status_value("VmRSS", 10);
+	CHECK(after - before >= 7 << 10);
+	OK(munmap(p, size));
+	CHECK_EQ(mapped - status_value("VmSize", 10), 8 << 10);
+}
+
+TEST(statm_counts_pages)
+{
+	long size, rss;
+
+	CHECK_EQ(sscanf(read_text("/proc/self/statm"), "%ld %ld", &size, &rss), 2);
+	CHECK(size > rss && rss > 0);
+}
+
+TEST(cmdline_and_environ_are_the_initial_strings)
+{
+	char text[4096];
+	int fd = OK(open("/proc/self/cmdline", O_RDONLY));
+	ssize_t n = OK(read(fd, text, sizeof(text)));
+
+	CHECK(n > 0);
+	CHECK_EQ(text[n - 1], 0);
+	CHECK_STR(text, self_path);
+	CHECK_STR(text + strlen(text) + 1, "--run");
+	pid_t pid = FORK();
+	if (!pid) {
+		char *argv[] = {self_path, "--helper", "environ", NULL},
+		     *envp[] = {"K=v", "L=w", NULL};
+
+		execve(self_path, argv, envp);
+		_exit(99);
+	}
+	expect_exit(pid, 0);
+}
+
+HELPER(environ)
+{
+	char text[64] = "";
+	int fd = OK(open("/proc/self/environ", O_RDONLY));
+
+	CHECK_EQ(read(fd, text, sizeof(text)), 8);
+	CHECK(!memcmp(text, "K=v\0L=w", 8));
+	return 0;
+}
+
+TEST(exe_cwd_and_root_are_links)
+{
+	char cwd[PATH_MAX];
+
+	expect_link("/proc/self/exe", self_path);
+	CHECK(getcwd(cwd, sizeof(cwd)));
+	expect_link("/proc/self/cwd", cwd);
+	expect_link("/proc/self/root", "/");
+	write_file("here", "y");
+	CHECK_STR(read_text("/proc/self/cwd/here"), "y");
+}
+
+TEST(fd_lists_and_names_descriptors)
+{
+	int fd = new_file("f", O_RDWR, 0600), p[2];
+	char path[64], want[PATH_MAX + 32], cwd[PATH_MAX], target[64] = "";
+	struct stat st;
+
+	CHECK(getcwd(cwd, sizeof(cwd)));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	snprintf(want, sizeof(want), "%s/f", cwd);
+	expect_link(path, want);
+	OK(unlink("f"));
+	snprintf(want, sizeof(want), "%s/f (deleted)", cwd);
+	expect_link(path, want);
+	OK(lstat(path, &st));
+	CHECK_EQ(st.st_mode & 0777, 0700);
+	OK(pipe(p));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", p[0]);
+	OK(readlink(path, target, sizeof(target) - 1));
+	OK(fstat(p[0], &st));
+	snprintf(want, sizeof(want), "pipe:[%lu]", (unsigned long)st.st_ino);
+	CHECK_STR(target, want);
+	CHECK_ERR(readlink("/proc/self/fd/150", target, 64), ENOENT);
+	int n = 0, dots = 0;
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *de;
+	CHECK(dir);
+	while ((de = readdir(dir))) {
+		if (de->d_name[0] == '.')
+			dots++;
+		else if (atoi(de->d_name) == p[1])
+			n++;
+	}
+	CHECK_EQ(dots, 2);
+	CHECK_EQ(n, 1);
+	closedir(dir);
+}
+
+TEST(fdinfo_shows_position_and_flags)
+{
+	int fd = new_file("f", O_RDWR | O_APPEND, 0600);
+	char path[64];
+	long pos, flags;
+
+	CHECK_EQ(write(fd, "12345", 5), 5);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	CHECK_EQ(sscanf(read_text(path), "pos:\t%ld\nflags:\t%lo\nmnt_id:", &pos, &flags), 2);
+	CHECK_EQ(pos, 5);
+	CHECK_EQ(flags & (O_ACCMODE | O_APPEND | O_CLOEXEC), O_RDWR | O_APPEND | O_CLOEXEC);
+}
+
+TEST(maps_show_protections_offsets_and_names)
+{
+	char *text, line[128];
+	int fd = new_file("mapped", O_RDWR, 0600);
+
+	OK(ftruncate(fd, 8192));
+	char *p = OK(mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 4096));
+	char *q = OK(mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	text = read_text("/proc/self/maps");
+	CHECK(strstr(text, "[stack]\n"));
+	CHECK(strstr(text, "[vdso]\n"));
+	CHECK(strstr(text, self_path));
+	snprintf(line, sizeof(line), "%lx-%lx r--s 00001000 ", (long)p, (long)p + 4096);
+	char *found = strstr(text, line);
+	CHECK(found);
+	CHECK(strstr(found, "/mapped\n"));
+	snprintf(line, sizeof(line), "%lx-", (long)q);
+	/* It may have merged with a neighbour; then its end is what shows. */
+	if (!(found = strstr(text, line))) {
+		snprintf(line, sizeof(line), "-%lx ---p", (long)q + 4096);
+		CHECK(strstr(text, line));
+	}
+}
+
+TEST(maps_show_the_heap)
+{
+	char *start = (char *)syscall(SYS_brk, 0);
+
+	CHECK((char *)syscall(SYS_brk, start + 8192) == start + 8192);
+	CHECK(strstr(read_text("/proc/self/maps"), "[heap]\n"));
+}
+
+TEST(smaps_rollup_sums_memory)
+{
+	char *text = read_text("/proc/self/smaps_rollup");
+
+	CHECK(strstr(text, "[rollup]\n"));
+	CHECK(has_line(text, "Rss:"));
+	CHECK(has_line(text, "Pss:"));
+	CHECK(has_line(text, "Private_Dirty:"));
+}
+
+TEST(limits_table)
+{
+	char *text = read_text("/proc/self/limits");
+
+	CHECK(has_line(
+		text, "Limit                     Soft Limit           Hard Limit           Units"));
+	CHECK(has_line(text, "Max open files            "));
+	CHECK(has_line(text, "Max stack size            "));
+	CHECK(strstr(text, "unlimited"));
+}
+
+TEST(mounts_and_mountinfo_list_the_mounts)
+{
+	char *text = read_text("/proc/self/mounts");
+
+	CHECK(has_line(text, "proc /proc proc rw"));
+	CHECK(strstr(text, "/tmp/contract"));
+	text = read_text("/proc/self/mountinfo");
+	CHECK(strstr(text, " - proc proc rw"));
+	CHECK(strstr(text, " - tmpfs contract rw"));
+}
+
+static void *wait_gate(void *arg)
+{
+	gate_wait(*(struct gate *)arg);
+	return NULL;
+}
+
+TEST(task_lists_the_threads)
+{
+	struct gate g = gate_make();
+	pthread_t t;
+	struct dirent *de;
+	int n = 0;
+
+	CHECK_PT(pthread_create(&t, NULL, wait_gate, &g));
+	CHECK_EQ(status_value("Threads", 10), 2);
+	DIR *dir = opendir("/proc/self/task");
+	CHECK(dir);
+	while ((de = readdir(dir)))
+		n += de->d_name[0] != '.';
+	closedir(dir);
+	CHECK_EQ(n, 2);
+	gate_open(g);
+	CHECK_PT(pthread_join(t, NULL));
+}
+
+TEST(zombies_have_stat_but_no_cmdline)
+{
+	char path[64];
+	siginfo_t si;
+	pid_t pid = FORK();
+
+	if (!pid)
+		_exit(0);
+	OK(waitid(P_PID, pid, &si, WEXITED | WNOWAIT));
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	CHECK(strstr(read_text(path), ") Z "));
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	CHECK_STR(read_text(path), "");
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	char target[64];
+	CHECK_ERR(readlink(path, target, 64), ENOENT);
+	expect_exit(pid, 0);
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	struct stat st;
+	CHECK_ERR(stat(path, &st), ENOENT);
+}
+
+TEST(open_files_of_a_dead_process_give_ESRCH)
+{
+	char path[64], buf[64];
+	pid_t pid = FORK();
+
+	if (!pid)
+		for (;;)
+			pause();
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	int fd = OK(open(path, O_RDONLY));
+	OK(kill(pid, SIGKILL));
+	expect_signal(pid, SIGKILL);
+	CHECK_ERR(read(fd, buf, sizeof(buf)), ESRCH);
+}
+
+TEST(other_users_cannot_look_inside)
+{
+	pid_t parent = getpid(), pid = FORK();
+
+	if (!pid) {
+		char path[64], target[64];
+
+		become_user(1000, 1000);
+		snprintf(path, sizeof(path), "/proc/%d/status", parent);
+		read_text(path);
+		snprintf(path, sizeof(path), "/proc/%d/cmdline", parent);
+		read_text(path);
+		snprintf(path, sizeof(path), "/proc/%d/environ", parent);
+		CHECK_ERR(open(path, O_RDONLY), EACCES);
+		snprintf(path, sizeof(path), "/proc/%d/exe", parent);
+		CHECK_ERR(readlink(path, target, 64), EACCES);
+		snprintf(path, sizeof(path), "/proc/%d/fd", parent);
+		CHECK_ERR(open(path, O_RDONLY), EACCES);
+		_exit(0);
+	}
+	expect_exit(pid, 0);
+}
+
+TEST(meminfo_adds_up)
+{
+	long total, available, free_kb;
+	char *text = read_text("/proc/meminfo");
+	struct sysinfo si;
+
+	CHECK_EQ(sscanf(text, "MemTotal: %ld kB\nMemFree: %ld kB\nMemAvailable: %ld kB", &total,
+			 &free_kb, &available),
+		3);
+	CHECK(free_kb < total && available < total && free_kb > 0);
+	CHECK(has_line(text, "Buffers:"));
+	CHECK(has_line(text, "Cached:"));
+	CHECK(has_line(text, "SwapTotal:"));
+	CHECK(has_line(text, "Slab:"));
+	OK(sysinfo(&si));
+	CHECK_EQ(si.totalram * si.mem_unit / 1024, total);
+}
+
+TEST(global_stat_counts_cpus)
+{
+	char *text = read_text("/proc/stat"), line[32];
+	long online = sysconf(_SC_NPROCESSORS_ONLN);
+
+	CHECK(has_line(text, "cpu  "));
+	snprintf(line, sizeof(line), "cpu%d ", (int)online - 1);
+	CHECK(has_line(text, line));
+	CHECK(has_line(text, "btime "));
+	CHECK(has_line(text, "processes "));
+	CHECK(has_line(text, "ctxt "));
+	CHECK(has_line(text, "intr "));
+	CHECK(has_line(text, "procs_running "));
+}
+
+TEST(cpuinfo_uptime_loadavg_version)
+{
+	double up, idle, a, b, c;
+	int running, all, last;
+	char *text = read_text("/proc/cpuinfo");
+
+	CHECK(has_line(text, "processor\t: 0"));
+	CHECK(has_line(text, "vendor_id\t: "));
+	CHECK(has_line(text, "flags\t\t: "));
+	CHECK_EQ(sscanf(read_text("/proc/uptime"), "%lf %lf", &up, &idle), 2);
+	CHECK(up > 0);
+	long long boot = now_ns(CLOCK_BOOTTIME);
+	CHECK(boot / 1e9 - up < 5 && up <= boot / 1e9 + 0.1);
+	CHECK_EQ(sscanf(read_text("/proc/loadavg"), "%lf %lf %lf %d/%d %d", &a, &b, &c, &running,
+			 &all, &last),
+		6);
+	CHECK(running >= 1 && all >= running && last >= getpid());
+	CHECK(!strncmp(read_text("/proc/version"), "Linux version ", 14));
+}
+
+TEST(filesystems_devices_and_partitions_exist)
+{
+	char *text = read_text("/proc/filesystems");
+
+	CHECK(has_line(text, "nodev\ttmpfs"));
+	CHECK(has_line(text, "nodev\tproc"));
+	CHECK(has_line(read_text("/proc/devices"), "Character devices:"));
+	CHECK(has_line(read_text("/proc/cmdline"), ""));
+	read_text("/proc/interrupts");
+}
+
+TEST(sys_kernel_files)
+{
+	char *text = read_text("/proc/sys/kernel/ostype");
+
+	CHECK_STR(text, "Linux\n");
+	CHECK(atoi(read_text("/proc/sys/kernel/pid_max")) >= 32768);
+	read_text("/proc/sys/kernel/osrelease");
+	read_text("/proc/sys/kernel/hostname");
+	CHECK_EQ(strlen(read_text("/proc/sys/kernel/random/uuid")), 37);
+	CHECK(atoi(read_text("/proc/sys/vm/overcommit_memory")) <= 2);
+	CHECK(atoi(read_text("/proc/sys/fs/file-max")) != 0);
+	CHECK(atoi(read_text("/proc/sys/fs/pipe-max-size")) == 1 << 20);
+	char buf[37];
+	strncpy(buf, read_text("/proc/sys/kernel/random/boot_id"), 36);
+	buf[36] = 0;
+	CHECK(!strncmp(buf, read_text("/proc/sys/kernel/random/boot_id"), 36));
+}
+
+TEST(oom_score_adj_is_kept_and_inherited)
+{
+	write_file("/proc/self/oom_score_adj", "500");
+	CHECK_STR(read_text("/proc/self/oom_score_adj"), "500\n");
+	int fd = OK(open("/proc/self/oom_score_adj", O_WRONLY));
+	CHECK_ERR(write(fd, "2000", 4), EINVAL);
+	pid_t pid = FORK();
+	if (!pid) {
+		CHECK_STR(read_text("/proc/self/oom_score_adj"), "500\n");
+		_exit(0);
+	}
+	expect_exit(pid, 0);
+}
+
+TEST(proc_directory_lists_processes_only_once)
+{
+	struct dirent *de;
+	int self = 0;
+	DIR *dir = opendir("/proc");
+
+	CHECK(dir);
+	while ((de = readdir(dir)))
+		self += atoi(de->d_name) == getpid();
+	closedir(dir);
+	CHECK_EQ(self, 1);
+}
+
+TEST(proc_is_read_only_for_names)
+{
+	CHECK_ERR(mkdir("/proc/x", 0755), ENOENT);
+	CHECK_ERR(open("/proc/x", O_CREAT | O_WRONLY, 0600), ENOENT);
+	CHECK_ERR(unlink("/proc/version"), EPERM);
+	CHECK_ERR(open("/proc/self/nothing", O_RDONLY), ENOENT);
+	CHECK_ERR(open("/proc/0", O_RDONLY), ENOENT);
+}
+
+TEST(small_reads_and_seeks_are_consistent)
+{
+	char whole[4096], parts[4096];
+	int fd = OK(open("/proc/self/limits", O_RDONLY));
+	ssize_t len = OK(read(fd, whole, sizeof(whole))), at = 0, n;
+
+	CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
+	while ((n = OK(read(fd, parts + at, 7))) > 0)
+		at += n;
+	CHECK_EQ(at, len);
+	CHECK(!memcmp(whole, parts, len));
+	CHECK_EQ(pread(fd, parts, 10, 5), 10);
+	CHECK(!memcmp(parts, whole + 5, 10));
+}
+
+TEST(smaller_files_of_a_process_exist)
+{
+	static const char *const files[] = {
+		"auxv", "cgroup", "io", "wchan", "personality", "oom_score"};
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "/proc/self/%s", files[i]);
+		OK(close(OK(open(path, O_RDONLY))));
+	}
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/* Affinity, priorities, policies, yielding. */
+#include "contract.h"
+#include <sys/resource.h>
+#include <sys/sysinfo.h>
+
+static int online(void)
+{
+	return sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+TEST(affinity_moves_the_thread)
+{
+	cpu_set_t set, got;
+
+	for (int cpu = 0; cpu < online(); cpu++) {
+		unsigned now;
+
+		CPU_ZERO(&set);
+		CPU_SET(cpu, &set);
+		OK(sched_setaffinity(0, sizeof(set), &set));
+		OK(syscall(SYS_getcpu, &now, NULL, NULL));
+		CHECK_EQ(now, cpu);
+		CHECK_EQ(sched_getcpu(), cpu);
+		OK(sched_getaffinity(0, sizeof(got), &got));
+		CHECK(CPU_EQUAL(&set, &got));
+	}
+}
+
+TEST(affinity_is_inherited_by_fork)
+{
+	cpu_set_t set, got;
+
+	CPU_ZERO(&set);
+	CPU_SET(online() - 1, &set);
+	OK(sched_setaffinity(0, sizeof(set), &set));
+	pid_t pid = FORK();
+	if (!pid) {
+		OK(sched_getaffinity(0, sizeof(got), &got));
+		CHECK(CPU_EQUAL(&set, &got));
+		_exit(0);
+	}
+	expect_exit(pid, 0);
+}
+
+TEST(affinity_errors_and_sizes)
+{
+	cpu_set_t set;
+	unsigned char byte;
+
+	CPU_ZERO(&set);
+	CHECK_ERR(sched_setaffinity(0, sizeof(set), &set), EINVAL);
+	CPU_SET(1000, &set);
+	CHECK_ERR(sched_setaffinity(0, sizeof(set), &set), EINVAL);
+	CHECK_ERR(sched_getaffinity(0x3ffffff, sizeof(set), &set), ESRCH);
+	CHECK_ERR(syscall(SYS_sched_getaffinity, 0, 1, &byte), EINVAL);
+	CHECK_ERR(syscall(SYS_sched_getaffinity, 0, 128, BAD_PTR), EFAULT);
+	CPU_ZERO(&set);
+	CHECK(OK(syscall(SYS_sched_getaffinity, 0, sizeof(set), &set)) % 8 == 0);
+	CHECK_EQ(CPU_COUNT(&set), online());
+}
+
+TEST(affinity_of_another_process_moves_it)
+{
+	pid_t pid = FORK();
+	cpu_set_t set;
+
+	if (!pid)
+		for (;;)
+			continue;
+	CPU_ZERO(&set);
+	CPU_SET(online() - 1, &set);
+	OK(sched_setaffinity(pid, sizeof(set), &set));
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	OK(sched_setaffinity(pid, sizeof(set), &set));
+	OK(kill(pid, SIGKILL));
+	expect_signal(pid, SIGKILL);
+}
+
+TEST(nice_values_are_kept_clamped_and_inherited)
+{
+	OK(setpriority(PRIO_PROCESS, 0, 7));
+	CHECK_EQ(getpriority(PRIO_PROCESS, 0), 7);
+	CHECK_EQ(syscall(SYS_getpriority, PRIO_PROCESS, 0), 13);
+	OK(setpriority(PRIO_PROCESS, 0, 100));
+	CHECK_EQ(getpriority(PRIO_PROCESS, 0), 19);
+	pid_t pid = FORK();
+	if (!pid) {
+		CHECK_EQ(getpriority(PRIO_PROCESS, 0), 19);
+		OK(setpriority(PRIO_PROCESS, 0, -100));
+		CHECK_EQ(getpriority(PRIO_PROCESS, 0), -20);
+		_exit(0);
+	}
+	expect_exit(pid, 0);
+	CHECK_ERR(setpriority(9, 0, 0), EINVAL);
+	CHECK_ERR(setpriority(PRIO_PROCESS, 0x3ffffff, 0), ESRCH);
+}
+
+TEST(priority_of_a_group_and_a_user)
+{
+	pid_t pid = FORK();
+
+	if (!pid)
+		for (;;)
+			pause();
+	OK(setpgid(pid, pid));
+	OK(setpriority(PRIO_PGRP, pid, 5));
+	CHECK_EQ(getpriority(PRIO_PROCESS, pid), 5);
+	CHECK_EQ(getpriority(PRIO_PGRP, pid), 5);
+	CHECK_ERR(getpriority(PRIO_USER, 54545), ESRCH);
+}
+
+TEST(users_cannot_lower_their_nice_value)
+{
+	become_user(1000, 1000);
+	OK(setpriority(PRIO_PROCESS, 0, 5));
+	CHECK_ERR(setpriority(PRIO_PROCESS, 0, 4), EACCES);
+}
+
+TEST(policies_set_and_get)
+{
+	struct sched_param sp = {.sched_priority = 10};
+
+	CHECK_EQ(syscall(SYS_sched_getscheduler, 0), SCHED_OTHER);
+	OK(syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &sp));
+	CHECK_EQ(syscall(SYS_sched_getscheduler, 0), SCHED_FIFO);
+	sp.sched_priority = 0;
+	OK(syscall(SYS_sched_getparam, 0, &sp));
+	CHECK_EQ(sp.sched_priority, 10);
+	OK(syscall(SYS_sched_setscheduler, 0, SCHED_RR | 0x40000000, &sp));
+	CHECK_EQ(syscall(SYS_sched_getscheduler, 0), SCHED_RR | 0x40000000);
+	struct timespec ts;
+	OK(syscall(SYS_sched_rr_get_interval, 0, &ts));
+	CHECK(ts.tv_nsec > 0);
+	pid_t pid = FORK();
+	if (!pid) {
+		CHECK_EQ(syscall(SYS_sched_getscheduler, 0), SCHED_OTHER);
+		_exit(0);
+	}
+	expect_exit(pid, 0);
+	sp.sched_priority = 0;
+	OK(syscall(SYS_sched_setscheduler, 0, SCHED_BATCH, &sp));
+	OK(syscall(SYS_sched_setscheduler, 0, SCHED_IDLE, &sp));
+}
+
+TEST(policy_errors)
+{
+	struct sched_param sp = {.sched_priority = 0};
+
+	CHECK_ERR(syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &sp), EINVAL);
+	sp.sched_priority = 100;
+	CHECK_ERR(syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &sp), EINVAL);
+	sp.sched_priority = 1;
+	CHECK_ERR(syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &sp), EINVAL);
+	CHECK_ERR(syscall(SYS_sched_setscheduler, 0, 77, &sp), EINVAL);
+	CHECK_ERR(syscall(SYS_sched_setscheduler, 0x3ffffff, SCHED_FIFO, &sp), ESRCH);
+	CHECK_ERR(syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, NULL), EINVAL);
+	CHECK_EQ(sched_get_priority_max(SCHED_FIFO), 99);
+	CHECK_EQ(sched_get_priority_min(SCHED_RR), 1);
+	CHECK_EQ(sched_get_priority_max(SCHED_OTHER), 0);
+	CHECK_ERR(sched_get_priority_max(77), EINVAL);
+	become_user(1000, 1000);
+	CHECK_ERR(syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &sp), EPERM);
+}
+
+TEST(sched_attr_round_trip)
+{
+	struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime, deadline, period;
+		uint32_t util_min, util_max;
+	} attr = {.size = 48, .policy = SCHED_OTHER, .nice = 3};
+
+	OK(syscall(SYS_sched_setattr, 0, &attr, 0));
+	CHECK_EQ(getpriority(PRIO_PROCESS, 0), 3);
+	memset(&attr, 0, sizeof(attr));
+	OK(syscall(SYS_sched_getattr, 0, &attr, sizeof(attr), 0));
+	CHECK_EQ(attr.nice, 3);
+	CHECK_EQ(attr.policy, SCHED_OTHER);
+	CHECK_ERR(syscall(SYS_sched_getattr, 0, &attr, 8, 0), EINVAL);
+	CHECK_ERR(syscall(SYS_sched_setattr, 0, &attr, 1), EINVAL);
+}
+
+TEST(realtime_preempts_normal_on_one_cpu)
+{
+	cpu_set_t set;
+	struct sched_param sp = {.sched_priority = 1};
+	static volatile int *order;
+
+	order = OK(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	OK(sched_setaffinity(0, sizeof(set), &set));
+	OK(syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &sp));
+	pid_t pid = FORK();
+	if (!pid) {
+		*order = 1;
+		_exit(0);
+	}
+	/* Same priority, first in first out: the child runs only when this thread gives way. */
+	for (volatile int i = 0; i < 1000000; i++)
+		continue;
+	CHECK_EQ(*order, 0);
+	expect_exit(pid, 0);
+	CHECK_EQ(*order, 1);
+}
+
+TEST(nice_shares_favour_the_less_nice)
+{
+	volatile long *work = OK(
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	OK(sched_setaffinity(0, sizeof(set), &set));
+	for (int i = 0; i < 2; i++) {
+		if (FORK())
+			continue;
+		OK(setpriority(PRIO_PROCESS, 0, i ? 19 : 0));
+		for (;;)
+			work[i * 64]++;
+	}
+	sleep_ns(1500 * MSEC);
+	CHECK(work[0] > 5 * work[64]);
+	CHECK(work[64] > 0);
+}
+
+TEST(busy_threads_do_not_starve_a_sleeper)
+{
+	for (int i = 0; i < 2 * online(); i++)
+		if (!FORK())
+			for (;;)
+				continue;
+	for (int i = 0; i < 10; i++) {
+		long long start = now_ns(CLOCK_MONOTONIC);
+
+		sleep_ns(5 * MSEC);
+		CHECK(now_ns(CLOCK_MONOTONIC) - start < SEC);
+	}
+}
+
+TEST(yield_lets_the_other_run)
+{
+	volatile int *flag = OK(
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	OK(sched_setaffinity(0, sizeof(set), &set));
+	pid_t pid = FORK();
+	if (!pid) {
+		for (int i = 0; i < 100; i++) {
+			while (*flag % 2 == 0)
+				sched_yield();
+			++*flag;
+		}
+		_exit(0);
+	}
+	for (int i = 0; i < 100; i++) {
+		while (*flag % 2 == 1)
+			sched_yield();
+		++*flag;
+	}
+	expect_exit(pid, 0);
+}
+
+TEST(processors_are_counted_alike)
+{
+	CHECK_EQ(get_nprocs(), online());
+	CHECK_EQ(sysconf(_SC_NPROCESSORS_CONF), online());
+}
