@@ -1,0 +1,40 @@
+/*
+ * Decoder for gzip members (RFC 1952) with deflate data (RFC 1951), from memory, output pushed to a
+ * callback. Robust against any input: reads only [data, data+len), never loops without progress.
+ */
+#ifndef LIB_INFLATE_H
+#define LIB_INFLATE_H
+
+#define INFLATE_WINDOW 32768
+
+struct inflate_huffman {
+	u16 count[16];	 /* codes of each length */
+	u16 symbol[288]; /* in canonical order */
+};
+
+struct inflate {
+	/* Takes output; 0 to go on, negative to stop with that error. */
+	int (*write)(void *ctx, const u8 *data, size_t n);
+	void *ctx;
+	/* private */
+	const u8 *in;
+	size_t in_len, in_pos;
+	u64 bits;
+	u32 nr_bits;
+	u32 crc, total;
+	u32 win_pos, win_flushed;
+	int error;
+	struct inflate_huffman literals, distances;
+	u8 lengths[320];
+	u8 window[INFLATE_WINDOW];
+};
+
+/*
+ * Decode one gzip member at data. write and ctx are set by the caller, the rest is scratch (about
+ * 34 KiB: not for a stack). *used: bytes of data consumed. 0, -EINVAL (broken: bad header, code,
+ * checksum or size, or cut short), or write's error.
+ */
+int inflate_gzip(struct inflate *s, const u8 *data, size_t len, size_t *used) must_check;
+u32 crc32_update(u32 crc, const void *data, size_t n); /* IEEE, start with 0 */
+
+#endif

@@ -1,0 +1,33 @@
+/* Memory and strings. On the host the standard functions are the C library's. */
+#ifndef LIB_STRING_H
+#define LIB_STRING_H
+
+void *memcpy(void *dst, const void *src, size_t n);
+void *memmove(void *dst, const void *src, size_t n);
+void *memset(void *dst, int c, size_t n);
+int memcmp(const void *a, const void *b, size_t n) pure_fn;
+void *memchr(const void *s, int c, size_t n) pure_fn;
+size_t strlen(const char *s) pure_fn;
+size_t strnlen(const char *s, size_t max) pure_fn;
+int strcmp(const char *a, const char *b) pure_fn;
+int strncmp(const char *a, const char *b, size_t n) pure_fn;
+char *strchr(const char *s, int c) pure_fn;
+char *strrchr(const char *s, int c) pure_fn;
+char *strstr(const char *s, const char *what) pure_fn;
+size_t strspn(const char *s, const char *set) pure_fn;
+size_t strcspn(const char *s, const char *set) pure_fn;
+
+/* Copy with a NUL always (size > 0). Length copied, or -E2BIG when src was cut. */
+ssize_t str_copy(char *dst, const char *src, size_t size);
+bool str_has_prefix(const char *s, const char *prefix) pure_fn;
+
+/*
+ * Numbers: the whole string (a final newline allowed) in the base, 0 meaning by prefix 0x or 0.
+ * -EINVAL: no number, -ERANGE: too large.
+ */
+int parse_u64(const char *s, int base, u64 *out) must_check;
+int parse_s64(const char *s, int base, s64 *out) must_check;
+/* Bytes with an optional suffix K, M, G, T (binary); *end, if given, is where parsing stopped. */
+int parse_size(const char *s, u64 *out, const char **end) must_check;
+
+#endif
