@@ -95,6 +95,8 @@ $(gen)/.stamp: kernel/syscall/table.def $(wildcard tools/gen/*.py) $(uapi)/.stam
 	@touch $@
 
 $(objs): | $(gen)/.stamp
+.PHONY: objs
+objs: $(objs)
 $(objs): Makefile $(wildcard arch/$(ARCH)/flags.mk)
 
 $(obj)/%.o: %.c

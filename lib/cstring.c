@@ -5,7 +5,7 @@
  */
 #include <lib/string.h>
 
-typedef u64 __attribute__((may_alias, aligned(1))) word;
+typedef u64 word __attribute__((may_alias, aligned(1)));
 
 void *memcpy(void *restrict dst, const void *restrict src, size_t n)
 {

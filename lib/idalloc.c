@@ -43,7 +43,7 @@ static void take(struct idalloc *a, u32 id)
 {
 	u32 w = id / 64;
 
-	a->used++;
+	a->nr_used++;
 	a->bottom[w] |= 1ull << (id % 64);
 	if (~a->bottom[w])
 		return;
@@ -88,7 +88,7 @@ void idalloc_free(struct idalloc *a, u32 id)
 {
 	u32 w = id / 64;
 
-	a->used--;
+	a->nr_used--;
 	a->bottom[w] &= ~(1ull << (id % 64));
 	a->middle[w / 64] &= ~(1ull << (w % 64));
 	a->top &= ~(1ull << (w / 64));

@@ -117,7 +117,7 @@ struct pv_clock {
 	u32 mult;
 	s8 shift;
 	u8 flags, pad2[2];
-} aligned(32);
+} __aligned(32);
 
 static u64 kvm_clock_hz(void)
 {

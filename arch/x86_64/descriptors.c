@@ -25,13 +25,13 @@ struct tss {
 	u64 ist[7]; /* ist[0] is IST 1 */
 	u64 zero2;
 	u16 zero3, iomap;
-} packed;
+} __packed;
 static_assert(offsetof(struct tss, rsp0) == 4 && sizeof(struct tss) == 104, "TSS");
 
 struct table_pointer {
 	u16 limit;
 	u64 base;
-} packed;
+} __packed;
 
 struct x86_gdt {
 	u64 entry[16];
@@ -45,7 +45,7 @@ DEFINE_PER_CPU(struct arch_thread *, x86_current);
 static DEFINE_PER_CPU(struct x86_gdt, g_gdt);
 
 static struct gate g_idt[256]; /* filled once by CPU 0, then read-only */
-static struct x86_stacks g_boot_stacks aligned(PAGE_SIZE);
+static struct x86_stacks g_boot_stacks __aligned(PAGE_SIZE);
 
 struct x86_stacks *x86_boot_stacks(void)
 {

@@ -13,7 +13,7 @@
 #include <core/log.h>
 #include <lib/string.h>
 
-u64 x86_kernel_root[PT_ENTRIES] aligned(PAGE_SIZE);
+u64 x86_kernel_root[PT_ENTRIES] __aligned(PAGE_SIZE);
 
 void x86_reserve(u64 start, u64 len)
 {

@@ -26,7 +26,7 @@ static DEFINE_PER_CPU(struct arch_thread *, g_fpu_owner); /* whose state the reg
 static struct {
 	struct _fpstate_64 fp;
 	struct _header header;
-} g_initial_state aligned(64) = {.fp = {.cwd = 0x37f, .mxcsr = MXCSR_DEFAULT}};
+} g_initial_state __aligned(64) = {.fp = {.cwd = 0x37f, .mxcsr = MXCSR_DEFAULT}};
 static_assert(sizeof(g_initial_state) == XSAVE_MIN_SIZE, "standard XSAVE layout");
 
 static struct _header *header_of(void *state)

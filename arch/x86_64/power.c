@@ -48,7 +48,7 @@ noreturn void arch_reboot(void)
 	static const struct {
 		u16 limit;
 		u64 base;
-	} packed empty;
+	} __packed empty;
 
 	leave();
 	x86_acpi_reset();

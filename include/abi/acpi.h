@@ -15,7 +15,7 @@ struct acpi_rsdp {
 	u64 xsdt;
 	u8 checksum2;
 	u8 reserved[3];
-} packed;
+} __packed;
 static_assert(sizeof(struct acpi_rsdp) == 36, "RSDP");
 
 struct acpi_header {
@@ -24,14 +24,14 @@ struct acpi_header {
 	u8 revision, checksum;
 	char oem[6], oem_table[8];
 	u32 oem_revision, creator, creator_revision;
-} packed;
+} __packed;
 static_assert(sizeof(struct acpi_header) == 36, "ACPI table header");
 
 struct acpi_address { /* generic address structure */
 	u8 space;     /* ACPI_SPACE_* */
 	u8 width, offset, access;
 	u64 address;
-} packed;
+} __packed;
 static_assert(sizeof(struct acpi_address) == 12, "GAS");
 #define ACPI_SPACE_MEMORY 0
 #define ACPI_SPACE_IO     1
@@ -40,7 +40,7 @@ struct acpi_madt {
 	struct acpi_header header;
 	u32 lapic;
 	u32 flags;
-} packed;
+} __packed;
 #define MADT_LAPIC         0
 #define MADT_IOAPIC        1
 #define MADT_OVERRIDE      2

@@ -23,8 +23,8 @@ struct init_hook {
 	enum init_level level;
 };
 #define INIT_HOOK(level_, fn_)                                                          \
-	static const struct init_hook init_hook_##fn_ used section("init_hooks")        \
-		aligned(8) = { #fn_, fn_, level_ }
+	static const struct init_hook init_hook_##fn_ __used __section("init_hooks")        \
+		__aligned(8) = { #fn_, fn_, level_ }
 
 /* Runs all hooks of one level in order. */
 void init_run_level(enum init_level level);
@@ -36,8 +36,8 @@ struct init_option {
 	int (*fn)(const char *value);
 };
 #define INIT_OPTION(name_, fn_)                                                         \
-	static const struct init_option init_option_##fn_ used section("init_options")  \
-		aligned(8) = { name_, fn_ }
+	static const struct init_option init_option_##fn_ __used __section("init_options")  \
+		__aligned(8) = { name_, fn_ }
 void init_parse_options(const char *cmdline);
 /* Is there an option of this name? len: bytes of name. */
 bool init_option_known(const char *name, size_t len) must_check;

@@ -14,7 +14,7 @@ struct idalloc {
 	u64 top;	     /* bit: middle word full */
 	u32 limit;	     /* ids are < limit */
 	u32 last;	     /* for cyclic */
-	u32 used;
+	u32 nr_used;
 };
 
 /* limit: 1..IDALLOC_MAX. The structure is zeroed. */

@@ -31,10 +31,10 @@ struct inflate {
 
 /*
  * Decode one gzip member at data. write and ctx are set by the caller, the rest is scratch (about
- * 34 KiB: not for a stack). *used: bytes of data consumed. 0, -EINVAL (broken: bad header, code,
+ * 34 KiB: not for a stack). *used_len: bytes of data consumed. 0, -EINVAL (broken: bad header, code,
  * checksum or size, or cut short), or write's error.
  */
-int inflate_gzip(struct inflate *s, const u8 *data, size_t len, size_t *used) must_check;
+int inflate_gzip(struct inflate *s, const u8 *data, size_t len, size_t *used_len) must_check;
 u32 crc32_update(u32 crc, const void *data, size_t n); /* IEEE, start with 0 */
 
 #endif

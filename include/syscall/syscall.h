@@ -9,7 +9,7 @@
 #include <syscall_kinds.h>
 
 /* While families are being written a listed call may have no handler yet: it answers ENOSYS. */
-#define SYSCALL_LINKAGE weak
+#define SYSCALL_LINKAGE __weak
 
 struct syscall_desc {
 	const char *name;

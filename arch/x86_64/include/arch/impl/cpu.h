@@ -65,7 +65,7 @@ static inline u64 arch_cycles(void)
 u64 arch_random_seed(u64 *ok);
 
 #define DECLARE_PER_CPU(type, name) extern __typeof__(type) name
-#define DEFINE_PER_CPU(type, name)  section(".percpu") __typeof__(type) name
+#define DEFINE_PER_CPU(type, name)  __section(".percpu") __typeof__(type) name
 
 #define this_cpu_read(var)                                                             \
 	({                                                                             \
