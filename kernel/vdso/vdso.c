@@ -18,7 +18,7 @@
 static union {
 	struct vdso_data data;
 	u8 page[PAGE_SIZE];
-} g_vvar aligned(PAGE_SIZE); /* g_lock to write; programs and the kernel read by its counter */
+} g_vvar __aligned(PAGE_SIZE); /* g_lock to write; programs and the kernel read by its counter */
 static DEFINE_SPINLOCK(g_lock, RANK_LOG);
 
 static size_t image_len(void)
