@@ -10,7 +10,7 @@
 #include <arch/mmu.h>
 #include <core/log.h>
 
-#define MEASURE_MS        10
+#define MEASURE_MS        5
 #define BRACKETS          12
 #define MAX_ROUNDS        4000000 /* of waiting; each is one read of the reference */
 #define PM_TIMER_HZ       3579545u
