@@ -303,7 +303,7 @@ struct wait_request {
 	/* results */
 	s32 found;	      /* 0 with WNOHANG and nothing there */
 	int status;	      /* wait4's status */
-	int cause, si_status; /* CLD_*, waitid */
+	int cause, child_status; /* CLD_*, waitid */
 	kuid_t uid;
 	struct rusage ru;
 };

@@ -2,6 +2,7 @@
 #ifndef SCHED_WORK_H
 #define SCHED_WORK_H
 
+#include <lib/list.h>
 #include <sched/timer.h>
 
 struct work {

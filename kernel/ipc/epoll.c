@@ -16,6 +16,7 @@
  * not begun.
  */
 #include <core/init.h>
+#include <sched/work.h>
 #include <ipc/ipc.h>
 #include <kmem/slab.h>
 #include <lib/rbtree.h>

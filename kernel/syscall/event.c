@@ -1,13 +1,17 @@
 /* epoll, eventfd, timerfd, signalfd, pipe. */
 #include <ipc/ipc.h>
 #include <ipc/pipe.h>
-#include <linux/eventfd.h>
 #include <linux/eventpoll.h>
 #include <linux/signalfd.h>
 #include <linux/timerfd.h>
 #include <process/signal.h>
 #include <sched/timer.h>
 #include <syscall/syscall.h>
+
+/* eventfd(2): values of the man page, which the ABI headers don't carry. */
+#define EFD_SEMAPHORE 1
+#define EFD_CLOEXEC   O_CLOEXEC
+#define EFD_NONBLOCK  O_NONBLOCK
 
 static long open_fd(struct file *f, u32 flags)
 {

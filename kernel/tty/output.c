@@ -1,6 +1,7 @@
 /*
  * N_TTY output: post-processing (OPOST), echo, waiting for room.
  */
+#include <core/log.h>
 #include <lib/string.h>
 #include <process/signal.h>
 #include "n_tty.h"

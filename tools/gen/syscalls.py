@@ -93,7 +93,7 @@ def generate(out):
         kinds = ", ".join(kind_enum(k) for k, _, _ in args)
         rows.append(f'\t[{nr}] = {{ "{name}", sys_{name}, call_{name}, {len(args)}, {{ {kinds} }} }},')
     h += ["", "#endif", ""]
-    t += ["", "#define SYSCALL_TABLE \\"] + [r + " \\" for r in rows] + [""]
+    t += ["", "#define SYSCALL_TABLE \\"] + [r + " \\" for r in rows] + ["", ""]
     kinds = sorted({kind_enum(k) for k in list(KINDS) + ["s"]})
     e = "enum syscall_arg_kind { ARG_NONE, " + ", ".join(kinds) + " };\n"
     write_if_changed(os.path.join(out, "syscalls.h"), "\n".join(h))
