@@ -1,7 +1,10 @@
-# No SSE in kernel code, no red zone (interrupts use the stack), frame pointers for backtraces, and no
-# turning of loops into calls of the very functions they implement.
+# Code in the last 2 GiB of the address space; no SSE, no red zone (interrupts use the stack), stacks
+# aligned to 8, frame pointers for backtraces, and no turning of loops into calls of the very
+# functions they implement.
 cflags-arch := -ffreestanding -m64 -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie \
 	-fno-asynchronous-unwind-tables -fno-stack-protector -fcf-protection=none -fno-builtin-printf \
-	$(if $(findstring clang,$(CC)),-mno-implicit-float -Wno-address-of-packed-member \
-	-Wno-gnu-variable-sized-type-not-at-end,-fno-tree-loop-distribute-patterns -fno-ipa-icf)
-aflags-arch := -m64 -Wa,--noexecstack
+	-Wno-address-of-packed-member \
+	$(if $(findstring clang,$(CC)),-mno-implicit-float -mstack-alignment=8 \
+	-Wno-gnu-variable-sized-type-not-at-end,-mpreferred-stack-boundary=3 \
+	-fno-tree-loop-distribute-patterns -fno-ipa-icf)
+aflags-arch := -m64 -ffreestanding -fno-pic -Wa,--noexecstack

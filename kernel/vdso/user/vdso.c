@@ -135,7 +135,7 @@ long __vdso_getcpu(unsigned *cpu, unsigned *node, void *unused)
 	return 0;
 }
 
-/* The names without a prefix are __weak: a program's own win. */
+/* The names without a prefix are weak: a program's own win. */
 #define ALIAS(name, type_args) long name type_args __weak __attribute__((alias("__vdso_" #name)))
 ALIAS(clock_gettime, (int clock, struct __kernel_timespec *ts));
 ALIAS(gettimeofday, (struct user_timeval * tv, struct timezone *tz));
