@@ -60,7 +60,6 @@ enum lock_rank {
 	RANK_VMALLOC,
 	RANK_ZONE,		/* page allocator */
 	RANK_IRQ,
-	RANK_IRQ_CHIP,		/* interrupt controllers and vectors */
 	RANK_CONSOLE,
 	RANK_LOG,
 	RANK_UART,		/* a serial port: log lines are written under any lock */

@@ -111,6 +111,9 @@ static inline struct page *page_alloc(u32 gfp)
 }
 void get_page(struct page *p);
 void put_page(struct page *p); /* frees at zero; any context */
+/* Turn a compound of 1 << order pages into single pages, each with the head's reference count and
+ * PG_ANON, PG_UPTODATE state. The caller excludes changes of the count. Any context. */
+void page_split(struct page *head, int order);
 /* Only for the holder of the sole reference of kernel memory: */
 void pages_free(struct page *p, int order);
 

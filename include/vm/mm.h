@@ -64,12 +64,17 @@ struct region {
 	const struct region_ops *ops;	/* NULL: none */
 	void *priv;			/* ops' own */
 	struct rb_node node;		/* mm->regions */
-	unsigned long subtree_gap;	/* largest free gap below any region of the subtree */
+	/* the subtree's lowest address, highest, and largest gap between two of its regions */
+	unsigned long subtree_first, subtree_last, subtree_gap;
 	struct itree_node map_link;	/* object->mappings */
 	struct rwsem lock;		/* RANK_REGION */
-	bool detached;			/* lock */
-	struct refcount refs;		/* lock-free finders */
-	struct rcu_head rcu;
+	bool detached;			/* lock: out of the tree */
+	bool has_anon;			/* may have leaves of anonymous pages; set once, atomic */
+	u64 frozen;			/* == mm->map_gen: faults must wait for map_lock; lock */
+	union {
+		struct region *next_gone; /* detached: list of who unmaps it */
+		struct rcu_head rcu;
+	};
 };
 
 struct mm {
@@ -79,6 +84,8 @@ struct mm {
 	struct rwsem map_lock;
 	struct rb_root regions;
 	struct seqcount tree_seq;	/* map_lock held for writing; RCU finders validate */
+	u64 map_gen;			/* grows when map_lock is given up after writing: thaws regions */
+	u32 nr_regions;			/* map_lock */
 	unsigned long mmap_top;		/* top-down search starts here */
 	/* layout, for /proc/PID/stat and prctl(PR_SET_MM); map_lock */
 	unsigned long start_code, end_code, start_data, end_data, start_brk, brk, start_stack;
@@ -102,6 +109,21 @@ struct mm {
 
 #define USER_START 0x10000ul /* vm.mmap_min_addr */
 
+static inline u64 mm_rss_pages(const struct mm *mm)
+{
+	s64 n = atomic_read(&mm->anon_pages) + atomic_read(&mm->file_pages) +
+		atomic_read(&mm->shmem_pages);
+
+	return n > 0 ? (u64)n : 0;
+}
+/* What killing its processes would free, in pages: the OOM killer's measure. */
+static inline u64 mm_badness_pages(const struct mm *mm)
+{
+	return mm_rss_pages(mm) + (u64)atomic_read(&mm->table_pages);
+}
+/* Peak of mm_rss_pages. */
+u64 mm_hiwater_rss(struct mm *mm);
+
 struct mm *mm_create(void) must_check; /* empty; users = refs = 1; error pointer -ENOMEM */
 /* Copy for fork: regions, anonymous pages shared copy-on-write; flushes the parent before return. */
 struct mm *mm_fork(struct mm *parent) must_check;
@@ -121,7 +143,7 @@ struct map_request {
 	unsigned long addr;	/* hint, or exact with fixed */
 	size_t len;		/* bytes; rounded up */
 	u32 flags;		/* REG_* */
-	bool fixed, noreplace, bit32, populate, growsdown;
+	bool fixed, noreplace, bit32, populate;
 	struct vm_object *object; /* NULL: anonymous. Shared anonymous: vm_shared_anon() first */
 	u64 offset;		/* bytes, page aligned */
 	void *file;
@@ -131,6 +153,8 @@ struct map_request {
 };
 /* Address, or -ENOMEM -EINVAL -EEXIST -EAGAIN(locked limit) -EPERM. On failure the caller keeps the references. */
 long mm_map(struct mm *mm, const struct map_request *rq) must_check;
+/* Drop the references of a request that mm_map refused, as its region's end would. */
+void mm_map_abort(const struct map_request *rq);
 int mm_unmap(struct mm *mm, unsigned long addr, size_t len) must_check; /* -EINVAL -ENOMEM */
 int mm_protect(struct mm *mm, unsigned long addr, size_t len, u32 prot, bool growsdown, bool growsup) must_check;
 long mm_remap(struct mm *mm, unsigned long old, size_t old_len, size_t new_len, u32 flags, unsigned long new_addr) must_check;
@@ -171,6 +195,7 @@ int mm_futex_key(struct mm *mm, unsigned long addr, bool shared, u64 *a, u64 *b)
 
 /* Iterate regions in address order with map_lock held for reading. */
 struct region *mm_first_region(struct mm *mm);
+struct region *mm_last_region(struct mm *mm);
 struct region *mm_next_region(struct region *r);
 struct region *mm_find_region(struct mm *mm, unsigned long addr); /* map_lock held: first with end > addr */
 struct region_stats {
@@ -178,7 +203,7 @@ struct region_stats {
 };
 void region_get_stats(struct region *r, struct region_stats *s); /* map_lock held for reading */
 
-/* exec: stack region at the top with room to grow to limits.stack; returns its top. */
+/* exec: stack region below top with room to grow to limits.stack; sets mmap_top. 0 or an error. */
 long mm_setup_stack(struct mm *mm, unsigned long top, bool exec, unsigned long *stack_top) must_check;
 /* Randomisation: page-aligned offsets; 0 when off. */
 unsigned long mm_random_offset(int bits);

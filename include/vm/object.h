@@ -71,6 +71,7 @@ bool page_trylock(struct page *p) must_check;
 void page_unlock(struct page *p);
 void page_wait_unlocked(struct page *p);
 void page_wait_writeback(struct page *p);
+void page_end_writeback(struct page *p); /* PG_WRITEBACK was set, MEM_WRITEBACK counted */
 void page_mark_dirty(struct page *p);	/* page locked or pinned by a mapping; tags the tree */
 
 /* Read [*pos, ...) up to object->size into the iterator; holes read as zero without allocating.

@@ -1,0 +1,168 @@
+/* Reaching into an address space from outside: process_vm_*, /proc/PID/mem, futex keys, smaps. */
+#include <lib/string.h>
+#include "vm.h"
+
+enum { ACCESS_TRIES = 64 }; /* a fault may lose a race and ask to be repeated */
+
+/*
+ * The kernel address of the byte at addr of r, faulted in with the wanted access. *pin: to be put
+ * by the caller (page cache). Anonymous memory stays while map_lock or the region's lock is held.
+ */
+static void *page_for_access(struct region *r, unsigned long addr, bool write, struct page **pin)
+{
+	u32 access = MMU_USER | (write ? MMU_WRITE : MMU_READ);
+
+	*pin = NULL;
+	if (!region_allows(r, access) || (r->flags & REG_SPECIAL && write))
+		return err_ptr(-EFAULT);
+	for (int i = 0; i < ACCESS_TRIES; i++) {
+		int level = 0, err;
+		pte_t *p = pt_find(r->mm, addr, &level);
+		pte_t e = p ? pte_read(p) : 0;
+
+		if (pte_accessible(e) && (!write || pte_is_writable(e))) {
+			u64 phys = pte_phys(e) + (addr & ((1ul << PT_SHIFT(level)) - 1));
+
+			if (level == 0 && !pte_special(e) &&
+				!page_test(phys_to_page(phys), PG_ANON)) {
+				struct page *page = phys_to_page(phys);
+
+				if (!page_get_unless_zero(page))
+					continue;
+				if (pte_read(p) != e) {
+					put_page(page);
+					continue;
+				}
+				*pin = page;
+			}
+			return phys_to_virt(phys);
+		}
+		err = fault_in_region(r, addr & PAGE_MASK, access);
+		if (err && err != -EAGAIN)
+			return err_ptr(err);
+		if (signal_interrupts(current_thread(), THREAD_KILLABLE))
+			return err_ptr(-EINTR);
+	}
+	return err_ptr(-EFAULT);
+}
+
+ssize_t mm_access(struct mm *mm, unsigned long addr, void *buf, size_t len, bool write)
+{
+	size_t done = 0;
+	int err = 0;
+
+	if (rwsem_read_lock_killable(&mm->map_lock))
+		return -EINTR;
+	while (done < len) {
+		unsigned long a = addr + done;
+		size_t n = min(len - done, PAGE_SIZE - (a & ~PAGE_MASK));
+		struct region *r = mm_find_region(mm, a);
+		struct page *pin;
+		void *k;
+
+		k = !r || r->start > a ? err_ptr(-EFAULT) : page_for_access(r, a, write, &pin);
+		if (is_err(k)) {
+			err = ptr_err(k);
+			break;
+		}
+		if (write)
+			memcpy(k, (char *)buf + done, n);
+		else
+			memcpy((char *)buf + done, k, n);
+		if (pin)
+			put_page(pin);
+		done += n;
+	}
+	rwsem_read_unlock(&mm->map_lock);
+	return done ? (ssize_t)done : err;
+}
+
+int mm_futex_key(struct mm *mm, unsigned long addr, bool shared, u64 *a, u64 *b)
+{
+	struct region *r;
+	int err = 0;
+
+	if (!user_range_ok(addr, sizeof(u32)))
+		return -EFAULT;
+	*a = (u64)(uintptr_t)mm;
+	*b = addr;
+	if (!shared)
+		return 0;
+	if (rwsem_read_lock_killable(&mm->map_lock))
+		return -EINTR;
+	r = mm_find_region(mm, addr);
+	if (!r || r->start > addr || !region_allows(r, MMU_READ)) {
+		err = -EFAULT;
+	} else if (r->object && region_shared(r)) {
+		*a = r->object->id;
+		*b = ((region_index(r, addr) << PAGE_SHIFT) | (addr & ~PAGE_MASK)) | 1;
+	}
+	rwsem_read_unlock(&mm->map_lock);
+	return err;
+}
+
+/* ---- statistics for smaps ------------------------------------------------------------------ */
+
+struct measure {
+	struct pt_walk w;
+	struct region_stats *s;
+};
+
+#define PSS_SHIFT 12 /* fraction bits while summing */
+
+static void measure_page(struct region_stats *s, struct page *p, u32 users, pte_t e, u64 bytes)
+{
+	bool dirty = pte_is_dirty(e) || page_test(p, PG_DIRTY);
+
+	s->rss += bytes;
+	s->pss += (bytes << PSS_SHIFT) / (users ? users : 1);
+	if (pte_is_young(e) || page_test(p, PG_REFERENCED))
+		s->referenced += bytes;
+	if (users > 1)
+		*(dirty ? &s->shared_dirty : &s->shared_clean) += bytes;
+	else
+		*(dirty ? &s->private_dirty : &s->private_clean) += bytes;
+}
+
+static int measure_ptes(struct pt_walk *w, pte_t *p, unsigned long addr, unsigned long end)
+{
+	struct measure *m = container_of(w, struct measure, w);
+
+	for (; addr < end; addr += PAGE_SIZE, p++) {
+		pte_t e = pte_read(p);
+		struct page *page;
+		bool anon;
+
+		if (!pte_present(e) || pte_special(e))
+			continue;
+		page = phys_to_page(pte_phys(e));
+		anon = page_test(page, PG_ANON);
+		if (anon)
+			m->s->anonymous += PAGE_SIZE;
+		measure_page(m->s, page,
+			anon ? READ_ONCE(page->refs) : (u32)READ_ONCE(page->mapcount), e,
+			PAGE_SIZE);
+	}
+	return 0;
+}
+
+static int measure_huge(struct pt_walk *w, pte_t *pmd, unsigned long addr, unsigned long end)
+{
+	struct measure *m = container_of(w, struct measure, w);
+	pte_t e = pte_read(pmd);
+	struct page *p = phys_to_page(pte_phys(e));
+
+	m->s->huge += end - addr;
+	m->s->anonymous += end - addr;
+	measure_page(m->s, p, READ_ONCE(p->refs), e, end - addr);
+	return 0;
+}
+
+void region_get_stats(struct region *r, struct region_stats *s)
+{
+	struct measure m = {.w = {r->mm, measure_ptes, measure_huge}, .s = s};
+
+	memset(s, 0, sizeof(*s));
+	pt_walk(&m.w, r->start, r->end);
+	s->pss >>= PSS_SHIFT;
+}

@@ -1,0 +1,102 @@
+/*
+ * Promises and limits: committed memory (vm.overcommit_memory), RLIMIT_AS, RLIMIT_DATA,
+ * RLIMIT_MEMLOCK, the number of regions.
+ */
+#include <cred/cred.h>
+#include "vm.h"
+
+int g_overcommit_memory;
+int g_overcommit_ratio = 50;
+
+static atomic64_t g_committed; /* pages */
+
+/* In mode 2 ordinary users leave this share of the limit to root (admin_reserve_kbytes). */
+#define ADMIN_RESERVE_PAGES (MiB(8) >> PAGE_SHIFT)
+
+static u64 total_pages(void)
+{
+	static u64 total; /* immutable once nonzero: memory isn't hot-plugged */
+	struct mem_stats s;
+
+	if (unlikely(!READ_ONCE(total))) {
+		mem_get_stats(&s);
+		WRITE_ONCE(total, s.total);
+	}
+	return total;
+}
+
+u64 vm_committed_pages(void)
+{
+	s64 n = atomic_read(&g_committed);
+
+	return n > 0 ? n : 0;
+}
+
+u64 vm_commit_limit_pages(void)
+{
+	return total_pages() * READ_ONCE(g_overcommit_ratio) / 100;
+}
+
+int commit_charge(struct mm *mm, s64 pages)
+{
+	int mode = READ_ONCE(g_overcommit_memory);
+	bool ok = true;
+
+	atomic_add(&g_committed, pages);
+	if (mode == 0) {
+		ok = (u64)pages <= total_pages();
+	} else if (mode == 2) {
+		u64 limit = vm_commit_limit_pages();
+
+		if (!capable(CAP_SYS_ADMIN))
+			limit -= min(limit / 32, ADMIN_RESERVE_PAGES);
+		ok = vm_committed_pages() <= limit;
+	}
+	if (!ok) {
+		atomic_sub(&g_committed, pages);
+		return -ENOMEM;
+	}
+	mm->committed_pages += pages;
+	return 0;
+}
+
+void commit_uncharge(struct mm *mm, s64 pages)
+{
+	mm->committed_pages -= pages;
+	atomic_sub(&g_committed, pages);
+}
+
+int limits_check(struct mm *mm, u64 pages, u32 flags)
+{
+	if (mm->nr_regions > VM_MAX_MAP_COUNT)
+		return -ENOMEM;
+	if (mm->total_pages + pages > READ_ONCE(mm->limits.as) >> PAGE_SHIFT)
+		return -ENOMEM;
+	if (flags_are_data(flags) &&
+		mm->data_pages + pages > READ_ONCE(mm->limits.data) >> PAGE_SHIFT)
+		return -ENOMEM;
+	return 0;
+}
+
+int memlock_check(struct mm *mm, u64 pages)
+{
+	u64 limit = READ_ONCE(mm->limits.memlock) >> PAGE_SHIFT;
+
+	if (mm->locked_pages + pages <= limit || capable(CAP_IPC_LOCK))
+		return 0;
+	return READ_ONCE(mm->limits.memlock) == 0 ? -EPERM : -ENOMEM;
+}
+
+void mm_update_hiwater(struct mm *mm)
+{
+	u64 rss = mm_rss_pages(mm);
+
+	if (rss > READ_ONCE(mm->hiwater_rss))
+		WRITE_ONCE(mm->hiwater_rss, rss);
+}
+
+u64 mm_hiwater_rss(struct mm *mm)
+{
+	mm_update_hiwater(mm);
+	return READ_ONCE(mm->hiwater_rss);
+}

@@ -1,0 +1,303 @@
+/*
+ * The page cache: membership of pages in objects. See <vm/object.h>.
+ *
+ * A page in an object carries one reference of the object. Insertion publishes the page locked and
+ * not uptodate. Removal (remove_page) holds the page lock, takes the page out of the tree, clears
+ * page->object, and only then looks for page-table leaves that a racing fault may have installed.
+ */
+#include <lib/string.h>
+#include <core/log.h>
+#include <sched/wait.h>
+#include "vm.h"
+#include "cache.h"
+
+static atomic64_t g_next_id = ATOMIC_INIT(1);
+
+bool page_get_unless_zero(struct page *p)
+{
+	u32 old = READ_ONCE(p->refs);
+
+	do {
+		if (!old)
+			return false;
+	} while (!__atomic_compare_exchange_n(
+		&p->refs, &old, old + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+	return true;
+}
+
+void object_init(struct vm_object *o, const struct vm_object_ops *ops, void *owner)
+{
+	memset(o, 0, sizeof(*o));
+	o->ops = ops;
+	o->owner = owner;
+	spin_init(&o->lock, RANK_OBJECT);
+	rwsem_init(&o->map_lock, RANK_OBJECT_RESIZE);
+	cache_init(o);
+	o->id = (u64)atomic_add_return(&g_next_id, 1);
+}
+
+struct page *object_find(struct vm_object *o, u64 index)
+{
+	struct page *p;
+
+	rcu_read_lock();
+	while ((p = cache_load(o, index))) {
+		if (page_get_unless_zero(p)) {
+			if (likely(READ_ONCE(p->object) == o && p->index == index))
+				break;
+			put_page(p); /* it moved on between load and reference */
+		}
+		cpu_relax();
+	}
+	rcu_read_unlock();
+	return p;
+}
+
+static void count_page(struct vm_object *o, long n)
+{
+	mem_count(MEM_CACHED, n);
+	if (o->unevictable)
+		mem_count(MEM_SHMEM, n);
+}
+
+/* Put a new, locked page in. The caller keeps one reference besides the object's. */
+static int insert_page(struct vm_object *o, u64 index, struct page *p)
+{
+	int err;
+
+	p->object = o;
+	p->index = index;
+	p->flags |= 1ul << PG_LOCKED | (o->unevictable ? 1ul << PG_UNEVICTABLE : 0);
+	get_page(p);
+	err = cache_insert(o, index, p);
+	if (err) {
+		p->object = NULL;
+		p->flags &= ~(1ul << PG_LOCKED | 1ul << PG_UNEVICTABLE);
+		put_page(p);
+		return err;
+	}
+	count_page(o, 1);
+	if (!o->unevictable)
+		lru_add(p);
+	return 0;
+}
+
+/* p is locked. Its content becomes valid, or the page leaves the object again. */
+static int fill_page(struct vm_object *o, struct page *p);
+
+/* Take p, locked and of o, out of the object; the object's reference is put. */
+static void remove_page(struct vm_object *o, struct page *p)
+{
+	u64 index = p->index;
+
+	page_wait_writeback(p);
+	if (READ_ONCE(p->mapcount))
+		object_unmap(o, index, index, false);
+	if (o->ops->page_gone)
+		o->ops->page_gone(o, p);
+	cache_remove(o, index);
+	WRITE_ONCE(p->object, NULL);
+	smp_mb(); /* pairs with pte_cas in fault.c's install_cached */
+	if (READ_ONCE(p->mapcount))
+		object_unmap(o, index, index, false);
+	if (page_test(p, PG_DIRTY)) {
+		page_clear(p, PG_DIRTY);
+		if (!o->unevictable)
+			mem_count(MEM_DIRTY, -1);
+	}
+	count_page(o, -1);
+	if (page_test(p, PG_LRU))
+		lru_remove(p);
+	page_clear(p, PG_UPTODATE);
+	page_clear(p, PG_UNEVICTABLE);
+	page_unlock(p);
+	put_page(p);
+}
+
+static int fill_page(struct vm_object *o, struct page *p)
+{
+	int err = 0;
+
+	if (o->ops->fill)
+		err = o->ops->fill(o, p);
+	else
+		clear_page(page_address(p));
+	if (!err)
+		page_set(p, PG_UPTODATE);
+	return err;
+}
+
+static struct page *new_page(struct vm_object *o, u64 index)
+{
+	struct page *p = page_alloc(GFP_USER);
+	int err;
+
+	if (!p)
+		return err_ptr(
+			signal_interrupts(current_thread(), THREAD_KILLABLE) ? -EINTR : -ENOMEM);
+	err = insert_page(o, index, p);
+	if (err) {
+		put_page(p);
+		return err_ptr(err);
+	}
+	return p;
+}
+
+struct page *object_get_page(struct vm_object *o, u64 index, u32 flags)
+{
+	struct page *p;
+	int err;
+
+	if (flags & OBJ_NOFILL)
+		flags |= OBJ_LOCK;
+	for (;;) {
+		p = object_find(o, index);
+		if (p && !(flags & OBJ_LOCK) && likely(page_test(p, PG_UPTODATE))) {
+			if (!o->unevictable && !page_test(p, PG_REFERENCED))
+				page_set(p, PG_REFERENCED);
+			return p;
+		}
+		if (p) {
+			page_lock(p);
+			if (p->object != o) {
+				page_unlock(p);
+				put_page(p);
+				continue;
+			}
+		} else {
+			if (flags & OBJ_EXISTING)
+				return NULL;
+			p = new_page(o, index);
+			if (p == err_ptr(-EEXIST))
+				continue;
+			if (is_err(p))
+				return p;
+		}
+		if (!page_test(p, PG_UPTODATE) && !(flags & OBJ_NOFILL)) {
+			err = fill_page(o, p);
+			if (err) {
+				remove_page(o, p); /* unlocks */
+				put_page(p);
+				return err_ptr(err);
+			}
+		}
+		if (!(flags & OBJ_LOCK))
+			page_unlock(p);
+		return p;
+	}
+}
+
+void page_mark_dirty(struct page *p)
+{
+	struct vm_object *o;
+
+	if (page_test(p, PG_DIRTY) || atomic_test_and_set_bit(PG_DIRTY, &p->flags))
+		return;
+	o = READ_ONCE(p->object);
+	if (o && !o->unevictable) {
+		mem_count(MEM_DIRTY, 1);
+		cache_mark_dirty(o, p->index);
+	}
+}
+
+/* Drop the pages [first, last] of o, whatever their state. */
+void object_drop_pages(struct vm_object *o, u64 first, u64 last)
+{
+	for (u64 index = first;; index++) {
+		struct page *p = object_find_next(o, &index, last);
+
+		if (!p)
+			return;
+		page_lock(p);
+		if (p->object == o)
+			remove_page(o, p);
+		else
+			page_unlock(p);
+		put_page(p);
+		if (index == last)
+			return;
+		cond_resched();
+	}
+}
+
+/* First page with index in [*index, last], referenced; *index becomes its index. */
+struct page *object_find_next(struct vm_object *o, u64 *index, u64 last)
+{
+	for (;;) {
+		struct page *p;
+
+		rcu_read_lock();
+		p = cache_next(o, index, last);
+		if (!p) {
+			rcu_read_unlock();
+			return NULL;
+		}
+		if (page_get_unless_zero(p)) {
+			rcu_read_unlock();
+			if (READ_ONCE(p->object) == o && p->index == *index)
+				return p;
+			put_page(p);
+		} else {
+			rcu_read_unlock();
+		}
+		cpu_relax();
+	}
+}
+
+void object_destroy(struct vm_object *o)
+{
+	object_drop_pages(o, 0, U64_MAX >> PAGE_SHIFT);
+	cache_destroy(o);
+}
+
+bool object_evict_page(struct vm_object *o, struct page *p)
+{
+	/* The caller's reference and the object's. */
+	if (page_test(p, PG_DIRTY) || page_test(p, PG_WRITEBACK) || !page_test(p, PG_UPTODATE) ||
+		READ_ONCE(p->mapcount) || READ_ONCE(p->refs) != 2) {
+		page_unlock(p);
+		return false;
+	}
+	remove_page(o, p);
+	return true;
+}
+
+/* ---- errors of writeback: errno in the low bits, a "was seen" bit, a counter
+ * --------------------- */
+
+#define WB_ERRNO 0xfffu
+#define WB_SEEN  0x1000u
+#define WB_STEP  0x2000u
+
+void object_set_wb_error(struct vm_object *o, int err)
+{
+	u32 old = READ_ONCE(o->wb_err), new;
+
+	if (err >= 0)
+		return;
+	do {
+		new = (old & ~(WB_ERRNO | WB_SEEN)) | (u32)-err;
+		if (old & WB_SEEN)
+			new += WB_STEP;
+	} while (!try_cmpxchg(&o->wb_err, &old, new));
+}
+
+/* An error that nobody has seen yet is reported to files opened after it, too. */
+u32 object_sample_wb_error(struct vm_object *o)
+{
+	u32 v = READ_ONCE(o->wb_err);
+
+	return v & WB_SEEN ? v : 0;
+}
+
+int object_check_wb_error(struct vm_object *o, u32 *since)
+{
+	u32 v = READ_ONCE(o->wb_err);
+
+	if (v == *since)
+		return 0;
+	while (!(v & WB_SEEN) && !try_cmpxchg(&o->wb_err, &v, v | WB_SEEN))
+		;
+	*since = v | WB_SEEN;
+	return -(int)(v & WB_ERRNO);
+}
