@@ -23,7 +23,7 @@ static struct ioapic {
 	u32 gsi_base, nr;
 } g_ioapics[MAX_IOAPICS];
 static int g_nr_ioapics;
-static DEFINE_SPINLOCK(g_lock, RANK_IRQ_CHIP);
+static DEFINE_SPINLOCK(g_lock, RANK_IRQ);
 
 static u32 ioapic_read(struct ioapic *io, u32 reg)
 {

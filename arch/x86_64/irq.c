@@ -11,7 +11,7 @@
 
 #define MSI_ADDRESS 0xfee00000ull
 
-static DEFINE_SPINLOCK(g_lock, RANK_IRQ_CHIP);
+static DEFINE_SPINLOCK(g_lock, RANK_IRQ);
 static u16 g_vector_irq[256];      /* irq + 1; 0: unused. g_lock to write */
 static u8 g_irq_vector[NR_IRQS];   /* 0: none. g_lock to write */
 static bool g_irq_is_msi[NR_IRQS]; /* g_lock */

@@ -68,7 +68,7 @@ void arch_tlb_flush_all(struct arch_mm *m);
 /* This CPU only (after making an entry more permissive). */
 void arch_tlb_flush_local(struct arch_mm *m, unsigned long va);
 
-/* Kernel mappings (vmalloc area). prot: MMU_*. -ENOMEM. May sleep. */
+/* Kernel mappings (vmalloc area). prot: MMU_*. -ENOMEM. */
 int arch_kmap_page(unsigned long va, u64 phys, u32 prot) must_check;
 void arch_kunmap_range(unsigned long va, size_t len); /* flushes */
 /* Map device memory; never fails after boot for RAM-sized BARs; error pointer -ENOMEM/-EINVAL. */

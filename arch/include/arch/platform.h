@@ -108,6 +108,13 @@ const char *arch_cpu_vendor(void);
 struct seq_buf;
 void arch_show_cpuinfo(struct seq_buf *s); /* /proc/cpuinfo text */
 
+/* The vDSO image: pages to map (code) and the data page before it; see kernel/vdso. */
+struct vdso_image {
+	const void *start;
+	size_t len; /* bytes, page multiple */
+};
+const struct vdso_image *arch_vdso_image(void);
+
 /* Flush instruction fetch after code was written; serialise all CPUs (membarrier SYNC_CORE). */
 void arch_sync_core(void);
 
