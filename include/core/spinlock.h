@@ -1,14 +1,14 @@
 /*
  * Spinlocks: fair (ticket or queued), never recursive. Holding one forbids sleeping. A lock that an
  * interrupt handler takes must be taken with interrupts off everywhere: use the _irq or _irqsave
- * forms. struct rwspinlock: many readers or one writer, writers not starved.
- * Statistics (DEBUG): acquisitions, contended, longest hold, in /proc/aramid/locks.
+ * forms. Statistics by rank (DEBUG): acquisitions, contended, in /proc/aramid/locks.
  */
 #ifndef CORE_SPINLOCK_H
 #define CORE_SPINLOCK_H
 
 #include <arch/cpu.h>
 #include <core/lockrank.h>
+#include <lib/atomic.h>
 
 struct spinlock {
 	u32 word; /* implementation's */
@@ -26,7 +26,12 @@ struct spinlock {
 #endif
 #define DEFINE_SPINLOCK(name, rank_) struct spinlock name = SPINLOCK_INIT(rank_)
 
-void spin_init(struct spinlock *l, enum lock_rank rank);
+static inline void spin_init(struct spinlock *l, enum lock_rank rank)
+{
+	*l = (struct spinlock)SPINLOCK_INIT(rank);
+}
+struct seq_buf;
+void lock_stats_show(struct seq_buf *s); /* one line per rank; empty in release builds */
 static inline void spin_lock(struct spinlock *l);
 static inline bool spin_trylock(struct spinlock *l) must_check;
 static inline void spin_unlock(struct spinlock *l);
