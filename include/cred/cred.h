@@ -86,17 +86,6 @@ kgid_t cred_set_fsgid(kgid_t gid);
 int cred_set_groups(struct group_list *g) must_check; /* sorted; consumed on success */
 int cred_set_caps(u64 effective, u64 permitted, u64 inheritable) must_check;
 
-/* Credentials after execve of a file without file capabilities. NULL: no memory. */
-struct cred_exec_file {
-	kmode_t mode;
-	kuid_t uid;
-	kgid_t gid;
-	bool may_gain; /* neither no_new_privs nor a nosuid mount */
-};
-/* *secure_mode: AT_SECURE. The caller commits or aborts the result. */
-struct cred *cred_exec(
-	const struct cred *old, const struct cred_exec_file *f, bool *secure_mode) must_check;
-
 /* Resource limits of a process: struct rlimit64 pairs, read without locks. */
 struct limits {
 	struct rlimit64 lim[RLIM_NLIMITS]; /* process->limits_lock to write; each word atomic */

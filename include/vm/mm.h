@@ -203,11 +203,9 @@ struct region_stats {
 };
 void region_get_stats(struct region *r, struct region_stats *s); /* map_lock held for reading */
 
-/* exec: stack region below top with room to grow to limits.stack; sets mmap_top. 0 or an error. */
+/* exec: stack region below top with room to grow to limits.stack. 0 or an error. */
 long mm_setup_stack(struct mm *mm, unsigned long top, bool exec, unsigned long *stack_top) must_check;
-/* Randomisation: page-aligned offsets; 0 when off. */
-unsigned long mm_random_offset(int bits);
-extern int g_randomize_va_space; /* 0, 1, 2 */
+extern int g_randomize_va_space; /* 0, 1, 2: kernel.randomize_va_space */
 extern int g_overcommit_memory;	 /* 0, 1, 2: vm.overcommit_memory */
 extern int g_overcommit_ratio;
 u64 vm_committed_pages(void);

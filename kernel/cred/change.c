@@ -1,10 +1,9 @@
 /*
  * The rules for changing credentials: setuid(2), setreuid(2), setresuid(2), setfsuid(2), their
- * group versions, capset(2), and execve(2) as capabilities(7) describes them.
+ * group versions, and capset(2). What execve does stands in process/exec_cred.c.
  */
 #include <cred/cred.h>
 #include <lib/err.h>
-#include <linux/stat.h>
 
 #define CAP_BIT(c) (1ull << (c))
 /* Go and come with fsuid 0. */
@@ -280,36 +279,4 @@ int cred_set_caps(u64 effective, u64 permitted, u64 inheritable)
 	new->cap_ambient &= permitted &inheritable;
 	cred_commit(new);
 	return 0;
-}
-
-struct cred *cred_exec(const struct cred *old, const struct cred_exec_file *f, bool *secure_mode)
-{
-	struct cred *c = cred_prepare(old);
-	u64 file_inheritable = 0, file_permitted = 0;
-	bool file_effective = false, privileged_file;
-
-	if (!c)
-		return NULL;
-	if (f->may_gain && (f->mode & S_ISUID))
-		c->euid = f->uid;
-	if (f->may_gain && (f->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
-		c->egid = f->gid;
-	privileged_file = c->euid != old->euid || c->egid != old->egid;
-	c->suid = c->fsuid = c->euid;
-	c->sgid = c->fsgid = c->egid;
-	/* Root is treated as if the file had all capabilities. */
-	if (!secure(c, SECURE_NOROOT)) {
-		if (c->euid == 0 || c->uid == 0)
-			file_inheritable = file_permitted = CAP_FULL_SET;
-		file_effective = c->euid == 0;
-	}
-	if (privileged_file)
-		c->cap_ambient = 0;
-	c->cap_permitted = (c->cap_inheritable & file_inheritable) |
-		(file_permitted & c->cap_bset) | c->cap_ambient;
-	c->cap_effective = file_effective ? c->cap_permitted : c->cap_ambient;
-	c->securebits &= ~(1u << SECURE_KEEP_CAPS);
-	*secure_mode = c->euid != old->uid || c->egid != old->gid ||
-		(c->uid != 0 && (file_effective || (c->cap_permitted & ~c->cap_ambient)));
-	return c;
 }

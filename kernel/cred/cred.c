@@ -87,16 +87,11 @@ struct cred *cred_prepare(const struct cred *old)
 	return c;
 }
 
-/* Tasks are counted at the account of their real uid: the count moves with it. */
 void cred_commit(struct cred *new)
 {
 	struct thread *t = current_thread();
 	const struct cred *old = current_cred();
 
-	if (new->user != old->user) {
-		__atomic_fetch_add(&new->user->processes, 1, __ATOMIC_RELAXED);
-		__atomic_fetch_sub(&old->user->processes, 1, __ATOMIC_RELAXED);
-	}
 	rcu_publish(t->cred, new);
 	put_cred(old);
 }

@@ -98,7 +98,7 @@ static bool extend_neighbour(
 /* addr was chosen; flags are final. All checks done here, then nothing fails half-way. */
 long map_locked(struct mm *mm, const struct map_request *rq, unsigned long addr, size_t len)
 {
-	u32 flags = rq->flags;
+	u32 flags = rq->flags & ~REG_ACCOUNT; /* decided here */
 	u64 pages = len >> PAGE_SHIFT;
 	struct region *r;
 	int err;

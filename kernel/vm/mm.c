@@ -103,10 +103,3 @@ void mm_write_unlock(struct mm *mm)
 }
 
 int g_randomize_va_space = 2;
-
-unsigned long mm_random_offset(int bits)
-{
-	if (!g_randomize_va_space || bits <= 0)
-		return 0;
-	return (random_u64() & ((1ul << bits) - 1)) << PAGE_SHIFT;
-}

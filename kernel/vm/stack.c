@@ -3,27 +3,20 @@
 
 /* Mapped at once: arguments and the first frames; the rest comes by faults. */
 #define STACK_INITIAL KiB(132)
-/* Room left for the stack between mmap_top and itself, as Linux bounds it. */
-#define STACK_GAP_MIN    MiB(128)
-#define STACK_GAP_MAX    (USER_END / 6 * 5)
-#define MMAP_RANDOM_BITS 28
 
 long mm_setup_stack(struct mm *mm, unsigned long top, bool exec, unsigned long *stack_top)
 {
-	u64 gap = clamp(READ_ONCE(mm->limits.stack), (u64)STACK_GAP_MIN, (u64)STACK_GAP_MAX);
 	struct map_request rq = {
 		.addr = top - STACK_INITIAL,
 		.len = STACK_INITIAL,
 		.fixed = true,
 		.flags = REG_READ | REG_WRITE | REG_MAYREAD | REG_MAYWRITE | REG_MAYEXEC |
-			REG_GROWSDOWN | REG_STACK | (exec ? REG_EXEC : 0),
+			 REG_GROWSDOWN | REG_STACK | (exec ? REG_EXEC : 0),
 	};
 	long ret = mm_map(mm, &rq);
 
 	if (ret < 0)
 		return ret;
-	mm->mmap_top = round_down(
-		top - gap - STACK_GUARD_GAP - mm_random_offset(MMAP_RANDOM_BITS), PAGE_SIZE);
 	*stack_top = top;
 	return 0;
 }
