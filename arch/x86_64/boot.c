@@ -9,11 +9,13 @@
 #include <abi/pvh.h>
 #include <arch/mmu.h>
 #include <arch/thread.h>
+#include <core/init.h>
 #include <core/log.h>
 #include <lib/string.h>
 
 #define CMDLINE_MAX     4096
 #define TRAMPOLINE_PAGE 0x8000u
+#define MIN_MEMORY      MiB(8)
 
 struct boot_info g_boot_info;
 int g_nr_cpus = 1;
@@ -45,36 +47,30 @@ static void add_ram(u64 start, u64 len)
 	b->nr_ram++;
 }
 
-/* "mem=SIZE[KMG]": RAM above that is left alone. */
+/* "mem=SIZE": RAM above that is left alone. Needed before options are parsed. */
 static u64 mem_limit(const char *cmdline)
 {
 	const char *p = cmdline;
-	u64 v = 0;
+	u64 limit;
 
-	while (p && !(p == cmdline && !strncmp(p, "mem=", 4)) && strncmp(p, " mem=", 5)) {
-		p = strchr(*p == ' ' ? p + 1 : p, ' ');
+	while (p && !str_has_prefix(p, "mem=")) {
+		p = strchr(p, ' ');
+		p = p ? p + 1 : NULL;
 	}
 	if (!p)
 		return U64_MAX;
-	p = strchr(p, '=') + 1;
-	while (*p >= '0' && *p <= '9')
-		v = v * 10 + (u64)(*p++ - '0');
-	switch (*p | 0x20) {
-	case 'g':
-		v <<= 10;
-		fallthrough;
-	case 'm':
-		v <<= 10;
-		fallthrough;
-	case 'k':
-		v <<= 10;
-	}
-	if (v < MiB(8)) {
-		log_warn("boot: mem= on the command line is too small or no size, ignored");
+	if (parse_size(p + 4, &limit, &p) || limit < MIN_MEMORY) {
+		log_warn("boot: mem= is no size or less than %llu MiB, ignored", MIN_MEMORY >> 20);
 		return U64_MAX;
 	}
-	return v;
+	return limit;
 }
+
+static int option_mem(const char *value)
+{
+	return 0; /* mem_limit() did it */
+}
+INIT_OPTION("mem", option_mem);
 
 static void take_start_info(const struct pvh_start_info *si)
 {

@@ -109,7 +109,7 @@ void arch_thread_fork(struct arch_thread *child, void *child_stack, const struct
 	child->full_return = 1;
 	flags = irq_save();
 	x86_fpu_copy(child, parent);
-	child->fs_base = set_tls ? tls : read_fs_base(parent);
+	child->fs_base = !set_tls ? read_fs_base(parent) : tls < USER_END ? tls : 0;
 	child->gs_base = read_user_gs_base(parent);
 	irq_restore(flags);
 }

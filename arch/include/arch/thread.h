@@ -38,7 +38,7 @@ struct pt_regs *arch_user_regs(void *stack);
 /*
  * fork/clone: the child starts in arch_return_from_fork (which calls arch_upcalls.fork_child, then
  * returns to user) with a copy of regs, return value 0; sp != 0 replaces the user stack pointer;
- * tls is taken over when set_tls. Copies the parent's live extended state. The child's
+ * tls is taken over when set_tls; the caller checked that it is below USER_END (-EPERM). Copies the parent's live extended state. The child's
  * arch_thread_user_init was done.
  */
 void arch_thread_fork(struct arch_thread *child, void *child_stack, const struct pt_regs *regs,
