@@ -46,13 +46,20 @@ FUNC(\name)
 	cmpq $64, %rcx
 	jae 1b
 3:	cmpq $8, %rcx
-	jb 4f
+	jb 2f
 30:	movq (%rsi), %rax
 31:	movq %rax, (%rdi)
 	addq $8, %rsi
 	addq $8, %rdi
 	subq $8, %rcx
 	jmp 3b
+2:	cmpq $4, %rcx
+	jb 4f
+32:	movl (%rsi), %eax
+33:	movl %eax, (%rdi)
+	addq $4, %rsi
+	addq $4, %rdi
+	subq $4, %rcx
 4:	testq %rcx, %rcx
 	jz 5f
 40:	movb (%rsi), %al
@@ -84,6 +91,8 @@ FUNC(\name)
 	EXTABLE 25b, 4b
 	EXTABLE 30b, 4b
 	EXTABLE 31b, 4b
+	EXTABLE 32b, 4b
+	EXTABLE 33b, 4b
 	EXTABLE 40b, 5b
 	EXTABLE 41b, 5b
 	EXTABLE 6b, 5b

@@ -281,7 +281,7 @@ void arch_tlb_flush(struct arch_mm *m, unsigned long start, unsigned long end, b
 
 void arch_tlb_flush_all(struct arch_mm *m)
 {
-	arch_tlb_flush(m, 0, m ? USER_END : ULONG_MAX, true);
+	arch_tlb_flush(m, 0, m ? USER_END : ULONG_MAX, false);
 }
 
 void arch_tlb_flush_local(struct arch_mm *m, unsigned long va)

@@ -64,7 +64,7 @@ void arch_mm_leave(struct arch_mm *m);
  * on. m == NULL: kernel addresses.
  */
 void arch_tlb_flush(struct arch_mm *m, unsigned long start, unsigned long end, bool tables);
-void arch_tlb_flush_all(struct arch_mm *m);
+void arch_tlb_flush_all(struct arch_mm *m); /* all addresses; no tables are going to be freed */
 /* This CPU only (after making an entry more permissive). */
 void arch_tlb_flush_local(struct arch_mm *m, unsigned long va);
 

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: MIT
+"""GDB commands for a running or stopped Aramid kernel.
+
+    tools/aramid run --gdb alpine            (QEMU waits on localhost:1234)
+    gdb build/aramid.debug -x tools/gdb/aramid.py -ex 'target remote :1234'
+
+Commands: aramid-threads, aramid-stack, aramid-regions, aramid-mounts, aramid-log, aramid-locks,
+aramid-percpu. `help COMMAND` says what each takes. They read memory only and need no running
+kernel code, so they work after a panic too.
+"""
+
+import gdb
+
+STACK_SIZE = 16 << 10
+STATES = [(1, "sleeping"), (2, "interruptible"), (4, "killable"), (8, "stopped"), (16, "dead")]
+
+
+def lookup(name):
+    """A global or static variable, or None."""
+    try:
+        return gdb.parse_and_eval(name)
+    except gdb.error:
+        return None
+
+
+def container(pointer, type_name, member):
+    """The structure of type_name whose field `member` (dots allowed) is at pointer."""
+    kind = gdb.lookup_type(type_name)
+    offset = int(gdb.parse_and_eval(f"(unsigned long)&(({type_name} *)0)->{member}"))
+    return gdb.Value(int(pointer) - offset).cast(kind.pointer()).dereference()
+
+
+def list_items(head, type_name, member):
+    """Members of a struct list_head list."""
+    start = int(head.address)
+    node = head["next"]
+    seen = 0
+    while int(node) != start and seen < 100000:
+        yield container(node, type_name, member)
+        node = node.dereference()["next"]
+        seen += 1
+
+
+def tree_items(node, type_name, member):
+    """Members of a red-black tree, in order."""
+    if int(node) == 0:
+        return
+    yield from tree_items(node["left"], type_name, member)
+    yield container(node, type_name, member)
+    yield from tree_items(node["right"], type_name, member)
+
+
+def text(array):
+    return array.string(errors="replace")
+
+
+def symbol(address):
+    """name+offset of a code address."""
+    block = gdb.execute(f"info symbol {int(address):#x}", to_string=True)
+    return block.split(" in section")[0].strip() if "No symbol" not in block else hex(int(address))
+
+
+def nr_cpus():
+    return int(gdb.parse_and_eval("g_nr_cpus"))
+
+
+def per_cpu(name, cpu):
+    """CPU's copy of a per-CPU variable."""
+    variable = gdb.parse_and_eval(name)
+    base = int(gdb.parse_and_eval(f"x86_percpu_bases[{cpu}]"))
+    address = (int(variable.address) + base) & 0xFFFFFFFFFFFFFFFF
+    return gdb.Value(address).cast(variable.type.pointer()).dereference()
+
+
+def threads():
+    head = lookup("g_threads")
+    if head is None:
+        raise gdb.GdbError("no list of threads in this kernel")
+    return list_items(head, "struct thread", "all_link")
+
+
+def find_thread(argument):
+    """A thread by expression (pointer), name or thread number; without argument CPU 0's."""
+    if not argument:
+        return per_cpu("g_current_thread", 0).dereference()
+    for t in threads():
+        if argument in (text(t["name"]), str(thread_number(t))):
+            return t
+    return gdb.parse_and_eval(f"*(struct thread *)({argument})")
+
+
+def thread_number(t):
+    """The task's number, or None for kernel threads."""
+    if int(t["mm"]) == 0:
+        return None
+    try:
+        task = t.address.cast(gdb.lookup_type("struct task").pointer())
+        return int(task["pid"]["numbers"][0]["nr"])
+    except gdb.error:
+        return None
+
+
+def state_name(t):
+    state = int(t["state"])
+    if state == 0:
+        return "running" if bool(t["on_cpu"]) else "runnable"
+    return "|".join(name for bit, name in STATES if state & bit)
+
+
+class Threads(gdb.Command):
+    """aramid-threads: every thread with its state, CPU and where it waits."""
+
+    def __init__(self):
+        super().__init__("aramid-threads", gdb.COMMAND_STATUS)
+
+    def invoke(self, argument, from_tty):
+        print(f"{'thread':18} {'tid':>6} {'cpu':>3} {'state':14} {'name':16} waits in")
+        for t in threads():
+            tid = thread_number(t)
+            where = symbol(t["wait_channel"]) if int(t["state"]) and int(t["wait_channel"]) else ""
+            print(f"{int(t.address):#18x} {tid if tid is not None else '-':>6} {int(t['cpu']):>3} "
+                  f"{state_name(t):14} {text(t['name']):16} {where}")
+
+
+class Stack(gdb.Command):
+    """aramid-stack [THREAD]: kernel backtrace of a thread that is not running.
+THREAD is a name, a thread number or a pointer."""
+
+    def __init__(self):
+        super().__init__("aramid-stack", gdb.COMMAND_STACK)
+
+    def invoke(self, argument, from_tty):
+        t = find_thread(argument.strip())
+        if bool(t["on_cpu"]):
+            print("it runs on a CPU: use `thread N` and `bt`")
+            return
+        word = gdb.lookup_type("unsigned long").pointer()
+        # What x86_switch_stack left: r15 r14 r13 r12 rbx rbp, return address.
+        sp = gdb.Value(int(t["arch"]["sp"])).cast(word)
+        print(symbol(sp[6]))
+        frame, top = int(sp[5]), int(t["arch"]["stack_top"])
+        while top - STACK_SIZE <= frame < top - 16:
+            words = gdb.Value(frame).cast(word)
+            if int(words[1]) == 0:
+                break
+            print(symbol(words[1]))
+            if int(words[0]) <= frame:
+                break
+            frame = int(words[0])
+
+
+class Regions(gdb.Command):
+    """aramid-regions [THREAD]: the address space of a thread, as /proc/PID/maps shows it."""
+
+    def __init__(self):
+        super().__init__("aramid-regions", gdb.COMMAND_DATA)
+
+    def invoke(self, argument, from_tty):
+        t = find_thread(argument.strip())
+        if int(t["mm"]) == 0:
+            print("a kernel thread: no address space")
+            return
+        mm = t["mm"].cast(gdb.lookup_type("struct mm").pointer())
+        for r in tree_items(mm["regions"]["node"], "struct region", "node"):
+            flags = int(r["flags"])
+            shown = "".join(c if flags & bit else "-" for bit, c in ((1, "r"), (2, "w"), (4, "x")))
+            shown += "s" if flags & 0x80 else "p"
+            backing = "anonymous" if int(r["object"]) == 0 else f"object {int(r['object']):#x}"
+            if int(r["ops"]):
+                backing = symbol(r["ops"])
+            print(f"{int(r['start']):016x}-{int(r['end']):016x} {shown} "
+                  f"{int(r['pgoff']) << 12:08x} flags {flags:#x} {backing}")
+
+
+def dentry_path(dentry, root):
+    names = []
+    while int(dentry) != int(root) and int(dentry["parent"]) != int(dentry) and len(names) < 64:
+        names.append(text(dentry["name"]))
+        dentry = dentry["parent"]
+    return "/" + "/".join(reversed(names))
+
+
+class Mounts(gdb.Command):
+    """aramid-mounts: the mounts of the first mount namespace."""
+
+    def __init__(self):
+        super().__init__("aramid-mounts", gdb.COMMAND_DATA)
+
+    def invoke(self, argument, from_tty):
+        for m in list_items(gdb.parse_and_eval("g_init_mount_ns")["mounts"], "struct mount",
+                            "ns_link"):
+            where = "/"
+            if int(m["mountpoint"]) and int(m["parent"]):
+                where = dentry_path(m["mountpoint"], m["parent"]["root"])
+            source = text(m["source"]) if int(m["source"]) else "none"
+            print(f"{int(m['id']):>4} {source} on {where} flags {int(m['flags']):#x} "
+                  f"users {int(m['refs']['n'])} writers {int(m['writers'])}")
+
+
+class PerCpu(gdb.Command):
+    """aramid-percpu NAME [CPU]: a per-CPU variable on one CPU or on all."""
+
+    def __init__(self):
+        super().__init__("aramid-percpu", gdb.COMMAND_DATA)
+
+    def invoke(self, argument, from_tty):
+        words = argument.split()
+        if not words:
+            raise gdb.GdbError("which variable?")
+        for cpu in [int(words[1])] if len(words) > 1 else range(nr_cpus()):
+            print(f"CPU {cpu}: {per_cpu(words[0], cpu)}")
+
+
+Threads()
+Stack()
+Regions()
+Mounts()
+PerCpu()
