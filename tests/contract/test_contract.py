@@ -19,7 +19,7 @@ BINARIES = TOP / "build" / "contract"
 
 # C library and CPUs. The areas that are about concurrency also run with 4 CPUs.
 MACHINES = [("glibc", 2), ("musl", 1)]
-CONCURRENT = {"clone", "epoll", "futex", "memory", "pipes", "poll", "signals", "wait"}
+CONCURRENT = {"clone", "epoll", "futex", "memory", "pipes", "poll", "signals", "stress", "wait"}
 
 # Seconds for a whole area; each test has its own limit of TEST_TIMEOUT inside the guest.
 AREA_TIMEOUT = 240
