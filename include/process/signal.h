@@ -25,6 +25,19 @@ int signal_send_pgrp(struct pid *pgrp, int sig, const siginfo_t *info); /* -ESRC
 /* A fault of the current task: forced (unblocked, and default action if it was blocked or ignored). */
 void signal_force(int sig, int code, unsigned long addr);
 void signal_force_info(const siginfo_t *info);
+/* kill(2): number, 0, -1, group; sig 0 only checks. -EINVAL -ESRCH -EPERM. */
+int signal_kill(s32 nr, int sig) must_check;
+/* tgkill(2); tgid 0: tkill. info describes the sender. */
+int signal_kill_thread(s32 tgid, s32 tid, int sig, const siginfo_t *info) must_check;
+/* With permission check; sig 0 only checks. */
+int signal_queue_info(struct process *p, int sig, const siginfo_t *info) must_check;
+/* sigaltstack(2): either may be NULL; sp: the user's stack pointer. -EPERM -EINVAL -ENOMEM. */
+int signal_set_altstack(const stack_t *new_stack, stack_t *old, unsigned long sp) must_check;
+/* sigaction(2); either may be NULL. -EINVAL. */
+int signal_set_action(int sig, const struct sigaction *act, struct sigaction *old) must_check;
+/* sigtimedwait: the signal's number, -EAGAIN at the deadline, -EINTR. */
+int signal_wait(sigset_t set, siginfo_t *info, s64 deadline_ns) must_check;
+long signal_return(void); /* rt_sigreturn(2) */
 /* May the current task send sig to p (kill(2) rules)? 0 or -EPERM. */
 int signal_may_send(struct process *p, int sig) must_check;
 

@@ -101,6 +101,7 @@ struct process {
 	bool stop_waitable, cont_waitable; /* wait has not taken it yet; siglock */
 	u8 notify_parent;		/* CLD_STOPPED/CONTINUED that the next thread reports; siglock */
 	s32 stop_count;			/* threads that still have to stop; siglock */
+	struct task *reaped_leader;	/* between release and the last put; the releaser's */
 	struct task *exec_task;		/* thread that is getting rid of the others; siglock */
 	struct wait_queue wait_child;	/* wait4 of any of our threads */
 	struct wait_queue exec_wait;	/* exec_task, for the others to be released */
@@ -158,6 +159,7 @@ struct task {
 	bool exiting;		 /* takes no more signals; siglock */
 	bool stop_pending;	 /* has to take part in the stop; siglock */
 	bool stopped;		 /* sits in the stop loop; siglock */
+	bool stop_dequeued;	 /* took a stop signal that no SIGCONT has undone; siglock */
 	struct sigpending pending; /* siglock */
 	stack_t altstack;	   /* own thread */
 	struct restart_block restart; /* own thread; process/signal.h */
@@ -170,8 +172,9 @@ struct task {
 	struct completion *vfork_done; /* task->lock */
 	u32 personality;	       /* atomic */
 	u16 ioprio;		       /* atomic */
+	struct user_account *charged;  /* RLIMIT_NPROC: counts there; own thread */
 	bool no_new_privs, thp_disabled;
-	bool in_execve;
+	bool nproc_exceeded; /* setuid went over RLIMIT_NPROC: execve refuses; own thread */
 	u64 minflt, majflt; /* own thread */
 	u64 io_read_bytes, io_write_bytes, io_syscr, io_syscw;
 	s64 default_slack_ns;
@@ -247,7 +250,8 @@ const struct cred *task_get_cred(struct task *t); /* never NULL */
 struct task_info {
 	char state;	/* R S D T Z X */
 	char name[16];
-	s32 tid, pid, ppid, pgrp, sid, tty_nr, tpgid, nr_threads;
+	s32 tid, pid, ppid, pgrp, sid, tpgid, nr_threads;
+	u32 tty_nr;
 	u64 minflt, cminflt, majflt, cmajflt, utime_ns, stime_ns, cutime_ns, cstime_ns;
 	u64 nvcsw, nivcsw, start_ns;
 	int nice, rt_priority, policy, cpu, exit_signal, exit_code;
@@ -285,9 +289,10 @@ long task_unshare(unsigned long flags) must_check;
  * process_exec_kernel) and, when that returned 0, enters user mode. Returns at once: 0, -ENOMEM. */
 int process_start_init(int (*start)(void)) must_check;
 
-/* execveat: base NULL: relative names start at the working directory. argv/envp user pointers. */
-int process_exec(const struct path *base, const char *name, struct file *f, int at_flags,
-	const char __user *const __user *argv, const char __user *const __user *envp) must_check;
+/* execveat: name is a kernel string, argv/envp user pointers. On success the current frame starts the
+ * new program. Errors as execve(2). */
+int process_exec(int dirfd, const char *name, int at_flags, const char __user *const __user *argv,
+	const char __user *const __user *envp) must_check;
 int process_exec_kernel(const char *path, const char *const *argv, const char *const *envp) must_check;
 /* Set by kernel/vdso: map the vdso into a fresh address space, setting mm->vdso. */
 void process_set_vdso_hook(int (*map)(struct mm *mm));
@@ -328,6 +333,15 @@ bool task_may_access(struct task *t, bool attach, bool real_creds) must_check;
 
 /* After cred_commit of other ids: dumpable, parent-death signal. Called by the calls that set ids. */
 void task_creds_changed(const struct cred *old, const struct cred *new_cred);
+
+/* Terminals register these; process calls them with no lock held. */
+struct process_tty_ops {
+	/* The session's leader exits (exiting) or gives up its terminal: SIGHUP and SIGCONT to the
+	 * foreground group, no controlling terminal any more. */
+	void (*disassociate)(struct session *s, bool exiting);
+	void (*info)(struct session *s, u32 *tty_nr, s32 *tpgid);
+};
+void process_set_tty_ops(const struct process_tty_ops *ops);
 
 /* pidfds */
 struct pid *pidfd_pid(struct file *f);			/* NULL: not a pidfd; borrowed from f */

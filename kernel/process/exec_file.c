@@ -1,0 +1,64 @@
+/* Programs as files: opening with execute permission, and keeping writers away while they run. */
+#include "exec.h"
+
+int exec_deny_write(struct file *f)
+{
+	s32 n = __atomic_load_n(&f->inode->write_count, __ATOMIC_RELAXED);
+
+	do
+		if (n > 0)
+			return -ETXTBSY;
+	while (!try_cmpxchg(&f->inode->write_count, &n, n - 1));
+	return 0;
+}
+
+void exec_allow_write(struct file *f)
+{
+	__atomic_fetch_add(&f->inode->write_count, 1, __ATOMIC_RELEASE);
+}
+
+void exec_close(struct file *f)
+{
+	if (!f)
+		return;
+	exec_allow_write(f);
+	put_file(f);
+}
+
+static int may_exec(const struct path *p, const struct cred *c)
+{
+	struct inode *i = p->dentry->inode;
+
+	if ((i->mode & S_IFMT) == S_IFLNK)
+		return -ELOOP; /* AT_SYMLINK_NOFOLLOW */
+	if ((i->mode & S_IFMT) != S_IFREG || (READ_ONCE(p->mnt->flags) & MS_NOEXEC))
+		return -EACCES;
+	return inode_permission(i, MAY_EXEC, c);
+}
+
+/* Referenced, writers denied. Opening needs execute permission only: the kernel reads. */
+struct file *exec_open(const struct path *base, const char *name, u32 lookup_flags)
+{
+	struct vfs_env env = current_env();
+	struct file *f;
+	struct path p;
+	int err = vfs_lookup(&env, base, name, lookup_flags, &p);
+
+	if (err)
+		return err_ptr(err);
+	err = may_exec(&p, env.cred);
+	if (!err) {
+		env.cred = &g_init_cred;
+		f = vfs_open_path(&env, &p, O_RDONLY | O_LARGEFILE);
+		err = is_err(f) ? ptr_err(f) : 0;
+	}
+	put_path(&p);
+	if (err)
+		return err_ptr(err);
+	err = exec_deny_write(f);
+	if (err) {
+		put_file(f);
+		return err_ptr(err);
+	}
+	return f;
+}
