@@ -8,6 +8,7 @@
 
 #include <process/task.h>
 #include <arch/platform.h>
+#include <linux/signal.h>
 
 #define NR_SIGNALS 64
 #define SIG_RT_FIRST 32 /* SIGRTMIN as the kernel counts */

@@ -112,7 +112,7 @@ struct process {
 	struct limits limits;		/* limits_lock to write */
 	struct spinlock limits_lock;	/* RANK_TASK */
 	struct timer real_timer;	/* ITIMER_REAL */
-	s64 real_interval_ns;		/* siglock */
+	s64 real_interval_ns, real_deadline_ns; /* siglock */
 	struct cpu_itimer virt_timer, prof_timer;
 	struct timer cpu_timer;		/* polls CPU-time limits and timers while any is set */
 	struct list_head posix_timers;	/* timer_create; siglock */
@@ -245,6 +245,7 @@ struct mm *task_get_mm(struct task *t);
 struct fd_table *task_get_files(struct task *t);
 struct fs_context *task_get_fs(struct task *t);
 const struct cred *task_get_cred(struct task *t); /* never NULL */
+struct file *mm_get_exe_file(struct mm *mm); /* the program, referenced; NULL */
 
 /* What /proc/PID/stat and status show about a task besides its memory. */
 struct task_info {

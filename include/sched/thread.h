@@ -69,6 +69,7 @@ struct thread {
 	struct arch_mm *mm;		/* user address space or NULL; changed by own thread in thread_use_mm */
 	u32 block_reason;		/* a short tag for /proc wchan and the hung-task watcher */
 	unsigned long wait_channel;	/* return address of the sleeper, for /proc/PID/wchan */
+	u32 switch_work;		/* WORK_* to set each time the thread is switched in; own thread */
 	s64 timer_slack_ns;
 	char name[16];			/* comm; task->lock to write, readers may see a torn name */
 	struct list_head all_link;	/* list of all threads (sched/debug) */

@@ -92,7 +92,7 @@ struct mm {
 	unsigned long arg_start, arg_end, env_start, env_end;
 	unsigned long vdso;
 	u64 auxv[2 * 24];
-	void *exe_file;			/* struct file *; exec_lock-free: xchg under map_lock */
+	void *exe_file;			/* struct file *, referenced; map_lock */
 	u64 total_pages, locked_pages, data_pages, exec_pages, stack_pages; /* map_lock, in pages */
 	atomic64_t anon_pages, file_pages, shmem_pages, table_pages; /* resident */
 	u64 hiwater_rss;
@@ -132,6 +132,7 @@ static inline void get_mm(struct mm *mm)
 	ref_get(&mm->refs);
 }
 void put_mm(struct mm *mm);	  /* structure */
+void vm_set_exe_hook(void (*put)(void *exe_file)); /* how to release mm->exe_file; set by process */
 void put_mm_users(struct mm *mm); /* a task leaves; the last one unmaps everything. Sleeps. */
 static inline struct mm *mm_of(struct arch_mm *a)
 {

@@ -7,7 +7,7 @@ static bool ids_match(const struct cred *c, const struct cred *to, bool real)
 	kgid_t gid = real ? c->gid : c->fsgid;
 
 	return uid == to->euid && uid == to->suid && uid == to->uid && gid == to->egid &&
-	       gid == to->sgid && gid == to->gid;
+		gid == to->sgid && gid == to->gid;
 }
 
 bool task_may_access(struct task *t, bool attach, bool real_creds)
@@ -21,7 +21,7 @@ bool task_may_access(struct task *t, bool attach, bool real_creds)
 		return true;
 	to = task_get_cred(t);
 	ok = (ids_match(c, to, real_creds) || cred_capable(c, CAP_SYS_PTRACE)) &&
-	     (!(to->cap_permitted & ~c->cap_permitted) || cred_capable(c, CAP_SYS_PTRACE));
+		(!(to->cap_permitted & ~c->cap_permitted) || cred_capable(c, CAP_SYS_PTRACE));
 	put_cred(to);
 	mm = task_get_mm(t);
 	if (mm) {

@@ -2,13 +2,13 @@
  * fork, vfork, clone, unshare, process 1. Each clone flag drives exactly one resource: the table
  * g_resources says which. Everything that can fail happens before the child becomes visible.
  */
-#include "process.h"
+#include "exec.h"
 #include <core/init.h>
 #include <lib/string.h>
 #include <vfs/rootfs.h>
 #include <linux/ioprio.h>
 
-#define NAMESPACE_FLAGS \
+#define NAMESPACE_FLAGS                                                                \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
 		CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME)
 
@@ -24,6 +24,7 @@ static int take_mm(struct task *child, const struct task *parent, bool share)
 		mm = mm_fork(mm);
 		if (is_err(mm))
 			return ptr_err(mm);
+		mm->exe_file = exec_share_exe(parent->mm);
 	}
 	child->mm = mm;
 	child->thread.mm = &mm->arch;
@@ -106,10 +107,8 @@ static const struct clone_resource {
 	int (*take)(struct task *child, const struct task *parent, bool share);
 	void (*drop)(struct task *child); /* NULL: goes with the task or process */
 } g_resources[] = {
-	{CLONE_FILES, take_files, drop_files},
-	{CLONE_FS, take_fs, drop_fs},
-	{CLONE_SIGHAND, take_sighand, NULL},
-	{CLONE_IO, take_io, NULL},
+	{CLONE_FILES, take_files, drop_files}, {CLONE_FS, take_fs, drop_fs},
+	{CLONE_SIGHAND, take_sighand, NULL}, {CLONE_IO, take_io, NULL},
 	{CLONE_VM, take_mm, drop_mm},
 	/* CLONE_SYSVSEM: there are no System V semaphores, so no undo list to share. */
 };
@@ -225,8 +224,8 @@ static void apply_ids(struct task *child, const struct clone_args_k *a)
 }
 
 /* Into groups, lists and tables. tasklist lock and the parent's siglock held. */
-static void link_process_locked(struct process *p, struct task *child, struct process *parent,
-	const struct clone_args_k *a)
+static void link_process_locked(
+	struct process *p, struct task *child, struct process *parent, const struct clone_args_k *a)
 {
 	struct process *real = a->flags & CLONE_PARENT ? parent->parent : parent;
 
@@ -364,9 +363,8 @@ long task_clone(const struct clone_args_k *a)
 		if (err)
 			goto undo_fd;
 	}
-	arch_thread_fork(&child->thread.arch, child->thread.stack,
-		arch_user_regs(t->thread.stack), a->stack ? a->stack + a->stack_size : 0,
-		a->flags & CLONE_SETTLS, a->tls);
+	arch_thread_fork(&child->thread.arch, child->thread.stack, arch_user_regs(t->thread.stack),
+		a->stack ? a->stack + a->stack_size : 0, a->flags & CLONE_SETTLS, a->tls);
 	if (a->flags & CLONE_VFORK) {
 		completion_init(&vfork_done);
 		child->vfork_done = &vfork_done;
@@ -443,8 +441,8 @@ long task_unshare(unsigned long flags)
 	struct task *t = current_task();
 	int err = 0;
 
-	if (flags & ~(CLONE_FILES | CLONE_FS | CLONE_VM | CLONE_SIGHAND | CLONE_THREAD |
-			    CLONE_SYSVSEM))
+	if (flags &
+		~(CLONE_FILES | CLONE_FS | CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM))
 		return -EINVAL;
 	if ((flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)) && t->process->nr_threads > 1)
 		return -EINVAL;
@@ -491,7 +489,7 @@ static int init_resources(struct task *t)
 	p->flags = PROC_UNKILLABLE;
 	p->exit_signal = SIGCHLD;
 	t->default_slack_ns = t->thread.timer_slack_ns = 50 * NS_PER_US;
-	strlcpy(t->thread.name, "init", sizeof(t->thread.name));
+	str_copy(t->thread.name, "init", sizeof(t->thread.name));
 	return 0;
 }
 

@@ -4,25 +4,18 @@
  * earliest moment at which the process could have used up what is left on all its threads.
  */
 #include "process.h"
+#include <process/timer.h>
 
 #define CHECK_MIN_NS NS_PER_MS
 #define CLOCK_VIRT   1 /* type bits of a CPU clock's id: 0 user + system, 1 user, 2 scheduler's */
 #define CLOCK_FD     3
-
-u64 process_cpu_ns(struct process *p)
-{
-	u64 u, s;
-
-	process_own_times(p, &u, &s);
-	return u + s;
-}
 
 /* ---- clocks ---- */
 
 bool clock_is_cpu(int clockid)
 {
 	return clockid < 0 || clockid == CLOCK_PROCESS_CPUTIME_ID ||
-	       clockid == CLOCK_THREAD_CPUTIME_ID;
+		clockid == CLOCK_THREAD_CPUTIME_ID;
 }
 
 static s64 read_times(u64 u, u64 s, int clockid)
@@ -192,7 +185,8 @@ static void get_real(struct process *p, s64 *value, s64 *interval)
 	*value = p->real_deadline_ns ? max(p->real_deadline_ns - clock_mono_ns(), (s64)1) : 0;
 }
 
-static void get_cpu(struct process *p, const struct cpu_itimer *it, bool virt, s64 *value, s64 *interval)
+static void get_cpu(
+	struct process *p, const struct cpu_itimer *it, bool virt, s64 *value, s64 *interval)
 {
 	u64 u, s, now;
 
@@ -231,8 +225,8 @@ static void set_cpu(struct process *p, struct cpu_itimer *it, bool virt, s64 val
 	cpu_timers_update_locked(p);
 }
 
-int process_set_itimer(struct process *p, int which, s64 value, s64 interval, s64 *old_value,
-	s64 *old_interval)
+int process_set_itimer(
+	struct process *p, int which, s64 value, s64 interval, s64 *old_value, s64 *old_interval)
 {
 	if (which < ITIMER_REAL || which > ITIMER_PROF)
 		return -EINVAL;

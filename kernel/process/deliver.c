@@ -98,8 +98,7 @@ static bool next_signal(struct task *t, struct delivery *d, struct pt_regs *regs
 			return true;
 		}
 		if (signal_is_ignored_by_default(d->sig) || d->sa.sa_handler == SIG_IGN ||
-			((p->flags & PROC_UNKILLABLE) && d->sig != SIGKILL &&
-				d->sig != SIGSTOP)) {
+			((p->flags & PROC_UNKILLABLE) && d->sig != SIGKILL && d->sig != SIGSTOP)) {
 			spin_unlock_irq(&p->siglock);
 			continue;
 		}
@@ -165,7 +164,7 @@ static bool on_altstack(const stack_t *ss, unsigned long sp)
 	if (ss->ss_flags & SS_AUTODISARM)
 		return false;
 	return ss->ss_size && sp > (unsigned long)ss->ss_sp &&
-	       sp - (unsigned long)ss->ss_sp <= ss->ss_size;
+		sp - (unsigned long)ss->ss_sp <= ss->ss_size;
 }
 
 static void run_handler(struct task *t, struct delivery *d, struct pt_regs *regs)
@@ -183,11 +182,11 @@ static void run_handler(struct task *t, struct delivery *d, struct pt_regs *regs
 	if (t->rseq)
 		rseq_fix(t, regs, true);
 	sd.on_altstack = (d->sa.sa_flags & SA_ONSTACK) && t->altstack.ss_size &&
-			 !on_altstack(&t->altstack, regs_sp(regs));
+		!on_altstack(&t->altstack, regs_sp(regs));
 	sd.altstack.ss_flags = (t->altstack.ss_flags & SS_AUTODISARM) |
-			       (!t->altstack.ss_size				      ? SS_DISABLE :
-				       on_altstack(&t->altstack, regs_sp(regs)) ? SS_ONSTACK :
-										  0);
+		(!t->altstack.ss_size                                      ? SS_DISABLE
+				: on_altstack(&t->altstack, regs_sp(regs)) ? SS_ONSTACK
+									   : 0);
 	if (arch_signal_push(regs, &sd)) {
 		t->restore_saved_mask = false;
 		signal_force_segv(d->sig);
@@ -235,7 +234,6 @@ void process_exit_to_user(struct pt_regs *regs)
 		if (work & WORK_NOTIFY) {
 			clear_work(t, WORK_NOTIFY);
 			task_work_run(t);
-			cpu_timers_check();
 		}
 		if (work & WORK_SIGNAL)
 			deliver_signals(t, regs);
@@ -254,8 +252,8 @@ void process_fork_child(void)
 
 /* ---- faults ---- */
 
-static void log_fault(struct task *t, const struct pt_regs *regs, const struct fault_info *fi,
-	int sig)
+static void log_fault(
+	struct task *t, const struct pt_regs *regs, const struct fault_info *fi, int sig)
 {
 	__sighandler_t h = READ_ONCE(t->process->sighand->action[sig - 1].sa_handler);
 

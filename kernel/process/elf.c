@@ -140,10 +140,11 @@ void elf_free(struct exec *x)
 static u32 prot_of(const Elf64_Phdr *ph)
 {
 	return (ph->p_flags & PF_R ? REG_READ : 0) | (ph->p_flags & PF_W ? REG_WRITE : 0) |
-	       (ph->p_flags & PF_X ? REG_EXEC : 0);
+		(ph->p_flags & PF_X ? REG_EXEC : 0);
 }
 
-static int map_file(struct mm *mm, struct file *f, unsigned long addr, size_t len, u64 off, u32 prot)
+static int map_file(
+	struct mm *mm, struct file *f, unsigned long addr, size_t len, u64 off, u32 prot)
 {
 	struct map_request rq = {
 		.addr = addr,
@@ -153,9 +154,14 @@ static int map_file(struct mm *mm, struct file *f, unsigned long addr, size_t le
 		.noreplace = true,
 		.offset = off,
 	};
+	int err = f->ops->mmap ? f->ops->mmap(f, &rq) : -ENODEV;
 	long at;
 
-	at = file_map(f, mm, &rq);
+	if (err)
+		return err;
+	at = mm_map(mm, &rq);
+	if (at < 0)
+		mm_map_abort(&rq);
 	return at < 0 ? (int)at : 0;
 }
 
@@ -173,8 +179,8 @@ static int map_zero(struct mm *mm, unsigned long start, unsigned long end, u32 p
 	return at < 0 ? (int)at : 0;
 }
 
-static int load_segment(struct mm *mm, struct elf_image *img, const Elf64_Phdr *ph,
-	unsigned long bias)
+static int load_segment(
+	struct mm *mm, struct elf_image *img, const Elf64_Phdr *ph, unsigned long bias)
 {
 	unsigned long vaddr = bias + ph->p_vaddr, in_page = vaddr & ~PAGE_MASK;
 	unsigned long start = vaddr - in_page;
@@ -186,14 +192,13 @@ static int load_segment(struct mm *mm, struct elf_image *img, const Elf64_Phdr *
 	if (ph->p_filesz) {
 		if (ph->p_offset < in_page || ((ph->p_offset - in_page) & ~PAGE_MASK))
 			return -EINVAL;
-		err = map_file(mm, img->file, start, ph->p_filesz + in_page,
-			ph->p_offset - in_page, prot);
+		err = map_file(
+			mm, img->file, start, ph->p_filesz + in_page, ph->p_offset - in_page, prot);
 		if (err)
 			return err;
 		zero_from = round_up(file_end, PAGE_SIZE);
 		if (mem_end > file_end && (prot & REG_WRITE) && (file_end & ~PAGE_MASK) &&
-			clear_user((void __user *)file_end,
-				min(zero_from, mem_end) - file_end))
+			clear_user((void __user *)file_end, min(zero_from, mem_end) - file_end))
 			return -EFAULT;
 		/* the rest of the last page belongs to brk's start: it must read as zero too */
 		if (mem_end > file_end && mem_end < zero_from && (prot & REG_WRITE) &&

@@ -23,8 +23,8 @@ static void aux_add(struct aux *a, u64 type, u64 value)
 	a->v[a->n++] = value;
 }
 
-static void fill_auxv(struct exec *x, unsigned long random, unsigned long platform,
-	unsigned long execfn)
+static void fill_auxv(
+	struct exec *x, unsigned long random, unsigned long platform, unsigned long execfn)
 {
 	const struct cred *c = current_cred();
 	struct mm *mm = x->mm;
@@ -78,7 +78,8 @@ static void put_pointers(struct arg_block *b, unsigned long top, int n, size_t *
 
 int elf_build_stack(struct exec *x, unsigned long stack_top, unsigned long *sp)
 {
-	unsigned long top = layout_align_stack(x, stack_top - 16); /* ends in a zero word, as Linux */
+	unsigned long top = layout_align_stack(
+		x, stack_top - 16); /* ends in a zero word, as Linux */
 	struct arg_block *b = &x->args;
 	size_t strings = b->used, d = strings, slot, words, platform, random, table;
 	u8 bytes[16];

@@ -7,12 +7,13 @@
 #include "exec.h"
 #include <core/log.h>
 #include <kmem/slab.h>
+#include <lib/printf.h>
 #include <lib/string.h>
 #include <linux/prctl.h>
 
 #define STACK_LIMIT_SECURE MiB(8) /* for set-user-ID programs: _STK_LIM */
-#define ARG_MIN		   (128ul << 10)
-#define ARG_MAX_TOTAL	   (MiB(8) / 4 * 3)
+#define ARG_MIN            (128ul << 10)
+#define ARG_MAX_TOTAL      (MiB(8) / 4 * 3)
 
 static int (*g_map_vdso)(struct mm *mm);
 
@@ -27,7 +28,7 @@ void process_set_vdso_hook(int (*map)(struct mm *mm))
 static int open_at(struct exec *x, int dirfd, const char *name, int at_flags)
 {
 	u32 flags = (at_flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
-		    (at_flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
+		(at_flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
 	struct task *t = current_task();
 	struct file *dir, *f;
 
@@ -43,8 +44,8 @@ static int open_at(struct exec *x, int dirfd, const char *name, int at_flags)
 			put_file(dir);
 			return -ENOMEM;
 		}
-		snprintf(x->fd_name, PATH_MAX + 32, name[0] ? "/dev/fd/%d/%s" : "/dev/fd/%d", dirfd,
-			name);
+		ksnprintf(x->fd_name, PATH_MAX + 32, name[0] ? "/dev/fd/%d/%s" : "/dev/fd/%d",
+			dirfd, name);
 		x->filename = x->fd_name;
 		x->path_inaccessible = fd_get_cloexec(t->files, dirfd) > 0;
 		f = exec_open(&dir->path, name, flags);
@@ -304,9 +305,10 @@ static void take_mm(struct exec *x)
 	struct task *t = current_task();
 	struct mm *old = t->mm;
 
-	get_file(x->file);
-	x->mm->exe_file = x->file; /* with a share in the denial of writers */
-	(void)!exec_deny_write(x->file);
+	if (exec_deny_write(x->file) == 0) { /* we deny already: it works */
+		get_file(x->file);
+		x->mm->exe_file = x->file;
+	}
 	if (old)
 		task_mm_release(t, old);
 	spin_lock_irq(&t->lock);
@@ -357,7 +359,7 @@ static void take_cred(struct exec *x)
 	if (x->secure || x->setid)
 		WRITE_ONCE(t->pdeath_signal, 0);
 	cred_commit(c);
-	task_charge_user(t, current_cred()->user);
+	task_follow_user(t);
 	if (x->secure) {
 		struct rlimit64 *lim = &t->process->limits.lim[RLIMIT_STACK];
 
@@ -462,8 +464,8 @@ static int finish(struct exec *x, int err)
 	return err;
 }
 
-int process_exec(int dirfd, const char *name, int at_flags,
-	const char __user *const __user *argv, const char __user *const __user *envp)
+int process_exec(int dirfd, const char *name, int at_flags, const char __user *const __user *argv,
+	const char __user *const __user *envp)
 {
 	struct exec *x = kzalloc(sizeof(*x), GFP_KERNEL);
 	int err;

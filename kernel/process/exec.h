@@ -5,10 +5,10 @@
 #include "process.h"
 #include <linux/elf.h>
 
-#define EXEC_HEAD_SIZE	256		 /* bytes read to tell the format: BINPRM_BUF_SIZE */
-#define EXEC_MAX_DEPTH	5		 /* nested #! */
+#define EXEC_HEAD_SIZE  256              /* bytes read to tell the format: BINPRM_BUF_SIZE */
+#define EXEC_MAX_DEPTH  5                /* nested #! */
 #define EXEC_MAX_STRLEN (PAGE_SIZE * 32) /* one argument, with its NUL: MAX_ARG_STRLEN */
-#define EXEC_MAX_ARGS	0x7fffffff
+#define EXEC_MAX_ARGS   0x7fffffff
 
 /*
  * The top of the new stack while it is being made: bytes are pushed downwards into kernel pages and
@@ -30,15 +30,15 @@ struct elf_image { /* a parsed ELF file: the program or its interpreter */
 };
 
 struct exec {
-	struct file *file;     /* program being tried; its inode denies writers */
-	const char *filename;  /* AT_EXECFN */
-	char *fd_name;	       /* "/dev/fd/N/..." when execveat made it up; kmalloc */
-	char *interp;	       /* what #! replaces argv[0] by; kmalloc or NULL: filename */
+	struct file *file;      /* program being tried; its inode denies writers */
+	const char *filename;   /* AT_EXECFN */
+	char *fd_name;          /* "/dev/fd/N/..." when execveat made it up; kmalloc */
+	char *interp;           /* what #! replaces argv[0] by; kmalloc or NULL: filename */
 	bool path_inaccessible; /* the descriptor closes on exec: no #! through it */
 	int argc, envc;
 	struct arg_block args;
 	size_t execfn_distance; /* where filename lies in args */
-	struct cred *cred; /* of the program to come */
+	struct cred *cred;      /* of the program to come */
 	bool secure, setid, unreadable;
 	bool committed; /* point of no return */
 	struct mm *mm;
@@ -70,6 +70,7 @@ struct file *exec_open(const struct path *base, const char *name, u32 lookup_fla
 void exec_close(struct file *f);
 int exec_deny_write(struct file *f) must_check;
 void exec_allow_write(struct file *f);
+struct file *exec_share_exe(struct mm *mm); /* its program once more, for another mm; NULL */
 
 /* exec_cred.c: the credentials that running x->file gives; sets x->secure, x->setid. */
 int exec_prepare_cred(struct exec *x) must_check;

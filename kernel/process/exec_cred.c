@@ -109,13 +109,13 @@ int exec_prepare_cred(struct exec *x)
 		return err;
 	had_file_caps = fc.present;
 	if (had_file_caps && (fc.permitted & ~(c->cap_bset & CAP_FULL_SET)) && fc.effective &&
-		(fc.permitted & ~((old->cap_inheritable & fc.inheritable) |
-					(fc.permitted & c->cap_bset))))
+		(fc.permitted &
+			~((old->cap_inheritable & fc.inheritable) | (fc.permitted & c->cap_bset))))
 		return -EPERM; /* a program that counts on them must not run with fewer */
 	root_caps(c, old, &fc);
-	c->cap_permitted = fc.present ? (old->cap_inheritable & fc.inheritable) |
-						(fc.permitted & old->cap_bset) :
-					0;
+	c->cap_permitted = fc.present
+		? (old->cap_inheritable & fc.inheritable) | (fc.permitted & old->cap_bset)
+		: 0;
 	gained = c->cap_permitted & ~old->cap_permitted;
 	if ((set_ids || gained) && current_task()->no_new_privs) {
 		/* only file capabilities can bring us here */
@@ -130,6 +130,6 @@ int exec_prepare_cred(struct exec *x)
 	c->securebits &= ~(1u << SECURE_KEEP_CAPS);
 	x->setid = c->euid != old->euid || c->egid != old->egid;
 	x->secure = set_ids ||
-		    (c->uid != 0 && (fc.effective || (c->cap_permitted & ~c->cap_ambient)));
+		(c->uid != 0 && (fc.effective || (c->cap_permitted & ~c->cap_ambient)));
 	return 0;
 }

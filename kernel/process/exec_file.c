@@ -1,5 +1,6 @@
 /* Programs as files: opening with execute permission, and keeping writers away while they run. */
 #include "exec.h"
+#include <core/init.h>
 
 int exec_deny_write(struct file *f)
 {
@@ -62,3 +63,40 @@ struct file *exec_open(const struct path *base, const char *name, u32 lookup_fla
 	}
 	return f;
 }
+
+/* ---- the program of an address space ---- */
+
+struct file *mm_get_exe_file(struct mm *mm)
+{
+	struct file *f;
+
+	rwsem_read_lock(&mm->map_lock);
+	f = mm->exe_file;
+	if (f)
+		get_file(f);
+	rwsem_read_unlock(&mm->map_lock);
+	return f;
+}
+
+struct file *exec_share_exe(struct mm *mm)
+{
+	struct file *f = mm_get_exe_file(mm);
+
+	if (f && exec_deny_write(f)) { /* cannot be: mm denies already */
+		put_file(f);
+		return NULL;
+	}
+	return f;
+}
+
+static void put_exe(void *exe_file)
+{
+	exec_close(exe_file);
+}
+
+static int exec_file_init(void)
+{
+	vm_set_exe_hook(put_exe);
+	return 0;
+}
+INIT_HOOK(INIT_CORE, exec_file_init);

@@ -11,10 +11,10 @@
 #define MMAP_RANDOM_BITS  28 /* pages: vm.mmap_rnd_bits */
 #define BRK_RANDOM_RANGE  MiB(32)
 #define STACK_SUB_RANDOM  8192 /* bytes inside the stack */
-#define PIE_BASE	  (USER_END / 3 * 2)
-#define GAP_MIN		  MiB(128)
-#define GAP_MAX		  (USER_END / 6 * 5)
-#define STACK_GUARD_GAP	  (256ul << PAGE_SHIFT)
+#define PIE_BASE          (USER_END / 3 * 2)
+#define GAP_MIN           MiB(128)
+#define GAP_MAX           (USER_END / 6 * 5)
+#define STACK_GUARD_GAP   (256ul << PAGE_SHIFT)
 
 static unsigned long random_pages(const struct exec *x, int bits)
 {

@@ -18,7 +18,8 @@ void process_own_times(struct process *p, u64 *utime_ns, u64 *stime_ns)
 
 	*utime_ns = p->utime_ns;
 	*stime_ns = p->stime_ns;
-	for_each_thread (t, p) {
+	for_each_thread(t, p)
+	{
 		u64 u, s;
 
 		thread_times(&t->thread, &u, &s);
@@ -244,7 +245,8 @@ static void send_pdeath(struct process *child)
 {
 	struct task *t;
 
-	for_each_thread (t, child) {
+	for_each_thread(t, child)
+	{
 		int sig = READ_ONCE(t->pdeath_signal);
 
 		if (sig)
@@ -253,8 +255,8 @@ static void send_pdeath(struct process *child)
 }
 
 /* One child of a dead process. Zombies may be of no interest to the new parent: onto dead. */
-static void reparent_locked(struct process *child, struct process *from, struct process *to,
-	struct list_head *dead)
+static void reparent_locked(
+	struct process *child, struct process *from, struct process *to, struct list_head *dead)
 {
 	child->parent = to;
 	child->parent_task = to->leader;
@@ -269,8 +271,8 @@ static void reparent_locked(struct process *child, struct process *from, struct 
 	pgrp_orphan_check_locked(child, from, false);
 }
 
-static void forget_children_locked(struct process *p, struct task *t, bool group_dead,
-	struct list_head *dead)
+static void forget_children_locked(
+	struct process *p, struct task *t, bool group_dead, struct list_head *dead)
 {
 	struct process *child, *n, *to;
 	struct task *heir = NULL, *i;
@@ -279,14 +281,12 @@ static void forget_children_locked(struct process *p, struct task *t, bool group
 		return;
 	if (group_dead) {
 		to = find_reaper_locked(p);
-		list_for_each_entry_safe (child, n, &p->children, sibling)
+		list_for_each_entry_safe(child, n, &p->children, sibling)
 			reparent_locked(child, p, to, dead);
 		return;
 	}
-	for_each_thread (i, p)
-		if (!i->exiting)
-			heir = i;
-	list_for_each_entry (child, &p->children, sibling)
+	for_each_thread(i, p) if (!i->exiting) heir = i;
+	list_for_each_entry(child, &p->children, sibling)
 		if (child->parent_task == t) {
 			child->parent_task = heir ? heir : p->leader;
 			send_pdeath(child);
@@ -297,7 +297,7 @@ static void put_dead(struct list_head *dead)
 {
 	struct process *p, *n;
 
-	list_for_each_entry_safe (p, n, dead, sibling) {
+	list_for_each_entry_safe(p, n, dead, sibling) {
 		list_del(&p->sibling);
 		process_put_released(p->reaped_leader);
 	}

@@ -14,7 +14,7 @@ static void run_put(struct task_work *w)
 	struct file *f = d->file;
 
 	kfree(d);
-	file_release(f);
+	file_release_now(f);
 }
 
 static bool defer_put(struct file *f)

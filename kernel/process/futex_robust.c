@@ -17,7 +17,8 @@ static void wake_one(struct task *t, u32 __user *word)
 		(void)futex_wake((struct futex_key){a, b}, 1, FUTEX_BITSET_MATCH_ANY);
 }
 
-/* Mark the lock's owner as dead if that is us. pending: we may have been about to take or leave it. */
+/* Mark the lock's owner as dead if that is us. pending: we may have been about to take or leave it.
+ */
 static int owner_died(struct task *t, u32 __user *word, bool pending)
 {
 	u32 v, prev;

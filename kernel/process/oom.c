@@ -17,7 +17,7 @@ static s64 badness(struct process *p, struct mm *mm)
 	if (adj == ADJ_MIN || process_pid(p) == 1)
 		return -1;
 	return max((s64)(mm_resident(mm) + (u64)atomic_read(&mm->table_pages)) +
-			   adj * (s64)(g_total_pages / 1000),
+			adj * (s64)(g_total_pages / 1000),
 		(s64)1);
 }
 
@@ -26,9 +26,7 @@ static struct task *with_mm_locked(struct process *p)
 {
 	struct task *t;
 
-	for_each_thread (t, p)
-		if (READ_ONCE(t->mm))
-			return t;
+	for_each_thread(t, p) if (READ_ONCE(t->mm)) return t;
 	return NULL;
 }
 
@@ -43,7 +41,7 @@ static bool choose_locked(struct victim *v)
 {
 	struct process *p;
 
-	list_for_each_entry (p, &g_processes, all_link) {
+	list_for_each_entry(p, &g_processes, all_link) {
 		struct task *t;
 		s64 points = -1;
 
@@ -69,7 +67,7 @@ static void kill_sharers_locked(const struct victim *v)
 {
 	struct process *p;
 
-	list_for_each_entry (p, &g_processes, all_link) {
+	list_for_each_entry(p, &g_processes, all_link) {
 		struct task *t;
 
 		if (process_pid(p) == 1)

@@ -8,9 +8,9 @@
 #include <kmem/slab.h>
 #include <lib/string.h>
 
-#define LEAF_SLOTS 512
-#define MID_SLOTS  64
-#define TOP_SLOTS  (PROC_NR_MAX_LIMIT / (LEAF_SLOTS * MID_SLOTS))
+#define LEAF_SLOTS       512
+#define MID_SLOTS        64
+#define TOP_SLOTS        (PROC_NR_MAX_LIMIT / (LEAF_SLOTS * MID_SLOTS))
 #define FIRST_AFTER_WRAP 300 /* low numbers stay free for daemons that start at boot */
 
 struct pid_leaf {
@@ -27,7 +27,7 @@ static struct pid_mid *g_pid_top[TOP_SLOTS]; /* never freed once there */
 static SLAB_CACHE(g_pid_cache, struct pid);
 
 s32 g_pid_max = PROC_NR_MAX_DEFAULT; /* atomic */
-s32 g_last_pid;			     /* g_pid_lock */
+s32 g_last_pid;                      /* g_pid_lock */
 
 static struct pid_leaf *leaf_of(s32 nr)
 {

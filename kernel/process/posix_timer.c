@@ -15,16 +15,16 @@ struct posix_timer {
 	struct list_head link; /* process->posix_timers */
 	struct process *process;
 	s32 id;
-	int clockid, notify; /* SIGEV_* */
-	struct task *target; /* SIGEV_THREAD_ID: referenced */
+	int clockid, notify;     /* SIGEV_* */
+	struct task *target;     /* SIGEV_THREAD_ID: referenced */
 	struct task *clock_task; /* a thread's CPU clock: referenced */
 	struct sigqueue queue;
 	struct timer timer;
-	s64 expires_ns;	 /* on its clock; 0: not set */
+	s64 expires_ns;  /* on its clock; 0: not set */
 	s64 interval_ns; /* 0: once */
 	s64 overrun, last_overrun;
 	bool realtime_abs; /* follows settings of the wall clock */
-	bool deleted;	   /* lives only until its signal is taken */
+	bool deleted;      /* lives only until its signal is taken */
 };
 
 static SLAB_CACHE(g_timer_cache, struct posix_timer);
@@ -127,7 +127,7 @@ u64 posix_cpu_timers_check_locked(struct process *p)
 	struct posix_timer *pt;
 	u64 left = U64_MAX;
 
-	list_for_each_entry (pt, &p->posix_timers, link) {
+	list_for_each_entry(pt, &p->posix_timers, link) {
 		s64 now;
 
 		if (!is_cpu(pt) || !pt->expires_ns || !list_empty(&pt->queue.link))
@@ -176,7 +176,7 @@ static struct posix_timer *find_locked(struct process *p, s32 id)
 {
 	struct posix_timer *pt;
 
-	list_for_each_entry (pt, &p->posix_timers, link)
+	list_for_each_entry(pt, &p->posix_timers, link)
 		if (pt->id == id)
 			return pt;
 	return NULL;
@@ -314,8 +314,8 @@ int posix_timer_get(s32 id, s64 *value, s64 *interval)
 	return pt ? 0 : -EINVAL;
 }
 
-int posix_timer_set(s32 id, bool absolute, s64 value, s64 interval, s64 *old_value,
-	s64 *old_interval)
+int posix_timer_set(
+	s32 id, bool absolute, s64 value, s64 interval, s64 *old_value, s64 *old_interval)
 {
 	struct process *p = current_process();
 	struct posix_timer *pt;
@@ -404,9 +404,9 @@ static void clock_was_set(void)
 	struct process *p;
 	unsigned long flags = spin_lock_irqsave(&g_tasklist_lock);
 
-	list_for_each_entry (p, &g_processes, all_link) {
+	list_for_each_entry(p, &g_processes, all_link) {
 		spin_lock(&p->siglock);
-		list_for_each_entry (pt, &p->posix_timers, link)
+		list_for_each_entry(pt, &p->posix_timers, link)
 			if (pt->realtime_abs && pt->expires_ns)
 				arm_locked(pt);
 		spin_unlock(&p->siglock);

@@ -17,23 +17,25 @@
 /* A fresh number (want 0) or exactly want; not attached yet. -EAGAIN -EEXIST -ENOMEM */
 struct pid *pid_alloc(s32 want) must_check;
 void pid_release_number(struct pid *p); /* one that was never attached */
-void pid_attach(struct pid *p);		/* tasklist lock */
-void pid_detach(struct pid *p);		/* tasklist lock; the last use frees the number */
-struct pid *pid_find_next(s32 after);	/* RCU held; the next number in use */
+void pid_attach(struct pid *p);         /* tasklist lock */
+void pid_detach(struct pid *p);         /* tasklist lock; the last use frees the number */
+struct pid *pid_find_next(s32 after);   /* RCU held; the next number in use */
 
 /* ---- task.c ---- */
 extern struct list_head g_processes; /* tasklist lock */
-extern const struct process_tty_ops *g_process_tty; /* NULL: no terminals; immutable after start-up */
+extern const struct process_tty_ops
+	*g_process_tty;                         /* NULL: no terminals; immutable after start-up */
 struct process *process_alloc(void) must_check; /* refs 1; NULL */
 /* NULL: no memory. entry NULL: the caller makes it a fork of parent. */
-struct task *task_alloc(struct process *p, const struct task *parent, void (*entry)(void *),
-	void *arg) must_check;
+struct task *task_alloc(
+	struct process *p, const struct task *parent, void (*entry)(void *), void *arg) must_check;
 void task_free_unstarted(struct task *t); /* a task that was never made visible */
 void get_sighand(struct sighand *s);
 void put_sighand(struct sighand *s);
 struct sighand *sighand_alloc(void) must_check;
 struct session *session_alloc(struct pid *sid) must_check;
-void task_charge_user(struct task *t, struct user_account *u); /* moves the NPROC charge */
+void task_charge_user(struct task *t, struct user_account *u); /* NULL: uncharge */
+void task_follow_user(struct task *t); /* cred_commit has moved the count: keep track */
 bool task_over_nproc(const struct cred *c);
 void task_work_run(struct task *t);
 void task_work_close(struct task *t);
@@ -41,11 +43,11 @@ void task_work_close(struct task *t);
 #define for_each_thread(t, p) list_for_each_entry(t, &(p)->threads, thread_link)
 
 /* ---- signal.c: under siglock ---- */
-int signal_send_locked(struct process *p, struct task *target, int sig, const siginfo_t *info,
-	bool force);
+int signal_send_locked(
+	struct process *p, struct task *target, int sig, const siginfo_t *info, bool force);
 void signal_queue_timer_locked(struct process *p, struct task *target, struct sigqueue *q);
-void signal_recalc(struct task *t);	      /* siglock; set WORK_SIGNAL if there is something */
-void signal_recalc_own(void);		      /* siglock; current: set or clear */
+void signal_recalc(struct task *t);           /* siglock; set WORK_SIGNAL if there is something */
+void signal_recalc_own(void);                 /* siglock; current: set or clear */
 void signal_wake(struct task *t, bool fatal); /* siglock */
 sigset_t signal_deliverable(const struct task *t);
 int signal_dequeue_locked(struct task *t, sigset_t set, siginfo_t *info);
@@ -63,7 +65,7 @@ void signal_force_fatal(int sig); /* default action, whatever was set */
 /* ---- stop.c ---- */
 void stop_notify_parent(struct process *p, int cause); /* no locks held */
 bool stop_begin_locked(struct task *t, int sig);
-void stop_participate(struct task *t);			/* siglock held on entry, dropped */
+void stop_participate(struct task *t); /* siglock held on entry, dropped */
 void stop_continue_locked(struct process *p);
 bool stop_thread_leaves_locked(struct task *t);
 bool pgrp_is_orphaned_locked(struct pid *pgrp, const struct process *ignored);
@@ -75,7 +77,7 @@ void pgrp_orphan_check_locked(struct process *p, struct process *old_parent, boo
 struct task *process_release_locked(struct process *p) must_check;
 void process_put_released(struct task *leader);
 void task_release_locked(struct task *t); /* unlink a dead thread; tasklist lock */
-void task_put_released(struct task *t);	  /* the list's reference and the NPROC charge; no lock */
+void task_put_released(struct task *t);   /* the list's reference and the NPROC charge; no lock */
 void task_mm_release(struct task *t, struct mm *mm);
 void task_leave_mm(struct task *t, struct mm *mm);
 bool process_is_zombie(const struct process *p); /* tasklist lock */
@@ -85,7 +87,7 @@ void process_own_times(struct process *p, u64 *utime_ns, u64 *stime_ns); /* sigl
 
 /* ---- rusage.c ---- */
 void rusage_fill_locked(struct process *p, int who, struct rusage *ru); /* tasklist lock */
-u64 mm_resident(const struct mm *mm); /* pages */
+u64 mm_resident(const struct mm *mm);                                   /* pages */
 
 /* ---- futex_robust.c ---- */
 void robust_list_exit(struct task *t);
@@ -93,16 +95,14 @@ void robust_list_exit(struct task *t);
 /* ---- cputime.c ---- */
 void cpu_timers_init(struct process *p);
 void cpu_timers_stop(struct process *p); /* last thread has gone */
-void cpu_timers_check(void);		 /* on return to user, current */
-u64 process_cpu_ns(struct process *p);	 /* any context; threads under RCU */
 void cpu_timers_update_locked(struct process *p);
 void real_timer_fired(struct timer *t);
 
 /* ---- posix_timer.c ---- */
 void posix_timers_exit(struct process *p);
-bool posix_timer_dequeued_locked(struct sigqueue *q, siginfo_t *info);
-void posix_cpu_timers_check_locked(struct process *p, struct task *t, u64 now_process_ns);
-bool posix_cpu_timers_any_locked(const struct process *p);
+void posix_timer_dequeued_locked(struct sigqueue *q, siginfo_t *info);
+void posix_timer_flushed_locked(struct sigqueue *q);
+u64 posix_cpu_timers_check_locked(struct process *p); /* ns of CPU time until the next one */
 
 /* ---- rseq.c ---- */
 void rseq_fix(struct task *t, struct pt_regs *regs, bool signal);

@@ -6,7 +6,7 @@
 #include <process/rseq.h>
 
 #define RSEQ_SIZE 32 /* of the original struct rseq */
-#define NO_RESTART \
+#define NO_RESTART                                                                \
 	(RSEQ_CS_FLAG_NO_RESTART_ON_PREEMPT | RSEQ_CS_FLAG_NO_RESTART_ON_SIGNAL | \
 		RSEQ_CS_FLAG_NO_RESTART_ON_MIGRATE)
 

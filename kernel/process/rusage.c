@@ -47,7 +47,8 @@ void rusage_fill_locked(struct process *p, int who, struct rusage *ru)
 		ru->ru_majflt = (long)p->majflt;
 		ru->ru_nvcsw = (long)p->nvcsw;
 		ru->ru_nivcsw = (long)p->nivcsw;
-		for_each_thread (t, p) {
+		for_each_thread(t, p)
+		{
 			ru->ru_minflt += (long)t->minflt;
 			ru->ru_majflt += (long)t->majflt;
 			ru->ru_nvcsw += (long)t->thread.nvcsw;
@@ -87,8 +88,8 @@ void task_get_rusage(struct task *t, struct rusage *ru)
 	ru->ru_nvcsw = (long)t->thread.nvcsw;
 	ru->ru_nivcsw = (long)t->thread.nivcsw;
 	if (t->mm)
-		ru->ru_maxrss = (long)(max(t->mm->hiwater_rss, mm_resident(t->mm)) *
-				       (PAGE_SIZE / 1024));
+		ru->ru_maxrss =
+			(long)(max(t->mm->hiwater_rss, mm_resident(t->mm)) * (PAGE_SIZE / 1024));
 }
 
 /* ---- limits ---- */
@@ -113,8 +114,8 @@ static void copy_to_mm(struct process *p, int resource, u64 v)
 		put_task(leader);
 }
 
-int process_set_limit(struct process *p, int resource, const struct rlimit64 *new_limit,
-	struct rlimit64 *old)
+int process_set_limit(
+	struct process *p, int resource, const struct rlimit64 *new_limit, struct rlimit64 *old)
 {
 	struct rlimit64 *lim;
 	int err = 0;

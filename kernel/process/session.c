@@ -69,10 +69,10 @@ long process_setpgid(s32 nr, s32 pgid)
 	if (!err) {
 		pgrp = pgid ? pid_find(pgid) : p->pid;
 		if (pgrp != p->pid) { /* join a group of the same session */
-			struct process *member =
-				pgrp ? list_first_entry_or_null(&pgrp->group_members,
-					       struct process, pgrp_link) :
-				       NULL;
+			struct process *member = pgrp
+				? list_first_entry_or_null(
+					  &pgrp->group_members, struct process, pgrp_link)
+				: NULL;
 
 			if (!member || member->session != self->session)
 				err = -EPERM;
@@ -112,7 +112,7 @@ long process_getsid(s32 nr)
 static bool ignores(struct task *t, int sig)
 {
 	return (t->blocked & sig_bit(sig)) ||
-	       READ_ONCE(t->process->sighand->action[sig - 1].sa_handler) == SIG_IGN;
+		READ_ONCE(t->process->sighand->action[sig - 1].sa_handler) == SIG_IGN;
 }
 
 int tty_check_job(struct pid *fg, int sig)

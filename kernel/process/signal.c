@@ -12,13 +12,12 @@
 
 static SLAB_CACHE(g_sigqueue_cache, struct sigqueue);
 
-#define CORE_MASK \
-	(sig_bit(SIGQUIT) | sig_bit(SIGILL) | sig_bit(SIGTRAP) | sig_bit(SIGABRT) | \
+#define CORE_MASK                                                                         \
+	(sig_bit(SIGQUIT) | sig_bit(SIGILL) | sig_bit(SIGTRAP) | sig_bit(SIGABRT) |       \
 		sig_bit(SIGBUS) | sig_bit(SIGFPE) | sig_bit(SIGSEGV) | sig_bit(SIGXCPU) | \
 		sig_bit(SIGXFSZ) | sig_bit(SIGSYS))
-#define IGNORED_MASK \
-	(sig_bit(SIGCONT) | sig_bit(SIGCHLD) | sig_bit(SIGWINCH) | sig_bit(SIGURG))
-#define KERNEL_ONLY (sig_bit(SIGKILL) | sig_bit(SIGSTOP))
+#define IGNORED_MASK (sig_bit(SIGCONT) | sig_bit(SIGCHLD) | sig_bit(SIGWINCH) | sig_bit(SIGURG))
+#define KERNEL_ONLY  (sig_bit(SIGKILL) | sig_bit(SIGSTOP))
 
 bool signal_is_core(int sig)
 {
@@ -54,7 +53,7 @@ sigset_t signal_pending_set(struct task *t)
 	sigset_t set;
 
 	spin_lock_irq(&t->process->siglock);
-	set = (t->pending.set | t->process->pending.set) & t->blocked;
+	set = t->pending.set | t->process->pending.set;
 	spin_unlock_irq(&t->process->siglock);
 	return set;
 }
@@ -67,13 +66,13 @@ bool signal_fatal_pending(const struct task *t)
 static bool thread_fatal_pending(const struct thread *th)
 {
 	return thread_is_task(th) &&
-	       signal_fatal_pending(container_of(th, const struct task, thread));
+		signal_fatal_pending(container_of(th, const struct task, thread));
 }
 
 static bool has_signal_work(const struct task *t)
 {
 	return signal_deliverable(t) || t->stop_pending || t->restore_saved_mask ||
-	       t->process->notify_parent;
+		t->process->notify_parent;
 }
 
 void signal_recalc(struct task *t)
@@ -103,8 +102,6 @@ void signal_wake(struct task *t, bool fatal)
 
 static void sigqueue_free(struct sigqueue *q)
 {
-	if (q->timer)
-		return; /* embedded in the timer */
 	if (q->user) {
 		__atomic_fetch_sub(&q->user->sigpending, 1, __ATOMIC_RELAXED);
 		put_user_account(q->user);
@@ -142,10 +139,13 @@ void signal_flush(struct sigpending *pending, sigset_t mask)
 	if (!(pending->set & mask))
 		return;
 	pending->set &= ~mask;
-	list_for_each_entry_safe (q, n, &pending->queue, link)
+	list_for_each_entry_safe(q, n, &pending->queue, link)
 		if (sig_bit(q->info.si_signo) & mask) {
 			list_del(&q->link);
-			sigqueue_free(q);
+			if (q->timer)
+				posix_timer_flushed_locked(q);
+			else
+				sigqueue_free(q);
 		}
 }
 
@@ -154,8 +154,7 @@ static void flush_everywhere(struct process *p, sigset_t mask)
 	struct task *t;
 
 	signal_flush(&p->pending, mask);
-	for_each_thread (t, p)
-		signal_flush(&t->pending, mask);
+	for_each_thread(t, p) signal_flush(&t->pending, mask);
 }
 
 /* ---- sending ---- */
@@ -207,9 +206,9 @@ static struct task *choose_thread(struct process *p, struct task *t, int sig)
 	first = p->signal_target ? p->signal_target : t;
 	i = first;
 	do {
-		i = list_is_last(&i->thread_link, &p->threads) ?
-			    list_first_entry(&p->threads, struct task, thread_link) :
-			    list_next_entry(i, thread_link);
+		i = list_is_last(&i->thread_link, &p->threads)
+			? list_first_entry(&p->threads, struct task, thread_link)
+			: list_next_entry(i, thread_link);
 		if (wants_signal(i, sig)) {
 			p->signal_target = i;
 			return i;
@@ -223,7 +222,8 @@ void signal_kill_others_locked(struct process *p, struct task *except)
 	struct task *t;
 
 	p->stop_count = 0;
-	for_each_thread (t, p) {
+	for_each_thread(t, p)
+	{
 		t->stop_pending = false;
 		if (t == except || t->exiting)
 			continue;
@@ -265,8 +265,8 @@ static void complete_locked(struct process *p, struct task *t, int sig, bool sha
 	signal_wake(t, sig == SIGKILL);
 }
 
-int signal_send_locked(struct process *p, struct task *target, int sig, const siginfo_t *info,
-	bool force)
+int signal_send_locked(
+	struct process *p, struct task *target, int sig, const siginfo_t *info, bool force)
 {
 	struct task *t = target ? target : p->leader;
 	struct sigpending *pending = target ? &target->pending : &p->pending;
@@ -318,7 +318,8 @@ void signal_retarget_locked(struct task *leaving, sigset_t set)
 
 	if (!left)
 		return;
-	for_each_thread (t, p) {
+	for_each_thread(t, p)
+	{
 		if (t == leaving || t->exiting || !(left & ~t->blocked))
 			continue;
 		left &= t->blocked;
@@ -343,7 +344,7 @@ static void collect(struct sigpending *pending, int sig, siginfo_t *info)
 	struct sigqueue *q, *first = NULL;
 	bool more = false;
 
-	list_for_each_entry (q, &pending->queue, link) {
+	list_for_each_entry(q, &pending->queue, link) {
 		if (q->info.si_signo != sig)
 			continue;
 		if (first) {
@@ -362,7 +363,8 @@ static void collect(struct sigpending *pending, int sig, siginfo_t *info)
 	*info = first->info;
 	if (first->timer)
 		posix_timer_dequeued_locked(first, info);
-	sigqueue_free(first);
+	else
+		sigqueue_free(first);
 }
 
 int signal_dequeue_locked(struct task *t, sigset_t set, siginfo_t *info)

@@ -18,8 +18,8 @@ int signal_send_task(struct task *t, int sig, const siginfo_t *info)
 int signal_send_process(struct process *p, int sig, const siginfo_t *info)
 {
 	unsigned long flags = spin_lock_irqsave(&p->siglock);
-	int err = p->leader ? signal_send_locked(p, NULL, sig, info, !info || info->si_code > 0) :
-			      -ESRCH;
+	int err = p->leader ? signal_send_locked(p, NULL, sig, info, !info || info->si_code > 0)
+			    : -ESRCH;
 
 	spin_unlock_irqrestore(&p->siglock, flags);
 	return err;
@@ -31,7 +31,7 @@ int signal_send_pgrp(struct pid *pgrp, int sig, const siginfo_t *info)
 	int err = -ESRCH;
 	struct process *p;
 
-	list_for_each_entry (p, &pgrp->group_members, pgrp_link) {
+	list_for_each_entry(p, &pgrp->group_members, pgrp_link) {
 		int e = signal_send_process(p, sig, info);
 
 		if (err)
@@ -95,7 +95,7 @@ static int kill_pgrp(struct pid *pgrp, int sig, const siginfo_t *info)
 	struct process *p;
 
 	spin_lock_irq(&g_tasklist_lock);
-	list_for_each_entry (p, &pgrp->group_members, pgrp_link) {
+	list_for_each_entry(p, &pgrp->group_members, pgrp_link) {
 		int e = send_checked(p, sig, info);
 
 		success |= !e;
@@ -112,7 +112,7 @@ static int kill_everybody(int sig, const siginfo_t *info)
 	bool any = false;
 
 	spin_lock_irq(&g_tasklist_lock);
-	list_for_each_entry (p, &g_processes, all_link) {
+	list_for_each_entry(p, &g_processes, all_link) {
 		int e;
 
 		if (p == self || process_pid(p) <= 1)

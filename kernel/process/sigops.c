@@ -8,7 +8,7 @@
 #ifndef SA_EXPOSE_TAGBITS
 #define SA_EXPOSE_TAGBITS 0x00000800
 #endif
-#define KNOWN_SA_FLAGS                                                                      \
+#define KNOWN_SA_FLAGS                                                                     \
 	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER | \
 		SA_RESETHAND | SA_EXPOSE_TAGBITS | SA_RESTORER)
 #define MIN_ALTSTACK 2048 /* MINSIGSTKSZ */
@@ -35,8 +35,7 @@ int signal_set_action(int sig, const struct sigaction *act, struct sigaction *ol
 	if (act && signal_handler_ignored(p, sig)) {
 		/* what is pending and now ignored is discarded, blocked or not */
 		signal_flush(&p->pending, sig_bit(sig));
-		for_each_thread (t, p)
-			signal_flush(&t->pending, sig_bit(sig));
+		for_each_thread(t, p) signal_flush(&t->pending, sig_bit(sig));
 	}
 	spin_unlock_irq(&p->siglock);
 	return 0;
@@ -45,7 +44,7 @@ int signal_set_action(int sig, const struct sigaction *act, struct sigaction *ol
 static bool on_stack(const stack_t *ss, unsigned long sp)
 {
 	return !(ss->ss_flags & SS_AUTODISARM) && sp > (unsigned long)ss->ss_sp &&
-	       sp - (unsigned long)ss->ss_sp <= ss->ss_size;
+		sp - (unsigned long)ss->ss_sp <= ss->ss_size;
 }
 
 int signal_set_altstack(const stack_t *new_stack, stack_t *old, unsigned long sp)

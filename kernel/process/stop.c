@@ -17,7 +17,8 @@ bool stop_begin_locked(struct task *t, int sig)
 	t->stop_dequeued = false;
 	p->stop_sig = (u8)sig;
 	p->stop_count = 0;
-	for_each_thread (i, p) {
+	for_each_thread(i, p)
+	{
 		if (i->exiting || i->stopped)
 			continue;
 		i->stop_pending = true;
@@ -79,7 +80,8 @@ void stop_continue_locked(struct process *p)
 		cause = CLD_CONTINUED;
 	else if (p->stop_count)
 		cause = CLD_STOPPED;
-	for_each_thread (t, p) {
+	for_each_thread(t, p)
+	{
 		t->stop_pending = false;
 		t->stop_dequeued = false;
 	}
@@ -90,9 +92,7 @@ void stop_continue_locked(struct process *p)
 		p->stop_waitable = false;
 		p->cont_waitable = cause == CLD_CONTINUED;
 	}
-	for_each_thread (t, p)
-		if (t->stopped)
-			thread_wake_state(&t->thread, THREAD_STOPPED);
+	for_each_thread(t, p) if (t->stopped) thread_wake_state(&t->thread, THREAD_STOPPED);
 }
 
 static void child_info_locked(struct process *p, int cause, siginfo_t *info)
@@ -136,7 +136,7 @@ bool pgrp_is_orphaned_locked(struct pid *pgrp, const struct process *ignored)
 	struct process *p;
 
 	spin_assert_held(&g_tasklist_lock);
-	list_for_each_entry (p, &pgrp->group_members, pgrp_link) {
+	list_for_each_entry(p, &pgrp->group_members, pgrp_link) {
 		if (p == ignored || process_is_zombie(p) || !p->parent ||
 			process_pid(p->parent) == 1)
 			continue;
@@ -160,7 +160,7 @@ static bool has_stopped_member(struct pid *pgrp)
 {
 	struct process *p;
 
-	list_for_each_entry (p, &pgrp->group_members, pgrp_link)
+	list_for_each_entry(p, &pgrp->group_members, pgrp_link)
 		if (READ_ONCE(p->flags) & PROC_STOPPED)
 			return true;
 	return false;
@@ -180,7 +180,7 @@ void pgrp_orphan_check_locked(struct process *p, struct process *old_parent, boo
 		return;
 	if (!pgrp_is_orphaned_locked(pgrp, leaving ? p : NULL) || !has_stopped_member(pgrp))
 		return;
-	list_for_each_entry (p, &pgrp->group_members, pgrp_link) {
+	list_for_each_entry(p, &pgrp->group_members, pgrp_link) {
 		(void)signal_send_process(p, SIGHUP, NULL);
 		(void)signal_send_process(p, SIGCONT, NULL);
 	}

@@ -146,15 +146,15 @@ bool thread_is_task(const struct thread *t)
 	return t->free == task_thread_free;
 }
 
-struct task *task_alloc(struct process *p, const struct task *parent, void (*entry)(void *),
-	void *arg)
+struct task *task_alloc(
+	struct process *p, const struct task *parent, void (*entry)(void *), void *arg)
 {
 	struct task *t = slab_alloc(&g_task_cache, GFP_KERNEL | GFP_ZERO);
 
 	if (!t)
 		return NULL;
-	if (thread_init(&t->thread, parent ? &parent->thread : current_thread(),
-		    task_thread_free) != 0)
+	if (thread_init(
+		    &t->thread, parent ? &parent->thread : current_thread(), task_thread_free) != 0)
 		goto free_task;
 	if (entry)
 		arch_thread_init(&t->thread.arch, t->thread.stack, entry, arg);
@@ -203,6 +203,17 @@ void task_charge_user(struct task *t, struct user_account *u)
 	}
 }
 
+void task_follow_user(struct task *t)
+{
+	struct user_account *old = t->charged, *u = t->thread.cred->user;
+
+	if (old == u)
+		return;
+	ref_get(&u->refs);
+	t->charged = u;
+	put_user_account(old);
+}
+
 /* RLIMIT_NPROC: root's own processes are never counted against it. */
 bool task_over_nproc(const struct cred *c)
 {
@@ -223,7 +234,7 @@ void task_creds_changed(const struct cred *old, const struct cred *new_cred)
 			WRITE_ONCE(t->mm->dumpable, (u32)g_suid_dumpable);
 		WRITE_ONCE(t->pdeath_signal, 0);
 	}
-	task_charge_user(t, new_cred->user);
+	task_follow_user(t);
 	t->nproc_exceeded = task_over_nproc(new_cred);
 }
 
@@ -231,7 +242,7 @@ void task_set_name(struct task *t, const char *name)
 {
 	unsigned long flags = spin_lock_irqsave(&t->lock);
 
-	strlcpy(t->thread.name, name, sizeof(t->thread.name));
+	str_copy(t->thread.name, name, sizeof(t->thread.name));
 	spin_unlock_irqrestore(&t->lock, flags);
 }
 
@@ -288,9 +299,8 @@ struct task *process_thread_next(struct process *p, s32 after_tid)
 	struct task *t, *best = NULL;
 
 	spin_lock_irq(&g_tasklist_lock);
-	for_each_thread(t, p)
-		if (task_tid(t) > after_tid && (!best || task_tid(t) < task_tid(best)))
-			best = t;
+	for_each_thread(t,
+		p) if (task_tid(t) > after_tid && (!best || task_tid(t) < task_tid(best))) best = t;
 	if (best && !ref_get_unless_zero(&best->thread.refs))
 		best = NULL;
 	spin_unlock_irq(&g_tasklist_lock);
@@ -446,7 +456,8 @@ static void fill_times_locked(struct task *t, bool whole, struct task_info *info
 	process_own_times(p, &info->utime_ns, &info->stime_ns);
 	info->minflt = p->minflt;
 	info->majflt = p->majflt;
-	for_each_thread(i, p) {
+	for_each_thread(i, p)
+	{
 		info->minflt += i->minflt;
 		info->majflt += i->majflt;
 	}

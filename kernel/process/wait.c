@@ -15,12 +15,11 @@ static bool eligible(const struct process *child, const struct wait_request *rq)
 	return (rq->options & __WALL) || clone == !!(rq->options & __WCLONE);
 }
 
-static void set_result(struct wait_request *rq, struct process *p, int cause, int si_status,
-	int status)
+static void set_result(struct wait_request *rq, struct process *p, int cause, int value, int status)
 {
 	rq->found = process_pid(p);
 	rq->cause = cause;
-	rq->si_status = si_status;
+	rq->child_status = value;
 	rq->status = status;
 	rq->uid = p->leader->thread.cred->uid;
 }
@@ -38,8 +37,7 @@ static void inherit_accounts(struct process *parent, struct process *p)
 	parent->cmajflt += p->majflt + p->leader->majflt + p->cmajflt;
 	parent->cnvcsw += p->nvcsw + p->leader->thread.nvcsw + p->cnvcsw;
 	parent->cnivcsw += p->nivcsw + p->leader->thread.nivcsw + p->cnivcsw;
-	parent->cmaxrss_pages =
-		max(parent->cmaxrss_pages, max(p->maxrss_pages, p->cmaxrss_pages));
+	parent->cmaxrss_pages = max(parent->cmaxrss_pages, max(p->maxrss_pages, p->cmaxrss_pages));
 	spin_unlock(&parent->siglock);
 }
 
@@ -94,7 +92,7 @@ static int scan(struct wait_request *rq, struct task **reaped)
 		if (p && p->parent == self && eligible(p, rq))
 			ret = take_zombie(p, rq, reaped) || take_stop(p, rq);
 	} else {
-		list_for_each_entry (p, &self->children, sibling) {
+		list_for_each_entry(p, &self->children, sibling) {
 			if (!eligible(p, rq))
 				continue;
 			ret = take_zombie(p, rq, reaped) || take_stop(p, rq);

@@ -18,11 +18,11 @@ struct tty *tty_of_current(void)
 {
 	struct tty *t;
 
-	spin_lock(&g_tasklist_lock);
+	spin_lock_irq(&g_tasklist_lock);
 	t = current_session() ? current_session()->tty : NULL;
 	if (t)
 		get_tty(t);
-	spin_unlock(&g_tasklist_lock);
+	spin_unlock_irq(&g_tasklist_lock);
 	return t;
 }
 
@@ -124,10 +124,10 @@ void tty_open_acquire(struct tty *t, struct file *f)
 
 	if ((f->flags & O_NOCTTY) || !(f->mode & FMODE_READ))
 		return;
-	spin_lock(&g_tasklist_lock);
+	spin_lock_irq(&g_tasklist_lock);
 	if (p->session_leader && p->session && !p->session->tty && !t->session)
 		bind_locked(t);
-	spin_unlock(&g_tasklist_lock);
+	spin_unlock_irq(&g_tasklist_lock);
 }
 
 static long take_terminal(struct tty *t, struct file *f, unsigned long steal)
@@ -136,7 +136,7 @@ static long take_terminal(struct tty *t, struct file *f, unsigned long steal)
 	bool unbound = false;
 	long err = 0;
 
-	spin_lock(&g_tasklist_lock);
+	spin_lock_irq(&g_tasklist_lock);
 	if (p->session_leader && p->session == t->session)
 		goto out;
 	if (!p->session_leader || p->session->tty) {
@@ -156,7 +156,7 @@ static long take_terminal(struct tty *t, struct file *f, unsigned long steal)
 	}
 	bind_locked(t);
 out:
-	spin_unlock(&g_tasklist_lock);
+	spin_unlock_irq(&g_tasklist_lock);
 	if (unbound)
 		put_tty(t);
 	return err;
@@ -167,13 +167,13 @@ void tty_disassociate(struct session *s, bool exiting)
 	struct pid *fg = NULL;
 	struct tty *t;
 
-	spin_lock(&g_tasklist_lock);
+	spin_lock_irq(&g_tasklist_lock);
 	t = s->tty;
 	if (t) {
 		fg = foreground(t);
 		unbind_locked(t);
 	}
-	spin_unlock(&g_tasklist_lock);
+	spin_unlock_irq(&g_tasklist_lock);
 	if (!t)
 		return;
 	set_foreground(t, NULL);
@@ -195,12 +195,12 @@ void tty_hangup_session(struct tty *t)
 	struct pid *fg;
 	bool bound;
 
-	spin_lock(&g_tasklist_lock);
+	spin_lock_irq(&g_tasklist_lock);
 	fg = foreground(t);
 	if (t->session)
 		leader = process_find(t->session->sid->nr);
 	bound = unbind_locked(t);
-	spin_unlock(&g_tasklist_lock);
+	spin_unlock_irq(&g_tasklist_lock);
 	if (leader) {
 		(void)signal_send_process(leader, SIGHUP, NULL);
 		(void)signal_send_process(leader, SIGCONT, NULL);
@@ -253,13 +253,13 @@ static long change_foreground(struct tty *t, const int __user *in)
 	pgrp = pid_get(nr);
 	if (!pgrp)
 		return -ESRCH;
-	spin_lock(&g_tasklist_lock);
+	spin_lock_irq(&g_tasklist_lock);
 	err = -ESRCH;
 	if (!list_empty(&pgrp->group_members)) {
 		p = list_first_entry(&pgrp->group_members, struct process, pgrp_link);
 		err = p->session == current_session() ? 0 : -EPERM;
 	}
-	spin_unlock(&g_tasklist_lock);
+	spin_unlock_irq(&g_tasklist_lock);
 	if (err) {
 		put_pid(pgrp);
 		return err;
@@ -272,10 +272,10 @@ static long get_session_id(struct tty *t, int __user *out)
 {
 	int nr = 0;
 
-	spin_lock(&g_tasklist_lock);
+	spin_lock_irq(&g_tasklist_lock);
 	if (t->session)
 		nr = t->session->sid->nr;
-	spin_unlock(&g_tasklist_lock);
+	spin_unlock_irq(&g_tasklist_lock);
 	if (!nr || !is_my_terminal(t))
 		return -ENOTTY;
 	return put_user(nr, out);
@@ -312,7 +312,7 @@ void tty_session_info(struct session *s, u32 *tty_nr, s32 *tpgid)
 
 	*tty_nr = 0;
 	*tpgid = -1;
-	spin_lock(&g_tasklist_lock);
+	spin_lock_irq(&g_tasklist_lock);
 	if (s && s->tty) {
 		kdev_t dev = s->tty->dev;
 
@@ -320,7 +320,7 @@ void tty_session_info(struct session *s, u32 *tty_nr, s32 *tpgid)
 				(dev_minor(dev) & ~0xffu) << 12);
 		fg = foreground(s->tty);
 	}
-	spin_unlock(&g_tasklist_lock);
+	spin_unlock_irq(&g_tasklist_lock);
 	if (fg) {
 		*tpgid = fg->nr;
 		put_pid(fg);

@@ -354,10 +354,10 @@ static long master_ioctl(struct file *f, u32 cmd, unsigned long arg)
 	case TIOCGSID: {
 		struct session *s;
 
-		spin_lock(&g_tasklist_lock);
+		spin_lock_irq(&g_tasklist_lock);
 		s = p->slave->session;
 		v = s ? s->sid->nr : 0;
-		spin_unlock(&g_tasklist_lock);
+		spin_unlock_irq(&g_tasklist_lock);
 		return v ? put_user(v, ip) : -ENOTTY;
 	}
 	case TCFLSH:

@@ -261,6 +261,8 @@ void tty_hangup(struct tty *t)
 	wake_up_key(&t->write_wait, INT_MAX, EPOLLOUT | EPOLLHUP | EPOLLERR);
 }
 
+static const struct process_tty_ops g_process_ops = {tty_disassociate, tty_session_info};
+
 static int tty_init(void)
 {
 	int err = chrdev_register(TTYAUX_MAJOR, 0, 1, "/dev/tty", &g_tty_fops);
@@ -268,6 +270,7 @@ static int tty_init(void)
 	err = err ?: devtmpfs_add("tty", S_IFCHR | 0666, dev_make(TTYAUX_MAJOR, 0));
 	err = err ?: chrdev_register(TTYAUX_MAJOR, 1, 1, "/dev/console", &g_tty_fops);
 	err = err ?: devtmpfs_add("console", S_IFCHR | 0600, dev_make(TTYAUX_MAJOR, 1));
+	process_set_tty_ops(&g_process_ops);
 	return err;
 }
 INIT_HOOK(INIT_FS, tty_init);

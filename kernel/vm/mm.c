@@ -5,6 +5,13 @@
 
 static SLAB_CACHE(g_mm_cache, struct mm);
 
+static void (*g_put_exe)(void *exe_file);
+
+void vm_set_exe_hook(void (*put)(void *exe_file))
+{
+	g_put_exe = put;
+}
+
 struct mm *current_mm(void)
 {
 	return mm_of(current_thread()->mm);
@@ -46,8 +53,9 @@ void put_mm(struct mm *mm)
  * Nobody runs in it any more. Readers through /proc may still hold map_lock or wait for it; once
  * the tree is empty they find nothing.
  */
-static void mm_empty(struct mm *mm)
+static void *mm_empty(struct mm *mm)
 {
+	void *exe;
 	struct region *r, *gone = NULL;
 	struct gather g;
 
@@ -64,19 +72,26 @@ static void mm_empty(struct mm *mm)
 	}
 	pt_free_range(&g, 0, USER_END, 0, USER_END);
 	gather_flush(&g);
+	exe = mm->exe_file;
+	mm->exe_file = NULL;
 	mm_write_unlock(mm);
 	while (gone) {
 		r = gone;
 		gone = r->next_gone;
 		region_release(r);
 	}
+	return exe;
 }
 
 void put_mm_users(struct mm *mm)
 {
+	void *exe;
+
 	if (!ref_put(&mm->users))
 		return;
-	mm_empty(mm);
+	exe = mm_empty(mm);
+	if (exe)
+		g_put_exe(exe);
 	put_mm(mm);
 }
 

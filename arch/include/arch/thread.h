@@ -56,6 +56,7 @@ noreturn void arch_enter_user(struct pt_regs *regs);
 /* Accessors (inline in impl): */
 static inline bool regs_user_mode(const struct pt_regs *r);
 static inline unsigned long regs_ip(const struct pt_regs *r);
+static inline void regs_set_ip(struct pt_regs *r, unsigned long ip);
 static inline unsigned long regs_sp(const struct pt_regs *r);
 static inline long regs_syscall_nr(const struct pt_regs *r); /* -1: not in a system call */
 static inline unsigned long regs_arg(const struct pt_regs *r, int i); /* 0..5 */

@@ -41,6 +41,11 @@ static inline unsigned long regs_ip(const struct pt_regs *r)
 	return r->rip;
 }
 
+static inline void regs_set_ip(struct pt_regs *r, unsigned long ip)
+{
+	r->rip = ip;
+}
+
 static inline unsigned long regs_sp(const struct pt_regs *r)
 {
 	return r->rsp;
