@@ -97,8 +97,6 @@ def add_tar(writer, path):
             targets[name] = target
         inodes = {}
         for name in sorted(targets):
-            if not name:
-                continue
             target = targets[name]
             kind = TAR_TYPES.get(target.type)
             if kind is None:
@@ -116,13 +114,13 @@ def add_tar(writer, path):
             elif kind in (stat.S_IFCHR, stat.S_IFBLK):
                 writer.add(name, mode, rdev=(target.devmajor, target.devminor), **meta)
             else:
-                writer.add(name, mode, **meta)
+                writer.add(name or b".", mode, **meta)  # a folder; without a name: the root
 
 
 def add_folder(writer, folder, keep_owners):
     """A folder tree; without keep_owners everything belongs to root."""
     folder = os.fsencode(folder)
-    found = []
+    found = [b"."]
     for where, dirs, files in os.walk(folder):
         found += [os.path.relpath(os.path.join(where, n), folder) for n in dirs + files]
     inodes = {}

@@ -138,7 +138,7 @@ def _fill_busybox(w):
     applets = run([busybox, "--list-full"], "busybox").decode().split()
     folders = {"bin", "sbin", "usr", "usr/bin", "usr/sbin", "etc", "root", "home", "tmp", "var",
                "var/log", "var/run", "dev", "proc", "sys", "run", "mnt"}
-    for name in sorted(folders):
+    for name in [".", *sorted(folders)]:
         mode = 0o1777 if name == "tmp" else 0o700 if name == "root" else 0o755
         w.add(name.encode(), stat.S_IFDIR | mode)
     size = os.stat(busybox).st_size

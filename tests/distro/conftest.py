@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+"""One machine per root and kernel for all tests of a file; a new one after a machine has died."""
+import pytest
+
+from guest import Terminal
+
+MACHINES = {
+    "alpine": {"options": ["--smp", "2"], "shell": "sh"},
+    "debian": {"options": ["--smp", "2"], "shell": "bash"},
+}
+
+
+def pytest_generate_tests(metafunc):
+    if "kernel" in metafunc.fixturenames:
+        metafunc.parametrize("kernel", metafunc.config.getoption("--kernels").split(","),
+                             scope="session")
+
+
+@pytest.fixture(scope="session")
+def machines():
+    started = {}
+    yield started
+    for terminal in started.values():
+        terminal.close()
+
+
+def _terminal(machines, name, kernel):
+    key = (name, kernel)
+    if key in machines and not machines[key].alive():
+        machines.pop(key).close()
+    if key not in machines:
+        machines[key] = Terminal(name, kernel, **MACHINES[name])
+    return machines[key]
+
+
+def _in_a_fresh_folder(machines, name, kernel, test):
+    terminal = _terminal(machines, name, kernel)
+    try:
+        terminal.check("cd $(mktemp -d)")
+    except Exception:
+        # Whatever the test before has left behind: this one gets a machine in a known state.
+        machines.pop((name, kernel)).close()
+        terminal = _terminal(machines, name, kernel)
+        terminal.check("cd $(mktemp -d)")
+    return terminal
+
+
+@pytest.fixture
+def alpine(machines, kernel, request):
+    return _in_a_fresh_folder(machines, "alpine", kernel, request.node.name)
+
+
+@pytest.fixture
+def debian(machines, kernel, request):
+    return _in_a_fresh_folder(machines, "debian", kernel, request.node.name)
