@@ -21,3 +21,19 @@ RUN  ?=
 # What a shell that was ended with a status leaves behind is no error of make's.
 run: all
 	@tools/aramid run $(RUN) $(ROOT); s=$$?; case $$s in 97|124|125) exit $$s;; esac
+
+# compile_commands.json, for clangd and for tools/check's sparse run.
+define compdb-text
+$(CC) $(cflags) $(cflags-arch) $(warn) $(incs)
+$(filter %.c,$(srcs-all))
+$(CC) $(cflags-libc) $(cflags-libc-arch)
+$(libc-srcs-all)
+endef
+
+compdb: $(gen)/.stamp
+	@mkdir -p build
+	$(file >build/compdb.$(variant),$(compdb-text))
+	@$(PYTHON) tools/gen/compdb.py build/compdb.$(variant) compile_commands.json
+
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format -i

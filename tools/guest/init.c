@@ -36,10 +36,10 @@
 
 #include "protocol.h"
 
-#define PORT	   "/dev/ttyS1"
+#define PORT       "/dev/ttyS1"
 #define OWN_FOLDER "/.aramid"
 #define MAX_START  (1 << 20) /* bytes: environment and arguments together */
-#define CHUNK	   4096
+#define CHUNK      4096
 
 static int g_port = -1;
 static int g_child_pipe[2]; /* a byte for each SIGCHLD */
@@ -47,7 +47,7 @@ static int g_child_pipe[2]; /* a byte for each SIGCHLD */
 /* The command's ends on our side; -1 when closed. */
 static struct {
 	pid_t pid;
-	int in;	 /* pipe, or the pty's master */
+	int in;  /* pipe, or the pty's master */
 	int out; /* pipe, or the pty's master */
 	int err; /* pipe */
 	int tty; /* the pty's master, when there is one */
@@ -477,8 +477,8 @@ static void take_frames(void)
 			/* Only a start frame can be larger than the buffer. */
 			size_t need = whole + 2 * WINDOW;
 			uint8_t *more = need > g_in.size && whole > 2 * WINDOW
-						? realloc(g_in.buf, need)
-						: NULL;
+				? realloc(g_in.buf, need)
+				: NULL;
 
 			if (more) {
 				g_in.buf = more;
@@ -523,7 +523,8 @@ static void drain_output(void)
 	struct {
 		int fd;
 		char type;
-	} from[] = {{g_cmd.out, FRAME_STDOUT}, {g_cmd.err, FRAME_STDERR}, {g_cmd.tty, FRAME_STDOUT}};
+	} from[] = {
+		{g_cmd.out, FRAME_STDOUT}, {g_cmd.err, FRAME_STDERR}, {g_cmd.tty, FRAME_STDOUT}};
 
 	for (size_t i = 0; i < sizeof(from) / sizeof(from[0]); i++) {
 		struct pollfd pfd = {.fd = from[i].fd, .events = POLLIN};

@@ -10,8 +10,10 @@
 #ifndef GUEST_PROTOCOL_H
 #define GUEST_PROTOCOL_H
 
-#define GREETING "\n\x1e" "aramid-guest-1\n"
-#define WINDOW	 2048 /* bytes; below the smallest tty input buffer (4096) */
+#define GREETING \
+	"\n\x1e" \
+	"aramid-guest-1\n"
+#define WINDOW 2048 /* bytes; below the smallest tty input buffer (4096) */
 
 /* Host to guest. */
 #define FRAME_START   'S' /* u8 mode, u16 rows, u16 columns, u16 nr env, u16 nr args, strings */
