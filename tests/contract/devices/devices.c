@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* /dev and /sys as programs look at them. */
+#include "contract.h"
+#include <dirent.h>
+#include <linux/random.h>
+#include <sys/mount.h>
+#include <sys/sysmacros.h>
+
+static void expect_device(const char *path, unsigned major_nr, unsigned minor_nr, mode_t mode)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		FAIL("stat %s: expected success, got %s", path, errno_name(errno));
+	if (!S_ISCHR(st.st_mode))
+		FAIL("%s: expected a character device, got mode %o", path, st.st_mode);
+	if (major(st.st_rdev) != major_nr || minor(st.st_rdev) != minor_nr)
+		FAIL("%s: expected %u:%u, got %u:%u", path, major_nr, minor_nr, major(st.st_rdev),
+			minor(st.st_rdev));
+	if ((st.st_mode & 0777) != mode)
+		FAIL("%s: expected mode %o, got %o", path, mode, st.st_mode & 0777);
+}
+
+TEST(memory_devices_have_their_numbers_and_modes)
+{
+	expect_device("/dev/null", 1, 3, 0666);
+	expect_device("/dev/zero", 1, 5, 0666);
+	expect_device("/dev/full", 1, 7, 0666);
+	expect_device("/dev/random", 1, 8, 0666);
+	expect_device("/dev/urandom", 1, 9, 0666);
+	expect_device("/dev/kmsg", 1, 11, 0644);
+	expect_device("/dev/tty", 5, 0, 0666);
+	expect_device("/dev/console", 5, 1, 0600);
+	expect_device("/dev/ptmx", 5, 2, 0666);
+}
+
+TEST(poll_of_memory_devices)
+{
+	struct pollfd fds[3] = {{OK(open("/dev/null", O_RDWR)), POLLIN | POLLOUT, 0},
+		{OK(open("/dev/zero", O_RDWR)), POLLIN | POLLOUT, 0},
+		{OK(open("/dev/urandom", O_RDWR)), POLLIN | POLLOUT, 0}};
+
+	CHECK_EQ(poll(fds, 3, 0), 3);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(fds[i].revents, POLLIN | POLLOUT);
+}
+
+TEST(lseek_on_null_and_zero)
+{
+	int fd = OK(open("/dev/null", O_RDWR));
+
+	CHECK_EQ(lseek(fd, 100, SEEK_SET), 0);
+	CHECK_ERR(ioctl(fd, 0x1234, 0), ENOTTY);
+	CHECK_ERR(ftruncate(fd, 0), EINVAL);
+	fd = OK(open("/dev/null", O_WRONLY | O_CREAT | O_TRUNC, 0600));
+	CHECK_EQ(write(fd, "x", 1), 1);
+}
+
+TEST(zero_maps_privately_and_shared)
+{
+	int fd = OK(open("/dev/zero", O_RDWR));
+	char *a = OK(mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0));
+	char *b = OK(mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+
+	CHECK_EQ(a[5000], 0);
+	a[5000] = 1;
+	CHECK_EQ(b[5000], 0);
+	pid_t pid = FORK();
+	if (!pid) {
+		b[1] = 7;
+		_exit(0);
+	}
+	expect_exit(pid, 0);
+	CHECK_EQ(b[1], 7);
+}
+
+TEST(entropy_count_is_readable)
+{
+	int n = -1;
+
+	OK(ioctl(OK(open("/dev/random", O_RDONLY)), RNDGETENTCNT, &n));
+	CHECK(n >= 0 && n <= 4096);
+}
+
+TEST(device_nodes_work_wherever_they_are_made)
+{
+	char c = 1;
+
+	OK(mknod("z", S_IFCHR | 0600, makedev(1, 5)));
+	CHECK_EQ(read(OK(open("z", O_RDONLY)), &c, 1), 1);
+	CHECK_EQ(c, 0);
+	CHECK_ERR(open("z", O_RDONLY | O_DIRECTORY), ENOTDIR);
+}
+
+TEST(devpts_can_be_mounted_and_holds_its_own_ptmx)
+{
+	int n = -1, zero = 0;
+
+	OK(unshare(CLONE_NEWNS));
+	OK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	OK(mkdir("pts", 0755));
+	OK(mount("devpts", "pts", "devpts", 0, "ptmxmode=666"));
+	int master = OK(open("pts/ptmx", O_RDWR | O_NOCTTY));
+	OK(ioctl(master, TIOCGPTN, &n));
+	OK(ioctl(master, TIOCSPTLCK, &zero));
+	char path[32];
+	struct stat st;
+	snprintf(path, sizeof(path), "pts/%d", n);
+	OK(stat(path, &st));
+	CHECK_EQ(major(st.st_rdev), 136);
+	CHECK_EQ(st.st_uid, 0);
+}
+
+TEST(sys_lists_the_processors)
+{
+	char want[32], text[64];
+	long nr = sysconf(_SC_NPROCESSORS_ONLN);
+
+	snprintf(want, sizeof(want), nr == 1 ? "0\n" : "0-%d\n", (int)nr - 1);
+	snprintf(text, sizeof(text), "%.60s", read_text("/sys/devices/system/cpu/online"));
+	CHECK_STR(text, want);
+	read_text("/sys/devices/system/cpu/possible");
+	read_text("/sys/devices/system/cpu/present");
+}
+
+TEST(sys_is_a_sysfs_of_its_own)
+{
+	char buf[16];
+	int fd = OK(open("/sys/devices/system/cpu/online", O_RDONLY));
+
+	CHECK(read(fd, buf, sizeof(buf)) > 0);
+	CHECK_ERR(open("/sys/no/such/file", O_RDONLY), ENOENT);
+	CHECK_ERR(mkdir("/sys/new", 0755), EPERM);
+	CHECK_ERR(open("/sys/devices/system/cpu/new", O_CREAT | O_WRONLY, 0600), EACCES);
+}
+
+TEST(sys_kernel_and_class_directories_exist)
+{
+	static const char *const dirs[] = {"/sys/kernel", "/sys/class", "/sys/bus", "/sys/dev",
+		"/sys/devices", "/sys/fs", "/sys/block", "/sys/module"};
+
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		DIR *dir = opendir(dirs[i]);
+
+		if (!dir)
+			FAIL("opendir %s: expected success, got %s", dirs[i], errno_name(errno));
+		closedir(dir);
+	}
+}
+
+TEST(terminals_show_in_sys_class_tty)
+{
+	struct stat st;
+
+	OK(stat("/sys/class/tty/console", &st));
+	CHECK_STR(read_text("/sys/class/tty/tty/dev"), "5:0\n");
+	CHECK_STR(read_text("/sys/class/mem/null/dev"), "1:3\n");
+}
