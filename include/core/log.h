@@ -48,6 +48,7 @@ extern int g_console_loglevel; /* 1..8: records below it are shown; atomic */
 /* Stop all CPUs, print message, registers, backtrace, last trace events, every CPU's thread; then
  * arch_panic_exit() or wait/reboot as panic= says. Any context. */
 noreturn void panic(const char *fmt, ...) printf_like(1, 2);
+void panic_set_thread_hook(void (*fn)(void)); /* logs this CPU's thread; set by sched */
 void panic_stop_cpu(void); /* upcall for IPI_STOP: prints this CPU's thread and halts it */
 #define BUG_ON(cond) do { if (unlikely(cond)) panic("%s:%d: %s", __FILE__, __LINE__, #cond); } while (0)
 /* Prints a warning with backtrace once per place, goes on; counted in /proc/aramid/counters. */

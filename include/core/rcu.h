@@ -72,7 +72,7 @@ struct rcu_ops {
 	void (*kick)(int cpu);
 	void (*defer)(void);
 	void (*synchronize)(void);
-	void (*barrier)(void);
+	void (*drain)(void);
 };
 #define RCU_DELAY_NS 10000000ll /* callbacks are collected that long before a grace period starts */
 #define RCU_BATCH    512	/* or until this many wait */

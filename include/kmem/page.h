@@ -56,7 +56,13 @@ struct page {
 		};
 	};
 	struct list_head lru;		/* LRU, buddy or slab list; its owner's lock */
-	u64 private;			/* owner's: buddy order, slab counts, fs blocks */
+	union {
+		u64 private;		/* owner's: buddy and compound order, fs blocks */
+		struct {
+			u32 order;	/* low half of private */
+			u32 slab_used;	/* slab: objects taken; cache's lock */
+		};
+	};
 };
 static_assert(sizeof(struct page) <= 64, "struct page must fit a cache line");
 

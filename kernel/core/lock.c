@@ -1,0 +1,117 @@
+/* Spinlocks: the contended path, and DEBUG's checks of rank, recursion and owner. */
+#include <core/log.h>
+#include <core/spinlock.h>
+#include <lib/seq_buf.h>
+
+#define BACKOFF_PER_WAITER 16 /* rounds of cpu_relax for each CPU ahead of us */
+
+void spin_wait(struct spinlock *l, u16 ticket)
+{
+	const u16 *turn = (const u16 *)&l->word;
+
+	for (;;) {
+		u16 ahead = (u16)(ticket - __atomic_load_n(turn, __ATOMIC_ACQUIRE));
+
+		if (!ahead)
+			return;
+		for (unsigned int i = (ahead - 1u) * BACKOFF_PER_WAITER + 1; i; i--)
+			cpu_relax();
+	}
+}
+
+#if DEBUG
+#define MAX_HELD 24
+
+struct held_locks { /* own CPU, interrupts off to change */
+	int nr;
+	struct spinlock *lock[MAX_HELD];
+};
+static DEFINE_PER_CPU(struct held_locks, g_held);
+
+struct rank_stats {
+	u64 taken, contended;
+};
+static struct rank_stats g_stats[RANK_LAST]; /* atomic */
+
+static const char *lock_name(const struct spinlock *l)
+{
+	return l->name ? l->name : "?";
+}
+
+void spin_debug_before(struct spinlock *l, bool nested)
+{
+	const struct held_locks *h;
+	unsigned long flags = irq_save();
+
+	h = this_cpu_ptr(&g_held);
+	if (spin_is_locked(l)) {
+		if (l->owner_cpu == cpu_id())
+			panic("spinlock %s (%p) taken twice", lock_name(l), l);
+		__atomic_fetch_add(&g_stats[l->rank].contended, 1, __ATOMIC_RELAXED);
+	}
+	for (int i = 0; i < h->nr; i++) {
+		const struct spinlock *o = h->lock[i];
+
+		if (o == l)
+			panic("spinlock %s (%p) taken twice", lock_name(l), l);
+		if (l->rank != RANK_NONE && (nested ? o->rank > l->rank : o->rank >= l->rank))
+			panic("spinlock %s (rank %d) taken while holding %s (rank %d)",
+				lock_name(l), l->rank, lock_name(o), o->rank);
+	}
+	irq_restore(flags);
+}
+
+void spin_debug_locked(struct spinlock *l)
+{
+	unsigned long flags = irq_save();
+	struct held_locks *h = this_cpu_ptr(&g_held);
+
+	if (h->nr == MAX_HELD)
+		panic("more than %d spinlocks held", MAX_HELD);
+	h->lock[h->nr++] = l;
+	l->owner_cpu = (s16)cpu_id();
+	__atomic_fetch_add(&g_stats[l->rank].taken, 1, __ATOMIC_RELAXED);
+	irq_restore(flags);
+}
+
+void spin_debug_unlock(struct spinlock *l)
+{
+	unsigned long flags = irq_save();
+	struct held_locks *h = this_cpu_ptr(&g_held);
+	int i = h->nr;
+
+	while (i && h->lock[i - 1] != l)
+		i--;
+	if (!i)
+		panic("spinlock %s (%p) unlocked by a CPU that does not hold it", lock_name(l), l);
+	for (; i < h->nr; i++)
+		h->lock[i - 1] = h->lock[i];
+	h->nr--;
+	l->owner_cpu = -1;
+	irq_restore(flags);
+}
+
+int spin_debug_held(void)
+{
+	unsigned long flags = irq_save();
+	int nr = this_cpu_ptr(&g_held)->nr;
+
+	irq_restore(flags);
+	return nr;
+}
+
+void spin_debug_not_held(const struct spinlock *l)
+{
+	panic("spinlock %s (%p) should be held here", lock_name(l), l);
+}
+#endif
+
+void lock_stats_show(struct seq_buf *s)
+{
+#if DEBUG
+	for (int i = 0; i < RANK_LAST; i++)
+		if (g_stats[i].taken)
+			seq_printf(s, "rank %3d taken %12llu contended %10llu\n", i,
+				READ_ONCE(g_stats[i].taken), READ_ONCE(g_stats[i].contended));
+#endif
+}

@@ -1,0 +1,297 @@
+/*
+ * Pages for everybody: per-CPU lists of single pages in front of the buddy allocator, watermarks,
+ * references, statistics.
+ *
+ * Watermarks, in free pages: below low kswapd reclaims until high; below min only GFP_ATOMIC gets
+ * more, down to a quarter of it.
+ */
+#include "kmem.h"
+#include <arch/platform.h>
+#include <core/counters.h>
+#include <core/init.h>
+#include <core/irq.h>
+#include <core/log.h>
+#include <lib/seq_buf.h>
+#include <lib/string.h>
+
+#define BATCH_MAX   32 /* pages moved between a CPU's list and the buddy allocator */
+#define POISON_FREE 0x6b
+#define BAD_ON_FREE                                                                \
+	(1ul << PG_LOCKED | 1ul << PG_WRITEBACK | 1ul << PG_LRU | 1ul << PG_SLAB | \
+		1ul << PG_TABLE | 1ul << PG_BUDDY | 1ul << PG_TAIL | 1ul << PG_RESERVED)
+
+struct page_list { /* own CPU, interrupts off; linked through lru.next */
+	struct page *first;
+	u32 count;
+};
+static DEFINE_PER_CPU(struct page_list, g_list);
+static DEFINE_PER_CPU(long, g_counters[NR_MEM_COUNTERS]);
+static u64 g_min, g_low, g_high; /* written when memory is added */
+static u32 g_batch = 1;
+
+void page_set_watermarks(u64 total)
+{
+	g_min = clamp(total / 256, 32ull, 4096ull);
+	g_low = g_min + g_min / 2;
+	g_high = g_min * 2;
+	g_batch = (u32)clamp(total / 1024 / (u64)g_nr_cpus, 4ull, (u64)BATCH_MAX);
+}
+
+u64 page_low_watermark(void)
+{
+	return g_low;
+}
+
+u64 page_high_watermark(void)
+{
+	return g_high;
+}
+
+static inline struct page *pop(struct page_list *l)
+{
+	struct page *p = l->first;
+
+	l->first = (struct page *)p->lru.next;
+	l->count--;
+	return p;
+}
+
+static inline void push(struct page_list *l, struct page *p)
+{
+	p->lru.next = (struct list_head *)l->first;
+	l->first = p;
+	l->count++;
+}
+
+/* Interrupts off. */
+static bool refill(struct page_list *l, u64 reserve)
+{
+	spin_lock(&g_buddy_lock);
+	for (u32 i = 0; i < g_batch; i++) {
+		struct page *p = buddy_alloc_locked(0, reserve);
+
+		if (!p)
+			break;
+		push(l, p);
+	}
+	spin_unlock(&g_buddy_lock);
+	return l->first;
+}
+
+static noinline void spill(struct page_list *l, u32 keep)
+{
+	spin_lock(&g_buddy_lock);
+	while (l->count > keep)
+		buddy_free_locked(pop(l), 0);
+	spin_unlock(&g_buddy_lock);
+}
+
+void page_drain_cpu(void *unused)
+{
+	unsigned long flags = irq_save();
+
+	spill(this_cpu_ptr(&g_list), 0);
+	irq_restore(flags);
+}
+
+#if DEBUG
+static void poison(struct page *p, int order)
+{
+	memset(page_address(p), POISON_FREE, PAGE_SIZE << order);
+}
+#endif
+
+static void make_compound(struct page *p, int order)
+{
+	p->flags = 1ul << PG_HEAD;
+	p->private = (u64)order;
+	for (u32 i = 1; i < 1u << order; i++) {
+		p[i].flags = 1ul << PG_TAIL;
+		p[i].head = p;
+	}
+}
+
+static struct page *try_alloc(int order, u32 gfp)
+{
+	u64 reserve = gfp & GFP_ATOMIC ? g_min / 4 : g_min;
+	struct page *p;
+
+	if (likely(order == 0)) {
+		unsigned long flags = irq_save();
+		struct page_list *l = this_cpu_ptr(&g_list);
+
+		p = likely(l->first) || refill(l, reserve) ? pop(l) : NULL;
+		irq_restore(flags);
+		if (unlikely(!p))
+			return NULL;
+		p->flags = 0;
+	} else {
+		p = buddy_alloc(order, reserve);
+		if (!p)
+			return NULL;
+		make_compound(p, order);
+	}
+	p->refs = 1;
+	p->mapcount = 0;
+	p->object = NULL;
+	return p;
+}
+
+static noinline struct page *alloc_slow(int order, u32 gfp)
+{
+	static u32 complained;
+	struct page *p = NULL;
+
+	reclaim_wake();
+	if (!(gfp & GFP_ATOMIC)) {
+		for (int attempt = 0; !p && reclaim_direct(order, gfp, attempt); attempt++)
+			p = try_alloc(order, gfp);
+	}
+	if (!p && !(gfp & GFP_NORETRY) && !__atomic_fetch_add(&complained, 1, __ATOMIC_RELAXED))
+		log_warn("memory: no block of %lu KiB (%llu KiB free)", 4ul << order,
+			buddy_free_pages() * (PAGE_SIZE >> 10));
+	return p;
+}
+
+struct page *pages_alloc(int order, u32 gfp)
+{
+	struct page *p;
+
+	if (unlikely(order > MAX_ORDER))
+		return NULL;
+	p = try_alloc(order, gfp);
+	if (unlikely(!p)) {
+		p = alloc_slow(order, gfp);
+		if (!p)
+			return NULL;
+	} else if (unlikely(buddy_free_pages() < g_low)) {
+		reclaim_wake();
+	}
+	if (gfp & GFP_ZERO)
+		for (u32 i = 0; i < 1u << order; i++)
+			clear_page((u8 *)page_address(p) + ((u64)i << PAGE_SHIFT));
+	return p;
+}
+
+static void free_compound(struct page *p, int order)
+{
+	for (u32 i = 0; i < 1u << order; i++) {
+		p[i].flags = 0;
+		p[i].refs = 0;
+		p[i].mapcount = 0;
+	}
+	buddy_free(p, order);
+}
+
+static inline void free_page(struct page *p)
+{
+	unsigned long flags;
+	struct page_list *l;
+
+	if (unlikely(p->flags & 1ul << PG_HEAD)) {
+#if DEBUG
+		poison(p, (int)p->order);
+#endif
+		free_compound(p, (int)p->order);
+		return;
+	}
+#if DEBUG
+	if ((p->flags & BAD_ON_FREE) || p->mapcount)
+		panic("page %#llx freed in use: flags %#lx mapcount %d", page_to_phys(p), p->flags,
+			p->mapcount);
+	poison(p, 0);
+#endif
+	flags = irq_save();
+	l = this_cpu_ptr(&g_list);
+	push(l, p);
+	if (unlikely(l->count > 2 * g_batch))
+		spill(l, g_batch);
+	irq_restore(flags);
+}
+
+void get_page(struct page *p)
+{
+	ASSERT(!(p->flags & 1ul << PG_TAIL));
+	__atomic_fetch_add(&p->refs, 1, __ATOMIC_RELAXED);
+}
+
+void put_page(struct page *p)
+{
+	u32 old = __atomic_fetch_sub(&p->refs, 1, __ATOMIC_ACQ_REL);
+
+	if (unlikely(old == 0 || old > 0x7fffffff))
+		panic("page %#llx: put of a free page", page_to_phys(p));
+	if (old == 1)
+		free_page(p);
+}
+
+void pages_free(struct page *p, int order)
+{
+	ASSERT(p->refs == 1 && (order == 0 || p->order == (u32)order));
+	p->refs = 0;
+	free_page(p);
+}
+
+void mem_count(enum mem_counter c, long pages)
+{
+	this_cpu_add(g_counters[c], pages);
+}
+
+static u64 counter_sum(enum mem_counter c)
+{
+	long sum = 0;
+
+	for_each_cpu(cpu)
+		sum += READ_ONCE((*per_cpu_ptr(&g_counters, cpu))[c]);
+	return (u64)max(sum, 0l);
+}
+
+void mem_get_stats(struct mem_stats *s)
+{
+	*s = (struct mem_stats){
+		.total = mem_total_pages(),
+		.free = buddy_free_pages(),
+		.slab = counter_sum(MEM_SLAB),
+		.slab_reclaimable = counter_sum(MEM_SLAB_RECLAIMABLE),
+		.page_tables = counter_sum(MEM_PAGE_TABLES),
+		.kernel_stacks = counter_sum(MEM_KERNEL_STACKS),
+		.vmalloc = counter_sum(MEM_VMALLOC),
+		.anon = counter_sum(MEM_ANON),
+		.cached = counter_sum(MEM_CACHED),
+		.mapped = counter_sum(MEM_MAPPED),
+		.shmem = counter_sum(MEM_SHMEM),
+		.dirty = counter_sum(MEM_DIRTY),
+		.writeback = counter_sum(MEM_WRITEBACK),
+		.kernel_image = g_nr_frames - mem_total_pages(),
+	};
+	for_each_cpu(cpu)
+		s->free += READ_ONCE(per_cpu_ptr(&g_list, cpu)->count);
+}
+
+static void quiesce(void)
+{
+	smp_call_mask(READ_ONCE(g_cpus_online_mask), kstack_flush_cpu, NULL);
+	kstack_trim(ULONG_MAX);
+	slab_drain_all();
+	smp_call_mask(READ_ONCE(g_cpus_online_mask), page_drain_cpu, NULL);
+}
+
+static void show_counters(struct seq_buf *s)
+{
+	struct mem_stats m;
+
+	mem_get_stats(&m);
+	seq_printf(s, "mem.free %llu\nmem.anon %llu\nmem.cached %llu\nmem.page_tables %llu\n",
+		m.free, m.anon, m.cached, m.page_tables);
+	seq_printf(s, "mem.kernel_stacks %llu\nmem.slab %llu\nmem.vmalloc %llu\n", m.kernel_stacks,
+		m.slab, m.vmalloc);
+	slab_counters(s);
+}
+
+static int page_init(void)
+{
+	int err = counters_add_quiesce(QUIESCE_CACHE, quiesce);
+
+	return err ? err : counters_register("kmem", show_counters);
+}
+INIT_HOOK(INIT_MEMORY, page_init);
