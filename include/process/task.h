@@ -173,7 +173,7 @@ struct task {
 	u32 personality;	       /* atomic */
 	u16 ioprio;		       /* atomic */
 	struct user_account *charged;  /* RLIMIT_NPROC: counts there; own thread */
-	bool no_new_privs, thp_disabled;
+	bool no_new_privs;
 	bool nproc_exceeded; /* setuid went over RLIMIT_NPROC: execve refuses; own thread */
 	u64 minflt, majflt; /* own thread */
 	u64 io_read_bytes, io_write_bytes, io_syscr, io_syscw;
@@ -325,6 +325,9 @@ static inline u64 rlimit(int resource)
 {
 	return process_limit(current_process(), resource);
 }
+void process_get_times(struct process *p, u64 *utime_ns, u64 *stime_ns); /* all threads, dead ones too */
+/* PR_SET_CHILD_SUBREAPER for the current process. */
+void process_set_subreaper(bool on);
 /* prlimit: either may be NULL. Permission to touch p was checked. -EPERM -EINVAL. */
 int process_set_limit(struct process *p, int resource, const struct rlimit64 *new_limit,
 	struct rlimit64 *old) must_check;

@@ -105,6 +105,7 @@ struct mm {
 		u64 as, data, stack, memlock; /* bytes, copied from the process at each call */
 	} limits;			/* atomic words, set by process on setrlimit and exec */
 	bool oom_reaped;
+	bool no_huge; /* PR_SET_THP_DISABLE; atomic */
 };
 
 #define USER_START 0x10000ul /* vm.mmap_min_addr */

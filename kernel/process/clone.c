@@ -198,7 +198,6 @@ static void inherit_task(struct task *child, const struct task *parent, u64 flag
 	child->blocked = parent->blocked;
 	child->personality = READ_ONCE(parent->personality);
 	child->no_new_privs = parent->no_new_privs;
-	child->thp_disabled = parent->thp_disabled;
 	child->default_slack_ns = parent->thread.timer_slack_ns;
 	child->thread.timer_slack_ns = parent->thread.timer_slack_ns;
 	memcpy(child->thread.name, parent->thread.name, sizeof(child->thread.name));

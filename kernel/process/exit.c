@@ -28,6 +28,13 @@ void process_own_times(struct process *p, u64 *utime_ns, u64 *stime_ns)
 	}
 }
 
+void process_get_times(struct process *p, u64 *utime_ns, u64 *stime_ns)
+{
+	spin_lock_irq(&p->siglock);
+	process_own_times(p, utime_ns, stime_ns);
+	spin_unlock_irq(&p->siglock);
+}
+
 /* ---- leaving the address space ---- */
 
 static void clear_tid(struct task *t, struct mm *mm)
@@ -239,6 +246,23 @@ static struct process *find_reaper_locked(struct process *dying)
 		rcu_read_unlock();
 		return init;
 	}
+}
+
+void process_set_subreaper(bool on)
+{
+	struct process *self = current_process(), *p;
+
+	spin_lock_irq(&g_tasklist_lock);
+	self->child_subreaper = on;
+	list_for_each_entry (p, &g_processes, all_link) {
+		const struct process *up = p->parent;
+
+		while (on && up && up != self)
+			up = up->parent;
+		if (on && up)
+			p->has_subreaper = true;
+	}
+	spin_unlock_irq(&g_tasklist_lock);
 }
 
 static void send_pdeath(struct process *child)

@@ -71,7 +71,7 @@ bool huge_wanted(const struct region *r, unsigned long addr)
 
 	if (r->object || base < r->start || base + HUGE_SIZE > r->end)
 		return false;
-	if (r->flags & (REG_NOHUGE | REG_SPECIAL | REG_STACK))
+	if ((r->flags & (REG_NOHUGE | REG_SPECIAL | REG_STACK)) || READ_ONCE(r->mm->no_huge))
 		return false;
 	return g_huge_policy == 2 || (g_huge_policy == 1 && (r->flags & REG_HUGE));
 }
