@@ -7,10 +7,6 @@
 #include <sched/thread.h>
 #include <syscall/syscall.h>
 
-struct sched_param { /* sched(7); not in the ABI headers */
-	int sched_priority;
-};
-
 #define RT_PRIO_MAX    99
 #define NICE_MIN       (-20)
 #define NICE_MAX       19
