@@ -93,6 +93,10 @@ struct fs_type {
 int fs_type_register(struct fs_type *t) must_check;
 void fs_types_show(struct seq_buf *s); /* /proc/filesystems */
 struct fs_type *fs_type_find(const char *name);
+const struct fs_type *fs_type_at(int index); /* sysfs(2); NULL at the end */
+int vfs_sync_all(bool wait);		     /* sync(2) */
+/* Start-up: m becomes the first root; consumes the reference. */
+int namespace_set_root(struct mount *m) must_check;
 
 struct super_ops {
 	void (*evict_inode)(struct inode *inode); /* last reference gone; nlink 0: delete storage. NULL: nothing */
@@ -205,6 +209,11 @@ void put_inode(struct inode *i); /* sleeps when last */
 /* Owner, group (setgid directory rule), mode after rules; times now. */
 void inode_init_owner(struct inode *i, const struct inode *dir, kmode_t mode, const struct cred *c);
 int inode_permission(struct inode *i, int mask, const struct cred *c) must_check; /* -EACCES -EROFS -EPERM */
+/* Mode bits and capabilities only: for ops->permission that add a rule of their own. */
+int inode_generic_permission(struct inode *i, int mask, const struct cred *c) must_check;
+/* exec: nobody may open i for writing until inode_allow_write. -ETXTBSY: somebody has. */
+int inode_deny_write(struct inode *i) must_check;
+void inode_allow_write(struct inode *i);
 int inode_apply_attr(struct inode *i, const struct iattr *a); /* copies fields, truncates the object */
 void inode_fill_stat(struct inode *i, struct kstat *st);
 void inode_touch(struct inode *i, u32 attr_bits); /* ATTR_ATIME|MTIME|CTIME to now; relatime by the mount is the caller's */
@@ -277,6 +286,7 @@ struct mount {
 	struct mount_ns *ns;	/* NULL: detached */
 	s32 writers;		/* atomic: open writes, guards remount ro */
 	char *source;		/* "tmpfs" in /proc/mounts */
+	bool expired;		/* MNT_EXPIRE was asked for once; namespace lock, cleared by use */
 	struct rcu_head rcu;
 };
 /* mount->flags equal the MS_* bits MS_RDONLY, NOSUID, NODEV, NOEXEC, NOATIME, NODIRATIME, RELATIME */

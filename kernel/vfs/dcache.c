@@ -1,0 +1,615 @@
+/*
+ * The dentry cache: names to inodes, negative entries included.
+ *
+ * A dentry is in a global hash table keyed by parent and name. Lookups are lock-free under RCU: the
+ * name is compared between two reads of dentry->seq, the reference is taken by compare-exchange, or
+ * under dentry->lock when the count is zero (cached, nobody uses it). A dentry holds a reference on
+ * its parent. At zero it stays on the LRU list unless it is unhashed or marked NOCACHE.
+ *
+ * Locks: parent's lock before child's; then a hash bucket's, then the LRU's. g_rename_seq is
+ * written under g_rename_lock when a name or parent changes, for walkers up the tree.
+ */
+#include <core/init.h>
+#include <core/log.h>
+#include <core/trace.h>
+#include <kmem/slab.h>
+#include <lib/hash.h>
+#include <lib/string.h>
+#include "internal.h"
+
+static SLAB_CACHE_FLAGS(g_dentry_cache, struct dentry, SLAB_RECLAIMABLE);
+
+#define NR_BUCKET_LOCKS 256
+static struct hlist_head *g_table; /* immutable pointer after start-up */
+static u64 g_table_mask;
+static u64 g_hash_seed;
+static struct spinlock g_bucket_locks[NR_BUCKET_LOCKS];
+static DEFINE_SPINLOCK(g_lru_lock, RANK_LRU);
+static LIST_HEAD(g_lru);
+static u64 g_nr_lru; /* g_lru_lock */
+static DEFINE_SPINLOCK(g_rename_lock, RANK_MOUNT);
+struct seqcount g_rename_seq;
+
+static u64 bucket_of(const struct dentry *parent, u32 hash)
+{
+	return hash_u64((u64)(uintptr_t)parent ^ hash) & g_table_mask;
+}
+
+static u32 name_hash(const char *name, size_t len)
+{
+	return hash_name(name, len, g_hash_seed);
+}
+
+/* ---- references ------------------------------------------------------------------------------------ */
+
+void get_dentry(struct dentry *d)
+{
+	ref_get(&d->refs);
+}
+
+/* Reference to a dentry found under RCU; false when it is dead. */
+static bool get_live(struct dentry *d)
+{
+	u32 old = ref_read(&d->refs);
+
+	while (old > 0)
+		if (try_cmpxchg(&d->refs.n, &old, old + 1))
+			return true;
+	spin_lock(&d->lock);
+	if (d->flags & DENTRY_DEAD) {
+		spin_unlock(&d->lock);
+		return false;
+	}
+	__atomic_fetch_add(&d->refs.n, 1, __ATOMIC_RELAXED); /* 0 -> 1 is legal under the lock */
+	spin_unlock(&d->lock);
+	return true;
+}
+
+static void unhash_locked(struct dentry *d)
+{
+	u64 b;
+
+	if (d->flags & DENTRY_UNHASHED)
+		return;
+	d->flags |= DENTRY_UNHASHED;
+	b = bucket_of(d->parent, d->name.hash);
+	spin_lock(&g_bucket_locks[b % NR_BUCKET_LOCKS]);
+	hlist_del(&d->hash);
+	spin_unlock(&g_bucket_locks[b % NR_BUCKET_LOCKS]);
+}
+
+static void lru_remove(struct dentry *d)
+{
+	spin_lock(&g_lru_lock);
+	if (d->flags & DENTRY_ON_LRU) {
+		d->flags &= ~DENTRY_ON_LRU;
+		list_del(&d->lru);
+		g_nr_lru--;
+	}
+	spin_unlock(&g_lru_lock);
+}
+
+static void free_dentry_rcu(struct rcu_head *head)
+{
+	struct dentry *d = container_of(head, struct dentry, rcu);
+
+	if (d->name.name != d->inline_name)
+		kfree(d->name.name);
+	slab_free(&g_dentry_cache, d);
+}
+
+/* Kill d if nobody uses it; returns the parent whose reference is to be put, or NULL. */
+static struct dentry *try_kill(struct dentry *d)
+{
+	struct dentry *parent = d->parent;
+	struct inode *inode;
+
+	if (parent != d)
+		spin_lock(&parent->lock);
+	spin_lock_nested(&d->lock);
+	/* A rename may have moved it between reading the parent and locking it. */
+	if (ref_read(&d->refs) != 0 || (d->flags & DENTRY_DEAD) || d->parent != parent) {
+		spin_unlock(&d->lock);
+		if (parent != d)
+			spin_unlock(&parent->lock);
+		return NULL;
+	}
+	d->flags |= DENTRY_DEAD;
+	unhash_locked(d);
+	lru_remove(d);
+	inode = d->inode;
+	d->inode = NULL;
+	if (parent != d)
+		list_del(&d->sibling);
+	spin_unlock(&d->lock);
+	if (parent != d)
+		spin_unlock(&parent->lock);
+	if (inode) {
+		spin_lock(&inode->spin);
+		list_del(&d->alias);
+		spin_unlock(&inode->spin);
+		put_inode(inode);
+	}
+	rcu_call(&d->rcu, free_dentry_rcu);
+	return parent != d ? parent : NULL;
+}
+
+void put_dentry(struct dentry *d)
+{
+	while (d) {
+		u32 old = ref_read(&d->refs);
+		bool kill;
+
+		while (old > 1)
+			if (try_cmpxchg(&d->refs.n, &old, old - 1))
+				return;
+		spin_lock(&d->lock);
+		if (!ref_put(&d->refs)) {
+			spin_unlock(&d->lock);
+			return;
+		}
+		kill = (d->flags & (DENTRY_UNHASHED | DENTRY_NOCACHE)) != 0;
+		if (!kill && !(d->flags & DENTRY_ON_LRU)) {
+			spin_lock(&g_lru_lock);
+			d->flags |= DENTRY_ON_LRU;
+			list_add(&d->lru, &g_lru);
+			g_nr_lru++;
+			spin_unlock(&g_lru_lock);
+		}
+		/* A concurrent shrinker may free it as soon as the lock is gone: RCU keeps it. */
+		rcu_read_lock();
+		spin_unlock(&d->lock);
+		d = kill ? try_kill(d) : NULL;
+		rcu_read_unlock();
+	}
+}
+
+/* ---- making and finding ---------------------------------------------------------------------------- */
+
+struct dentry *dentry_alloc(struct dentry *parent, const struct qstr *name)
+{
+	struct dentry *d = slab_alloc(&g_dentry_cache, GFP_KERNEL | GFP_ZERO);
+	char *text;
+
+	if (!d)
+		return NULL;
+	text = d->inline_name;
+	if (name->len >= sizeof(d->inline_name)) {
+		text = kmalloc(name->len + 1, GFP_KERNEL);
+		if (!text) {
+			slab_free(&g_dentry_cache, d);
+			return NULL;
+		}
+	}
+	memcpy(text, name->name, name->len);
+	text[name->len] = 0;
+	d->name = (struct qstr){name->hash, name->len, text};
+	ref_init(&d->refs, 1);
+	spin_init(&d->lock, RANK_DCACHE);
+	d->flags = DENTRY_UNHASHED;
+	list_init(&d->children);
+	list_init(&d->sibling);
+	list_init(&d->lru);
+	list_init(&d->alias);
+	d->parent = d;
+	if (parent) {
+		get_dentry(parent);
+		d->parent = parent;
+		d->super = parent->super;
+		spin_lock(&parent->lock);
+		list_add_tail(&d->sibling, &parent->children);
+		spin_unlock(&parent->lock);
+	}
+	return d;
+}
+
+struct dentry *dentry_make_root(struct inode *i)
+{
+	static const struct qstr name = {0, 1, "/"};
+	struct dentry *d = dentry_alloc(NULL, &name);
+
+	if (!d) {
+		put_inode(i);
+		return NULL;
+	}
+	d->super = i->super;
+	dentry_instantiate(d, i);
+	return d;
+}
+
+void dentry_instantiate(struct dentry *d, struct inode *i)
+{
+	if (!i)
+		return;
+	spin_lock(&d->lock);
+	seq_write_begin(&d->seq);
+	rcu_publish(d->inode, i);
+	seq_write_end(&d->seq);
+	spin_unlock(&d->lock);
+	spin_lock(&i->spin);
+	list_add_tail(&d->alias, &i->dentries);
+	spin_unlock(&i->spin);
+}
+
+void dcache_insert(struct dentry *d)
+{
+	u64 b = bucket_of(d->parent, d->name.hash);
+
+	spin_lock(&d->lock);
+	spin_lock(&g_bucket_locks[b % NR_BUCKET_LOCKS]);
+	hlist_add_head(&d->hash, &g_table[b]);
+	spin_unlock(&g_bucket_locks[b % NR_BUCKET_LOCKS]);
+	d->flags &= ~DENTRY_UNHASHED;
+	spin_unlock(&d->lock);
+}
+
+/* Is d the child "name" of parent right now? Bounded reads even while it is renamed. */
+static bool matches(struct dentry *d, struct dentry *parent, u32 hash, const char *name, size_t len)
+{
+	const char *text;
+	bool same;
+	u32 seq;
+
+	if (READ_ONCE(d->name.hash) != hash || READ_ONCE(d->parent) != parent)
+		return false;
+	do {
+		seq = seq_read_begin(&d->seq);
+		text = READ_ONCE(d->name.name);
+		same = READ_ONCE(d->name.len) == len && READ_ONCE(d->parent) == parent;
+		if (seq_read_retry(&d->seq, seq))
+			continue;
+		same = same && memcmp(text, name, len) == 0;
+	} while (seq_read_retry(&d->seq, seq));
+	return same;
+}
+
+struct dentry *dcache_find(struct dentry *parent, const char *name, size_t len)
+{
+	u32 hash = name_hash(name, len);
+	struct dentry *d;
+
+	rcu_read_lock();
+	hlist_for_each_entry(d, &g_table[bucket_of(parent, hash)], hash) {
+		if (!matches(d, parent, hash, name, len))
+			continue;
+		if (get_live(d)) {
+			rcu_read_unlock();
+			return d;
+		}
+	}
+	rcu_read_unlock();
+	return NULL;
+}
+
+struct dentry *dentry_lookup(struct dentry *parent, const char *name, size_t len)
+{
+	struct inode *dir = parent->inode;
+	struct dentry *d;
+	struct qstr q = {0, (u32)len, name};
+	int err;
+
+	if (len > NAME_MAX)
+		return err_ptr(-ENAMETOOLONG);
+	for (;;) {
+		const struct inode_ops *ops;
+
+		d = dcache_find(parent, name, len);
+		if (!d)
+			break;
+		ops = d->inode ? d->inode->ops : dir->ops;
+		if (!ops || !ops->revalidate || ops->revalidate(d))
+			return d;
+		dentry_drop(d);
+		put_dentry(d);
+	}
+	if (dir->flags & INODE_DELETED)
+		return err_ptr(-ENOENT);
+	q.hash = name_hash(name, len);
+	d = dentry_alloc(parent, &q);
+	if (!d)
+		return err_ptr(-ENOMEM);
+	err = dir->ops->lookup(dir, d);
+	if (err) {
+		put_dentry(d);
+		return err_ptr(err);
+	}
+	dcache_insert(d);
+	return d;
+}
+
+/* ---- changes ---------------------------------------------------------------------------------------- */
+
+void dentry_drop(struct dentry *d)
+{
+	spin_lock(&d->lock);
+	unhash_locked(d);
+	spin_unlock(&d->lock);
+}
+
+void dentry_delete(struct dentry *d)
+{
+	dentry_drop(d); /* whoever has it open sees a deleted name */
+}
+
+static void swap_names(struct dentry *a, struct dentry *b)
+{
+	bool ai = a->name.name == a->inline_name, bi = b->name.name == b->inline_name;
+	struct qstr an = a->name, bn = b->name;
+	struct dentry *ap = a->parent, *bp = b->parent;
+	char tmp[sizeof(a->inline_name)];
+
+	seq_write_begin(&a->seq);
+	seq_write_begin(&b->seq);
+	memcpy(tmp, a->inline_name, sizeof(tmp));
+	memcpy(a->inline_name, b->inline_name, sizeof(tmp));
+	memcpy(b->inline_name, tmp, sizeof(tmp));
+	WRITE_ONCE(a->parent, bp);
+	WRITE_ONCE(b->parent, ap);
+	a->name = (struct qstr){bn.hash, bn.len, bi ? a->inline_name : bn.name};
+	b->name = (struct qstr){an.hash, an.len, ai ? b->inline_name : an.name};
+	seq_write_end(&b->seq);
+	seq_write_end(&a->seq);
+}
+
+/*
+ * d takes target's place in the tree (its name and parent); without exchange the target becomes an
+ * unhashed dentry under d's old name. Both directories are locked by the caller.
+ */
+void dentry_move(struct dentry *d, struct dentry *target, bool exchange)
+{
+	struct dentry *op = d->parent, *np = target->parent;
+	bool target_hashed;
+
+	spin_lock(&g_rename_lock);
+	seq_write_begin(&g_rename_seq);
+	spin_lock(&d->lock);
+	unhash_locked(d);
+	spin_unlock(&d->lock);
+	spin_lock(&target->lock);
+	target_hashed = !(target->flags & DENTRY_UNHASHED);
+	unhash_locked(target);
+	spin_unlock(&target->lock);
+	swap_names(d, target);
+	if (op != np) {
+		spin_lock(&op->lock);
+		list_del(&d->sibling);
+		spin_unlock(&op->lock);
+		spin_lock(&np->lock);
+		list_del(&target->sibling);
+		list_add_tail(&d->sibling, &np->children);
+		spin_unlock(&np->lock);
+		spin_lock(&op->lock);
+		list_add_tail(&target->sibling, &op->children);
+		spin_unlock(&op->lock);
+		/* Each holds one reference on its new parent; the counts just change places. */
+	}
+	seq_write_end(&g_rename_seq);
+	spin_unlock(&g_rename_lock);
+	dcache_insert(d);
+	if (exchange && target_hashed)
+		dcache_insert(target);
+}
+
+bool dentry_empty(struct dentry *dir)
+{
+	struct dentry *c;
+	bool empty = true;
+
+	spin_lock(&dir->lock);
+	list_for_each_entry(c, &dir->children, sibling)
+		if (c->inode && !(c->flags & DENTRY_UNHASHED)) {
+			empty = false;
+			break;
+		}
+	spin_unlock(&dir->lock);
+	return empty;
+}
+
+bool dentry_is_ancestor(const struct dentry *a, const struct dentry *d)
+{
+	bool found;
+	u32 seq;
+
+	rcu_read_lock();
+	do {
+		const struct dentry *p = d;
+
+		seq = seq_read_begin(&g_rename_seq);
+		while (p != a && p != READ_ONCE(p->parent))
+			p = READ_ONCE(p->parent);
+		found = p == a;
+	} while (seq_read_retry(&g_rename_seq, seq));
+	rcu_read_unlock();
+	return found;
+}
+
+/* One unused child of d, killed; false when there is none. */
+static bool kill_one_child(struct dentry *d)
+{
+	struct dentry *c, *victim = NULL;
+
+	spin_lock(&d->lock);
+	list_for_each_entry(c, &d->children, sibling)
+		if (ref_read(&c->refs) == 0) {
+			victim = c;
+			break;
+		}
+	rcu_read_lock();
+	spin_unlock(&d->lock);
+	if (victim)
+		put_dentry(try_kill(victim));
+	rcu_read_unlock();
+	return victim != NULL;
+}
+
+/* Unhash everything cached below d and free what nobody uses (unmount, a process's /proc folder). */
+void dentry_invalidate_tree(struct dentry *top)
+{
+	struct dentry *d = top, *c;
+
+	/* Depth first without recursion: unused leaves go, then their parents become leaves. */
+	for (;;) {
+		struct dentry *next = NULL;
+
+		while (kill_one_child(d))
+			cond_resched();
+		spin_lock(&d->lock);
+		list_for_each_entry(c, &d->children, sibling)
+			if (!(c->flags & DENTRY_UNHASHED) || !list_empty(&c->children)) {
+				spin_lock_nested(&c->lock);
+				unhash_locked(c);
+				spin_unlock(&c->lock);
+				if (!list_empty(&c->children)) {
+					next = c;
+					break;
+				}
+			}
+		if (next)
+			ref_get(&next->refs); /* in use by its children: not zero */
+		spin_unlock(&d->lock);
+		if (!next)
+			break;
+		for (; !list_empty(&next->children) && kill_one_child(next);)
+			;
+		put_dentry(next);
+		if (!list_empty(&next->children))
+			break; /* in use below: its users keep it */
+	}
+}
+
+/* ---- text -------------------------------------------------------------------------------------------- */
+
+static bool prepend(char **at, char *buf, const char *text, size_t len)
+{
+	if ((size_t)(*at - buf) < len)
+		return false;
+	*at -= len;
+	memcpy(*at, text, len);
+	return true;
+}
+
+char *path_format(const struct path *p, const struct path *root, char *buf, size_t size)
+{
+	char *at;
+	bool ok, reached;
+	u32 seq;
+
+	rcu_read_lock();
+	do {
+		const struct dentry *d = p->dentry;
+		const struct mount *m = p->mnt;
+
+		at = buf + size - 1;
+		*at = 0;
+		ok = true;
+		seq = seq_read_begin(&g_rename_seq);
+		if ((d->flags & DENTRY_UNHASHED) && d != READ_ONCE(d->parent))
+			ok = prepend(&at, buf, " (deleted)", 10);
+		reached = true;
+		while (ok && !(root && d == root->dentry && m == root->mnt)) {
+			if (d == m->root || d == READ_ONCE(d->parent)) {
+				const struct mount *up = READ_ONCE(m->parent);
+
+				if (d != m->root || !up || up == m) {
+					reached = root == NULL || (d == m->root && !root->dentry);
+					break;
+				}
+				d = READ_ONCE(m->mountpoint);
+				m = up;
+				continue;
+			}
+			ok = prepend(&at, buf, d->name.name, min_t(size_t, READ_ONCE(d->name.len), NAME_MAX)) &&
+			     prepend(&at, buf, "/", 1);
+			d = READ_ONCE(d->parent);
+		}
+	} while (seq_read_retry(&g_rename_seq, seq));
+	rcu_read_unlock();
+	if (!ok)
+		return err_ptr(-ENAMETOOLONG);
+	if (*at == 0 || *at == ' ')
+		if (!prepend(&at, buf, "/", 1))
+			return err_ptr(-ENAMETOOLONG);
+	if (!reached && !prepend(&at, buf, "(unreachable)", 13))
+		return err_ptr(-ENAMETOOLONG);
+	return at;
+}
+
+char *dentry_format(struct dentry *d, char *buf, size_t size)
+{
+	char *at;
+	bool ok;
+	u32 seq;
+
+	rcu_read_lock();
+	do {
+		const struct dentry *p = d;
+
+		at = buf + size - 1;
+		*at = 0;
+		ok = true;
+		seq = seq_read_begin(&g_rename_seq);
+		for (; ok && p != READ_ONCE(p->parent); p = READ_ONCE(p->parent))
+			ok = prepend(&at, buf, p->name.name, min_t(size_t, READ_ONCE(p->name.len), NAME_MAX)) &&
+			     prepend(&at, buf, "/", 1);
+	} while (seq_read_retry(&g_rename_seq, seq));
+	rcu_read_unlock();
+	if (ok && *at == 0)
+		ok = prepend(&at, buf, "/", 1);
+	return ok ? at : err_ptr(-ENAMETOOLONG);
+}
+
+/* ---- memory pressure ---------------------------------------------------------------------------------- */
+
+static unsigned long dcache_count(void)
+{
+	return READ_ONCE(g_nr_lru);
+}
+
+static unsigned long dcache_scan(unsigned long nr, u32 gfp)
+{
+	unsigned long freed = 0;
+
+	if (gfp & (GFP_NOFS | GFP_ATOMIC))
+		return 0;
+	while (nr--) {
+		struct dentry *d;
+
+		rcu_read_lock();
+		spin_lock(&g_lru_lock);
+		d = list_empty(&g_lru) ? NULL : list_last_entry(&g_lru, struct dentry, lru);
+		if (d) {
+			d->flags &= ~DENTRY_ON_LRU;
+			list_del(&d->lru);
+			g_nr_lru--;
+		}
+		spin_unlock(&g_lru_lock);
+		if (d && ref_read(&d->refs) == 0) {
+			put_dentry(try_kill(d));
+			freed++;
+		}
+		rcu_read_unlock();
+		if (!d)
+			break;
+	}
+	return freed / 8; /* dentries with their inodes, about eight to a page */
+}
+
+static struct shrinker g_dcache_shrinker = {
+	.name = "dcache", .count = dcache_count, .scan = dcache_scan};
+
+static int dcache_init(void)
+{
+	u64 buckets = clamp(g_nr_frames / 16, 1024ul, 1ul << 20);
+
+	buckets = 1ull << ilog2(buckets);
+	g_table = vmalloc(buckets * sizeof(*g_table), GFP_KERNEL | GFP_ZERO);
+	if (!g_table)
+		return -ENOMEM;
+	g_table_mask = buckets - 1;
+	random_bytes(&g_hash_seed, sizeof(g_hash_seed));
+	for (int i = 0; i < NR_BUCKET_LOCKS; i++)
+		spin_init(&g_bucket_locks[i], RANK_INODE_SPIN);
+	shrinker_register(&g_dcache_shrinker);
+	return 0;
+}
+INIT_HOOK(INIT_MEMORY, dcache_init);

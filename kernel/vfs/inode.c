@@ -1,0 +1,291 @@
+/*
+ * Inodes and super blocks: allocation, life, permission, attributes.
+ */
+#include <core/log.h>
+#include <kmem/slab.h>
+#include <lib/string.h>
+#include <sched/timer.h>
+#include "internal.h"
+
+static SLAB_CACHE(g_inode_cache, struct inode);
+static DEFINE_SPINLOCK(g_supers_lock, RANK_MOUNT);
+static LIST_HEAD(g_supers);
+static u32 g_next_anon_minor; /* atomic */
+
+/* ---- super blocks ------------------------------------------------------------------------------- */
+
+struct super *super_alloc(const struct fs_type *t, const struct super_ops *ops)
+{
+	struct super *s = kzalloc(sizeof(*s), GFP_KERNEL);
+
+	if (!s)
+		return NULL;
+	s->type = t;
+	s->ops = ops;
+	ref_init(&s->refs, 1);
+	s->dev = dev_make(0, __atomic_add_fetch(&g_next_anon_minor, 1, __ATOMIC_RELAXED));
+	s->max_size = S64_MAX;
+	s->blksize = PAGE_SIZE;
+	s->time_gran_ns = 1;
+	mutex_init(&s->rename_lock, RANK_SUPER);
+	spin_init(&s->inodes_lock, RANK_INODE_SPIN);
+	list_init(&s->inodes);
+	spin_lock(&g_supers_lock);
+	list_add_tail(&s->link, &g_supers);
+	spin_unlock(&g_supers_lock);
+	return s;
+}
+
+void put_super(struct super *s)
+{
+	if (!ref_put(&s->refs))
+		return;
+	spin_lock(&g_supers_lock);
+	list_del(&s->link);
+	spin_unlock(&g_supers_lock);
+	if (s->root) {
+		dentry_invalidate_tree(s->root);
+		put_dentry(s->root);
+	}
+	if (s->ops->put_super)
+		s->ops->put_super(s);
+	if (!list_empty(&s->inodes))
+		log_warn("%s: inodes in use after unmount", s->type->name);
+	kfree(s);
+}
+
+int vfs_sync_all(bool wait)
+{
+	struct super *s, *prev = NULL;
+	int err = 0;
+
+	spin_lock(&g_supers_lock);
+	list_for_each_entry(s, &g_supers, link) {
+		int e = 0;
+
+		if (!ref_get_unless_zero(&s->refs))
+			continue;
+		spin_unlock(&g_supers_lock);
+		if (prev)
+			put_super(prev);
+		prev = s;
+		if (s->ops->sync)
+			e = s->ops->sync(s, wait);
+		err = err ? err : e;
+		spin_lock(&g_supers_lock);
+	}
+	spin_unlock(&g_supers_lock);
+	if (prev)
+		put_super(prev);
+	return err;
+}
+
+/* ---- life ---------------------------------------------------------------------------------------- */
+
+struct inode *inode_alloc(struct super *s)
+{
+	static u64 next_ino;
+	struct inode *i = slab_alloc(&g_inode_cache, GFP_KERNEL | GFP_ZERO);
+
+	if (!i)
+		return NULL;
+	ref_init(&i->refs, 1);
+	i->super = s;
+	i->ino = __atomic_add_fetch(&next_ino, 1, __ATOMIC_RELAXED);
+	i->nlink = 1;
+	rwsem_init(&i->rwsem, RANK_INODE);
+	spin_init(&i->spin, RANK_INODE_SPIN);
+	list_init(&i->dentries);
+	object_init(&i->object, NULL, i);
+	if (s) {
+		spin_lock_nested(&s->inodes_lock); /* leaf */
+		list_add_tail(&i->super_link, &s->inodes);
+		spin_unlock(&s->inodes_lock);
+	} else {
+		list_init(&i->super_link);
+	}
+	return i;
+}
+
+static void free_inode_rcu(struct rcu_head *head)
+{
+	slab_free(&g_inode_cache, container_of(head, struct inode, rcu));
+}
+
+void put_inode(struct inode *i)
+{
+	struct super *s = i->super;
+
+	if (!ref_put(&i->refs))
+		return;
+	if (s && s->ops && s->ops->evict_inode)
+		s->ops->evict_inode(i);
+	object_destroy(&i->object);
+	inode_locks_free(i);
+	inode_watches_free(i);
+	if (s) {
+		spin_lock(&s->inodes_lock);
+		list_del(&i->super_link);
+		spin_unlock(&s->inodes_lock);
+	}
+	if (s && s->ops && s->ops->free_inode)
+		s->ops->free_inode(i);
+	rcu_call(&i->rcu, free_inode_rcu);
+}
+
+void inode_init_owner(struct inode *i, const struct inode *dir, kmode_t mode, const struct cred *c)
+{
+	i->uid = c->fsuid;
+	i->gid = c->fsgid;
+	if (dir && (dir->mode & S_ISGID)) {
+		i->gid = dir->gid;
+		if (S_ISDIR(mode))
+			mode |= S_ISGID;
+		else if ((mode & (S_ISGID | 010)) == (S_ISGID | 010) && !cred_in_group(c, dir->gid) &&
+			 !cred_capable(c, CAP_FSETID))
+			mode &= ~S_ISGID;
+	}
+	i->mode = mode;
+	i->atime_ns = i->mtime_ns = i->ctime_ns = i->btime_ns = clock_coarse_real_ns();
+	if (S_ISDIR(mode))
+		rwsem_init(&i->rwsem, RANK_INODE_DIR);
+}
+
+/* ---- permission ------------------------------------------------------------------------------------ */
+
+bool inode_owner_or_capable(const struct inode *i, const struct cred *c)
+{
+	return c->fsuid == i->uid || cred_capable(c, CAP_FOWNER);
+}
+
+static int check_mode(struct inode *i, int mask, const struct cred *c)
+{
+	kmode_t mode = i->mode;
+
+	if (c->fsuid == i->uid)
+		mode >>= 6;
+	else if (((mode >> 3) & 7 & (kmode_t)mask) != (mode & 7 & (kmode_t)mask) && cred_in_group(c, i->gid))
+		mode >>= 3;
+	if (((kmode_t)mask & 7 & ~mode) == 0)
+		return 0;
+	if (S_ISDIR(i->mode)) {
+		if (!(mask & MAY_WRITE) && cred_capable(c, CAP_DAC_READ_SEARCH))
+			return 0;
+		return cred_capable(c, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
+	}
+	if ((mask & 7) == MAY_READ && cred_capable(c, CAP_DAC_READ_SEARCH))
+		return 0;
+	if (!(mask & MAY_EXEC) || (i->mode & 0111))
+		return cred_capable(c, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
+	return -EACCES;
+}
+
+int inode_permission(struct inode *i, int mask, const struct cred *c)
+{
+	if (mask & MAY_WRITE) {
+		if ((i->super->flags & MS_RDONLY) &&
+			(S_ISREG(i->mode) || S_ISDIR(i->mode) || S_ISLNK(i->mode)))
+			return -EROFS;
+		if (i->flags & INODE_IMMUTABLE)
+			return -EPERM;
+	}
+	if (i->ops && i->ops->permission)
+		return i->ops->permission(i, mask, c);
+	return check_mode(i, mask, c);
+}
+
+int inode_generic_permission(struct inode *i, int mask, const struct cred *c)
+{
+	return check_mode(i, mask, c);
+}
+
+int inode_want_write(struct inode *i)
+{
+	s32 old = __atomic_load_n(&i->write_count, __ATOMIC_RELAXED);
+
+	do {
+		if (old < 0)
+			return -ETXTBSY;
+	} while (!try_cmpxchg(&i->write_count, &old, old + 1));
+	return 0;
+}
+
+void inode_end_write(struct inode *i)
+{
+	__atomic_fetch_sub(&i->write_count, 1, __ATOMIC_RELEASE);
+}
+
+int inode_deny_write(struct inode *i)
+{
+	s32 old = __atomic_load_n(&i->write_count, __ATOMIC_RELAXED);
+
+	do {
+		if (old > 0)
+			return -ETXTBSY;
+	} while (!try_cmpxchg(&i->write_count, &old, old - 1));
+	return 0;
+}
+
+void inode_allow_write(struct inode *i)
+{
+	__atomic_fetch_add(&i->write_count, 1, __ATOMIC_RELEASE);
+}
+
+/* ---- attributes ------------------------------------------------------------------------------------ */
+
+int inode_apply_attr(struct inode *i, const struct iattr *a)
+{
+	if (a->valid & ATTR_SIZE)
+		object_truncate(&i->object, a->size);
+	spin_lock(&i->spin);
+	if (a->valid & ATTR_UID)
+		i->uid = a->uid;
+	if (a->valid & ATTR_GID)
+		i->gid = a->gid;
+	if (a->valid & ATTR_MODE)
+		i->mode = (i->mode & S_IFMT) | (a->mode & 07777);
+	if (a->valid & ATTR_ATIME)
+		i->atime_ns = a->atime_ns;
+	if (a->valid & ATTR_MTIME)
+		i->mtime_ns = a->mtime_ns;
+	if (a->valid & ATTR_CTIME)
+		i->ctime_ns = a->ctime_ns;
+	spin_unlock(&i->spin);
+	return 0;
+}
+
+void inode_touch(struct inode *i, u32 bits)
+{
+	s64 now = clock_coarse_real_ns();
+
+	if (bits & ATTR_ATIME)
+		WRITE_ONCE(i->atime_ns, now);
+	if (bits & ATTR_MTIME)
+		WRITE_ONCE(i->mtime_ns, now);
+	if (bits & ATTR_CTIME)
+		WRITE_ONCE(i->ctime_ns, now);
+}
+
+void inode_fill_stat(struct inode *i, struct kstat *st)
+{
+	st->ino = i->ino;
+	st->nlink = i->nlink;
+	st->size = READ_ONCE(i->object.size);
+	st->blocks = i->blocks;
+	st->dev = i->super->dev;
+	st->rdev = i->rdev;
+	st->mode = i->mode;
+	st->uid = i->uid;
+	st->gid = i->gid;
+	st->blksize = i->super->blksize;
+	st->atime_ns = READ_ONCE(i->atime_ns);
+	st->mtime_ns = READ_ONCE(i->mtime_ns);
+	st->ctime_ns = READ_ONCE(i->ctime_ns);
+	st->btime_ns = i->btime_ns;
+	st->result_mask = STATX_BASIC_STATS;
+	if (i->flags & INODE_IMMUTABLE)
+		st->attributes |= STATX_ATTR_IMMUTABLE;
+	if (i->flags & INODE_APPEND)
+		st->attributes |= STATX_ATTR_APPEND;
+	st->attributes_mask |= STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND;
+}

@@ -1,0 +1,74 @@
+/* Interfaces between the files of kernel/vfs. */
+#ifndef VFS_INTERNAL_H
+#define VFS_INTERNAL_H
+
+#include <lib/hash.h>
+#include <vfs/file.h>
+#include <vfs/vfs.h>
+
+/* ---- dcache.c ---- */
+/* Cached child, referenced; NULL: not cached. Lock-free. */
+struct dentry *dcache_find(struct dentry *parent, const char *name, size_t len);
+void dcache_insert(struct dentry *d);
+bool dentry_is_ancestor(const struct dentry *a, const struct dentry *d); /* a above or equal d */
+extern struct seqcount g_rename_seq; /* names and parents change under it */
+
+/* ---- namei.c ---- */
+enum last_type { LAST_NORM, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
+
+struct walk {
+	const struct vfs_env *env;
+	struct path path;	/* where we are, referenced */
+	struct path root;	/* of the walk, referenced */
+	u32 flags;		/* LOOKUP_* */
+	int links;		/* symlinks followed so far */
+	int depth;		/* below the start, for LOOKUP_BENEATH; by identity of base */
+	struct path base;	/* start of a LOOKUP_BENEATH walk; referenced */
+	const char *rest;	/* what is still to resolve */
+	char *buffer;		/* kmalloc'ed expansion that rest points into, or NULL */
+	const char *last;	/* final component */
+	size_t last_len;
+	enum last_type last_type;
+	bool slash;		/* it was followed by a slash */
+};
+/* Resolve up to the directory of the final component. On success walk_end must follow. */
+int walk_begin(struct walk *w, const struct vfs_env *env, const struct path *base, const char *name,
+	u32 flags) must_check;
+/* Look the final component up: referenced dentry and mount in *out, not followed. */
+int walk_last(struct walk *w, struct path *out) must_check;
+/* Final component was a symlink (link: its path, consumed): go on with its target up to the next
+ * final component. 0, or 1 when a magic link led to *out directly. */
+int walk_follow(struct walk *w, struct path *link, struct path *out) must_check;
+void walk_end(struct walk *w);
+/* Step over mounts on top of p. p's references are replaced. */
+int path_follow_mounts(struct path *p, u32 flags) must_check;
+
+/* ---- namespace.c ---- */
+struct mount *mount_lookup(struct mount *parent, struct dentry *at); /* referenced or NULL */
+extern struct rwsem g_namespace_lock;
+bool dentry_is_mountpoint(struct dentry *d);
+/* The entry goes away: mounts on it (elsewhere) are detached. */
+void detach_mounts_on(struct dentry *d);
+
+/* ---- inode.c, file.c ---- */
+struct file *file_alloc(u32 flags);
+int file_finish_open(struct file *f, const struct path *p, const struct cred *c) must_check;
+bool path_noexec(const struct path *p);
+/* Write access counting for ETXTBSY. */
+int inode_want_write(struct inode *i) must_check; /* -ETXTBSY */
+void inode_end_write(struct inode *i);
+int may_delete(const struct vfs_env *env, struct inode *dir, struct dentry *victim, bool is_dir) must_check;
+int may_create(const struct vfs_env *env, struct inode *dir) must_check;
+/* "/"-path inside its file system, without mounts. */
+char *dentry_format(struct dentry *d, char *buf, size_t size) must_check;
+/* Every context whose root or cwd is "from" moves to "to" (pivot_root). */
+void fs_contexts_pivot(const struct path *from, const struct path *to);
+/* Text of a magic link's target: path, or the name of an anonymous file. */
+char *link_text(const struct path *p, const struct path *root, char *buf, size_t size) must_check;
+int inode_truncate(struct inode *i, struct dentry *d, const struct cred *c, u64 size, u32 extra_valid) must_check;
+extern struct vfs_limits g_vfs_limits;
+void inode_locks_free(struct inode *i);
+void inode_watches_free(struct inode *i);
+extern int g_protected_hardlinks, g_protected_symlinks, g_protected_fifos, g_protected_regular;
+
+#endif

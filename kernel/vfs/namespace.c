@@ -1,0 +1,708 @@
+/*
+ * Mounts: which file system is seen where.
+ *
+ * A mount is attached when its parent is set: it is then in the (parent, mountpoint) hash, in its
+ * namespace's list, and holds references on parent and mountpoint; being attached is one reference.
+ * All changes hold g_namespace_lock; the hash is read under RCU. A busy mount is one that has more
+ * references than its attachment: unmounting takes it out of the hash, waits for lookups that may
+ * still find it (a grace period), looks at the count, and puts it back if somebody uses it.
+ */
+#include <core/init.h>
+#include <core/log.h>
+#include <kmem/slab.h>
+#include <lib/hash.h>
+#include <lib/seq_buf.h>
+#include <lib/string.h>
+#include "internal.h"
+
+struct rwsem g_namespace_lock;
+struct mount_ns *g_init_mount_ns;
+
+#define TABLE_SIZE 1024
+static struct hlist_head g_table[TABLE_SIZE]; /* lock for writers, RCU for readers */
+static struct wait_queue g_change_wait = WAIT_QUEUE_INIT(g_change_wait);
+static u32 g_next_id = 20; /* lock */
+
+#define MOUNT_FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME)
+
+static struct hlist_head *bucket(const struct mount *parent, const struct dentry *at)
+{
+	return &g_table[hash_u64((u64)(uintptr_t)parent ^ hash_ptr(at)) % TABLE_SIZE];
+}
+
+void get_mount(struct mount *m)
+{
+	ref_get(&m->refs);
+}
+
+static void free_mount_rcu(struct rcu_head *head)
+{
+	kfree(container_of(head, struct mount, rcu));
+}
+
+void put_mount(struct mount *m)
+{
+	if (!ref_put(&m->refs))
+		return;
+	put_dentry(m->root);
+	put_super(m->super);
+	kfree(m->source);
+	rcu_call(&m->rcu, free_mount_rcu);
+}
+
+int mount_want_write(struct mount *m)
+{
+	__atomic_fetch_add(&m->writers, 1, __ATOMIC_SEQ_CST); /* pairs with remount_flags */
+	if ((READ_ONCE(m->flags) | READ_ONCE(m->super->flags)) & MS_RDONLY) {
+		mount_end_write(m);
+		return -EROFS;
+	}
+	return 0;
+}
+
+void mount_end_write(struct mount *m)
+{
+	__atomic_fetch_sub(&m->writers, 1, __ATOMIC_RELEASE);
+}
+
+struct mount *mount_lookup(struct mount *parent, struct dentry *at)
+{
+	struct mount *m;
+
+	rcu_read_lock();
+	hlist_for_each_entry(m, bucket(parent, at), hash)
+		if (m->parent == parent && m->mountpoint == at && ref_get_unless_zero(&m->refs)) {
+			rcu_read_unlock();
+			return m;
+		}
+	rcu_read_unlock();
+	return NULL;
+}
+
+static struct mount *mount_alloc(struct super *s, struct dentry *root, const char *source, u32 flags)
+{
+	struct mount *m = kzalloc(sizeof(*m), GFP_KERNEL);
+
+	if (!m)
+		return NULL;
+	m->source = kstrdup(source && *source ? source : "none", GFP_KERNEL);
+	if (!m->source) {
+		kfree(m);
+		return NULL;
+	}
+	ref_init(&m->refs, 1);
+	ref_get(&s->refs);
+	m->super = s;
+	get_dentry(root);
+	m->root = root;
+	m->flags = flags & MOUNT_FLAGS;
+	m->id = __atomic_fetch_add(&g_next_id, 1, __ATOMIC_RELAXED);
+	list_init(&m->children);
+	list_init(&m->child_link);
+	list_init(&m->ns_link);
+	return m;
+}
+
+/* ---- attaching ---------------------------------------------------------------------------------- */
+
+static void changed(struct mount_ns *ns)
+{
+	ns->event++;
+	poll_wake(&g_change_wait, EPOLLERR | EPOLLPRI);
+}
+
+/* m (one reference: the attachment's) appears at p. g_namespace_lock held for writing. */
+static void attach(struct mount *m, const struct path *p, struct mount_ns *ns)
+{
+	get_path(p);
+	m->mountpoint = p->dentry;
+	m->parent = p->mnt;
+	m->ns = ns;
+	list_add_tail(&m->child_link, &p->mnt->children);
+	list_add_tail(&m->ns_link, &ns->mounts);
+	ns->count++;
+	spin_lock(&p->dentry->lock);
+	p->dentry->flags |= DENTRY_MOUNTED;
+	spin_unlock(&p->dentry->lock);
+	hlist_add_head(&m->hash, bucket(m->parent, m->mountpoint));
+	changed(ns);
+}
+
+static bool mounted_elsewhere(const struct dentry *d)
+{
+	struct mount *m;
+
+	list_for_each_entry(m, &g_init_mount_ns->mounts, ns_link)
+		if (m->mountpoint == d)
+			return true;
+	return false;
+}
+
+/* Take m out of the tree; its attachment reference and where it was are the caller's to put. */
+static struct path detach(struct mount *m)
+{
+	struct path at = {m->parent, m->mountpoint};
+
+	hlist_del(&m->hash);
+	list_del(&m->child_link);
+	list_del(&m->ns_link);
+	m->ns->count--;
+	changed(m->ns);
+	m->ns = NULL;
+	WRITE_ONCE(m->parent, NULL);
+	WRITE_ONCE(m->mountpoint, NULL);
+	if (at.dentry && !mounted_elsewhere(at.dentry)) {
+		spin_lock(&at.dentry->lock);
+		at.dentry->flags &= ~DENTRY_MOUNTED;
+		spin_unlock(&at.dentry->lock);
+	}
+	return at;
+}
+
+bool dentry_is_mountpoint(struct dentry *d)
+{
+	return (READ_ONCE(d->flags) & DENTRY_MOUNTED) != 0;
+}
+
+/* The tree below m, children first, into list "out" by ns_link order; lock held. */
+static void collect_tree(struct mount *m, struct list_head *out)
+{
+	struct mount *at = m, *c;
+
+	list_move_tail(&m->ns_link, out);
+	/* Breadth first: everything behind "at" in out is still to be expanded. */
+	for (;;) {
+		list_for_each_entry(c, &at->children, child_link)
+			list_move_tail(&c->ns_link, out);
+		if (list_is_last(&at->ns_link, out))
+			return;
+		at = list_next_entry(at, ns_link);
+	}
+}
+
+static void detach_tree(struct mount *top)
+{
+	LIST_HEAD(tree);
+	struct mount *m;
+
+	collect_tree(top, &tree);
+	while (!list_empty(&tree)) {
+		struct path at;
+
+		m = list_last_entry(&tree, struct mount, ns_link); /* children are behind parents */
+		at = detach(m);
+		if (at.mnt)
+			put_path(&at);
+		put_mount(m);
+	}
+}
+
+void detach_mounts_on(struct dentry *d)
+{
+	struct mount *m;
+
+	rwsem_write_lock(&g_namespace_lock);
+again:
+	list_for_each_entry(m, &g_init_mount_ns->mounts, ns_link)
+		if (m->mountpoint == d) {
+			detach_tree(m);
+			goto again;
+		}
+	rwsem_write_unlock(&g_namespace_lock);
+}
+
+struct mount *vfs_kern_mount(const char *type, const char *source, const char *data)
+{
+	struct fs_type *t = fs_type_find(type);
+	struct super *s;
+	struct mount *m;
+
+	if (!t)
+		return err_ptr(-ENODEV);
+	s = t->mount(t, source, 0, data);
+	if (is_err(s))
+		return err_ptr(ptr_err(s));
+	m = mount_alloc(s, s->root, source ? source : type, MS_RELATIME);
+	put_super(s);
+	return m ? m : err_ptr(-ENOMEM);
+}
+
+/* ---- mount(2) ------------------------------------------------------------------------------------- */
+
+static int attach_at(struct mount *m, struct path *p)
+{
+	int err = path_follow_mounts(p, 0); /* on top of what is there */
+
+	if (err)
+		return err;
+	if (p->mnt->super == m->super && p->dentry == m->root && p->mnt->root == p->dentry &&
+		strcmp(m->super->type->name, "proc") != 0 && p->mnt->flags == m->flags)
+		return -EBUSY; /* the same file system on itself */
+	if (S_ISDIR(p->dentry->inode->mode) != S_ISDIR(m->root->inode->mode))
+		return -ENOTDIR;
+	if (p->dentry->flags & DENTRY_UNHASHED && p->dentry != p->dentry->parent)
+		return -ENOENT;
+	if (!p->mnt->ns)
+		return -EINVAL;
+	if (p->mnt->ns->count >= 100000)
+		return -ENOSPC;
+	attach(m, p, p->mnt->ns);
+	return 0;
+}
+
+static int new_mount(struct path *at, const char *source, const char *type, u32 flags, const char *data)
+{
+	struct fs_type *t;
+	struct super *s;
+	struct mount *m;
+	int err;
+
+	if (!type)
+		return -EINVAL;
+	t = fs_type_find(type);
+	if (!t)
+		return -ENODEV;
+	s = t->mount(t, source, flags & (MS_RDONLY | MS_SYNCHRONOUS | MS_DIRSYNC | MS_LAZYTIME), data);
+	if (is_err(s))
+		return ptr_err(s);
+	m = mount_alloc(s, s->root, source, flags);
+	put_super(s);
+	if (!m)
+		return -ENOMEM;
+	rwsem_write_lock(&g_namespace_lock);
+	err = attach_at(m, at);
+	rwsem_write_unlock(&g_namespace_lock);
+	if (err)
+		put_mount(m);
+	return err;
+}
+
+static struct mount *clone_one(struct mount *old, struct dentry *root)
+{
+	return mount_alloc(old->super, root, old->source, old->flags);
+}
+
+/* Copy the mounts below old (at root) onto the copy; lock held. */
+static int clone_children(struct mount *old, struct dentry *root, struct mount *copy)
+{
+	struct mount *c;
+	int err;
+
+	list_for_each_entry(c, &old->children, child_link) {
+		struct path at = {copy, c->mountpoint};
+		struct mount *cc;
+
+		if (!dentry_is_ancestor(root, c->mountpoint) || c == copy)
+			continue;
+		cc = clone_one(c, c->root);
+		if (!cc)
+			return -ENOMEM;
+		attach(cc, &at, g_init_mount_ns);
+		err = clone_children(c, c->root, cc); /* depth: of nested mounts, limited by path length */
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int bind_mount(const struct vfs_env *env, struct path *at, const char *source, bool recursive)
+{
+	struct path from;
+	struct mount *m;
+	int err;
+
+	if (!source || !*source)
+		return -EINVAL;
+	err = vfs_lookup(env, NULL, source, LOOKUP_FOLLOW, &from);
+	if (err)
+		return err;
+	rwsem_write_lock(&g_namespace_lock);
+	err = -EINVAL;
+	if (!from.mnt->ns)
+		goto out;
+	err = -ENOMEM;
+	m = clone_one(from.mnt, from.dentry);
+	if (!m)
+		goto out;
+	err = path_follow_mounts(at, 0);
+	if (!err && S_ISDIR(at->dentry->inode->mode) != S_ISDIR(from.dentry->inode->mode))
+		err = -ENOTDIR;
+	if (err) {
+		put_mount(m);
+		goto out;
+	}
+	if (recursive) {
+		/* Children are copied before the copy is attached, or it would contain itself. */
+		m->ns = g_init_mount_ns;
+		err = clone_children(from.mnt, from.dentry, m);
+	}
+	if (!err)
+		attach(m, at, at->mnt->ns);
+	else {
+		while (!list_empty(&m->children))
+			detach_tree(list_first_entry(&m->children, struct mount, child_link));
+		put_mount(m);
+	}
+out:
+	rwsem_write_unlock(&g_namespace_lock);
+	put_path(&from);
+	return err;
+}
+
+static int move_mount(const struct vfs_env *env, struct path *at, const char *source)
+{
+	struct path from, old;
+	struct mount *up;
+	int err;
+
+	if (!source || !*source)
+		return -EINVAL;
+	err = vfs_lookup(env, NULL, source, LOOKUP_FOLLOW, &from);
+	if (err)
+		return err;
+	rwsem_write_lock(&g_namespace_lock);
+	err = -EINVAL;
+	if (from.dentry != from.mnt->root || !from.mnt->parent || !at->mnt->ns)
+		goto out;
+	if (S_ISDIR(at->dentry->inode->mode) != S_ISDIR(from.dentry->inode->mode))
+		goto out;
+	err = -ELOOP;
+	for (up = at->mnt; up; up = up->parent)
+		if (up == from.mnt)
+			goto out;
+	old = detach(from.mnt);
+	attach(from.mnt, at, g_init_mount_ns);
+	put_path(&old);
+	err = 0;
+out:
+	rwsem_write_unlock(&g_namespace_lock);
+	put_path(&from);
+	return err;
+}
+
+/* New per-mount flags; -EBUSY when it becomes read-only with files open for writing. */
+static int set_mount_flags(struct mount *m, u32 flags)
+{
+	u32 old = m->flags;
+
+	flags &= MOUNT_FLAGS;
+	__atomic_store_n(&m->flags, flags, __ATOMIC_SEQ_CST); /* pairs with mount_want_write */
+	if ((flags & MS_RDONLY) && !(old & MS_RDONLY) &&
+		__atomic_load_n(&m->writers, __ATOMIC_SEQ_CST) > 0) {
+		m->flags = old;
+		return -EBUSY;
+	}
+	return 0;
+}
+
+static int remount(struct path *at, u32 flags, const char *data, bool only_mount)
+{
+	struct super *s = at->mnt->super;
+	u32 old = s->flags;
+	int err = 0;
+
+	if (at->dentry != at->mnt->root)
+		return -EINVAL;
+	rwsem_write_lock(&g_namespace_lock);
+	if (!only_mount) {
+		if ((flags & MS_RDONLY) && !(old & MS_RDONLY)) {
+			__atomic_store_n(&s->flags, old | MS_RDONLY, __ATOMIC_SEQ_CST);
+			if (__atomic_load_n(&at->mnt->writers, __ATOMIC_SEQ_CST) > 0)
+				err = -EBUSY;
+		}
+		if (!err && s->ops->remount)
+			err = s->ops->remount(s, flags, data);
+		if (err)
+			s->flags = old;
+		else
+			s->flags = (old & ~(u32)MS_RDONLY) | (flags & MS_RDONLY);
+		flags &= ~(u32)MS_RDONLY;
+	}
+	if (!err)
+		err = set_mount_flags(at->mnt, flags);
+	changed(g_init_mount_ns);
+	rwsem_write_unlock(&g_namespace_lock);
+	return err;
+}
+
+/* Propagation types. Mounts here are always private: making them so is done, the others aren't there. */
+static int change_propagation(struct path *at, unsigned long flags)
+{
+	unsigned long type = flags & (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE);
+
+	if (!is_power_of_2(type) || (flags & ~(type | MS_REC | MS_SILENT)))
+		return -EINVAL;
+	if (at->dentry != at->mnt->root)
+		return -EINVAL;
+	return type == MS_PRIVATE ? 0 : -EINVAL;
+}
+
+int vfs_mount(const struct vfs_env *env, const char *source, const char *target, const char *type,
+	unsigned long flags, const char *data)
+{
+	struct path at;
+	int err;
+
+	if ((flags & MS_MGC_MSK) == MS_MGC_VAL)
+		flags &= ~(unsigned long)MS_MGC_MSK;
+	err = vfs_lookup(env, NULL, target, LOOKUP_FOLLOW, &at);
+	if (err)
+		return err;
+	if (!(flags & MS_NOATIME))
+		flags |= MS_RELATIME;
+	if (flags & MS_STRICTATIME)
+		flags &= ~(unsigned long)(MS_RELATIME | MS_NOATIME);
+	if (flags & MS_REMOUNT)
+		err = remount(&at, (u32)flags, data, (flags & MS_BIND) != 0);
+	else if (flags & MS_BIND)
+		err = bind_mount(env, &at, source, (flags & MS_REC) != 0);
+	else if (flags & (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE))
+		err = change_propagation(&at, flags & ~(unsigned long)MS_RELATIME);
+	else if (flags & MS_MOVE)
+		err = move_mount(env, &at, source);
+	else
+		err = new_mount(&at, source, type, (u32)flags, data);
+	put_path(&at);
+	return err;
+}
+
+/* ---- umount(2), pivot_root(2) -------------------------------------------------------------------- */
+
+static int umount_busy_check(struct mount *m)
+{
+	struct hlist_head *b = bucket(m->parent, m->mountpoint);
+
+	if (!list_empty(&m->children))
+		return -EBUSY;
+	hlist_del(&m->hash);
+	rcu_synchronize(); /* lookups that found it have their reference by now */
+	if (ref_read(&m->refs) > 2) { /* the attachment's and our caller's */
+		hlist_add_head(&m->hash, b);
+		return -EBUSY;
+	}
+	hlist_add_head(&m->hash, b);
+	return 0;
+}
+
+int vfs_umount(const struct vfs_env *env, const char *target, int flags)
+{
+	u32 lookup = flags & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
+	struct path p;
+	struct mount *m;
+	int err;
+
+	if (flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW))
+		return -EINVAL;
+	err = vfs_lookup(env, NULL, target, lookup, &p);
+	if (err)
+		return err;
+	m = p.mnt;
+	err = -EINVAL;
+	if (p.dentry != m->root) {
+		put_path(&p);
+		return err;
+	}
+	put_dentry(p.dentry); /* keep only the mount's reference */
+	rwsem_write_lock(&g_namespace_lock);
+	if (!m->ns || !m->parent || m == env->fs->root.mnt)
+		goto out;
+	if (flags & MNT_EXPIRE) {
+		err = flags & (MNT_FORCE | MNT_DETACH) ? -EINVAL : umount_busy_check(m);
+		if (!err && !m->expired) {
+			m->expired = true; /* the second call without use in between unmounts */
+			err = -EAGAIN;
+		}
+	} else {
+		err = flags & MNT_DETACH ? 0 : umount_busy_check(m);
+	}
+	if (!err)
+		detach_tree(m);
+out:
+	rwsem_write_unlock(&g_namespace_lock);
+	put_mount(m);
+	return err;
+}
+
+int vfs_pivot_root(const struct vfs_env *env, const char *new_root, const char *put_old)
+{
+	struct path new, old, root, at_new, at_root;
+	struct mount *up;
+	int err = vfs_lookup(env, NULL, new_root, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &new);
+
+	if (err)
+		return err;
+	err = vfs_lookup(env, NULL, put_old, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &old);
+	if (err) {
+		put_path(&new);
+		return err;
+	}
+	spin_lock(&env->fs->lock);
+	root = env->fs->root;
+	get_path(&root);
+	spin_unlock(&env->fs->lock);
+	rwsem_write_lock(&g_namespace_lock);
+	err = -EBUSY;
+	if (new.mnt == root.mnt || old.mnt == root.mnt)
+		goto out;
+	err = -EINVAL;
+	if (new.dentry != new.mnt->root || !new.mnt->parent || root.dentry != root.mnt->root ||
+		!root.mnt->parent)
+		goto out; /* the initramfs root has no parent: it can't be moved */
+	for (up = old.mnt; up && up != new.mnt; up = up->parent)
+		;
+	if (!up || (old.mnt == new.mnt && !dentry_is_ancestor(new.dentry, old.dentry)))
+		goto out;
+	at_new = detach(new.mnt);
+	at_root = detach(root.mnt);
+	attach(root.mnt, &old, g_init_mount_ns);
+	attach(new.mnt, &at_root, g_init_mount_ns);
+	put_path(&at_new);
+	put_path(&at_root);
+	fs_contexts_pivot(&root, &new);
+	err = 0;
+out:
+	rwsem_write_unlock(&g_namespace_lock);
+	put_path(&root);
+	put_path(&old);
+	put_path(&new);
+	return err;
+}
+
+/* ---- text ------------------------------------------------------------------------------------------- */
+
+static void show_flags(struct seq_buf *s, u32 flags)
+{
+	static const struct {
+		u32 bit;
+		const char *text;
+	} names[] = {{MS_NOSUID, ",nosuid"}, {MS_NODEV, ",nodev"}, {MS_NOEXEC, ",noexec"},
+		{MS_NOATIME, ",noatime"}, {MS_NODIRATIME, ",nodiratime"}, {MS_RELATIME, ",relatime"}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (flags & names[i].bit)
+			seq_puts(s, names[i].text);
+}
+
+static void show_one(struct seq_buf *s, struct mount *m, const struct path *root, int style, char *buf)
+{
+	struct path p = {m, m->root}, in_fs = {m, m->root};
+	char *where = path_format(&p, root, buf, PATH_MAX), *sub;
+	bool ro = (m->flags | m->super->flags) & MS_RDONLY;
+
+	if (is_err(where) || str_has_prefix(where, "(unreachable)"))
+		return;
+	if (style == 1) {
+		seq_printf(s, "%u %u %u:%u ", m->id, m->parent ? m->parent->id : m->id, dev_major(m->super->dev),
+			dev_minor(m->super->dev));
+		sub = dentry_format(in_fs.dentry, buf + PATH_MAX, PATH_MAX);
+		seq_escape(s, is_err(sub) ? "/" : sub, NULL);
+		seq_putc(s, ' ');
+		seq_escape(s, where, NULL);
+		seq_puts(s, m->flags & MS_RDONLY ? " ro" : " rw");
+		show_flags(s, m->flags);
+		seq_printf(s, " - %s ", m->super->type->name);
+		seq_escape(s, m->source, "#");
+		seq_puts(s, m->super->flags & MS_RDONLY ? " ro" : " rw");
+	} else if (style == 2) {
+		seq_puts(s, "device ");
+		seq_escape(s, m->source, "#");
+		seq_puts(s, " mounted on ");
+		seq_escape(s, where, NULL);
+		seq_printf(s, " with fstype %s\n", m->super->type->name);
+		return;
+	} else {
+		seq_escape(s, m->source, "#");
+		seq_putc(s, ' ');
+		seq_escape(s, where, NULL);
+		seq_printf(s, " %s %s", m->super->type->name, ro ? "ro" : "rw");
+		show_flags(s, m->flags);
+	}
+	if (m->super->ops->show_options)
+		m->super->ops->show_options(s, m->super);
+	seq_puts(s, style == 0 ? " 0 0\n" : "\n");
+}
+
+void mounts_show(struct seq_buf *s, struct mount_ns *ns, const struct path *root, int style)
+{
+	char *buf = kmalloc(2 * PATH_MAX, GFP_KERNEL);
+	struct mount *m;
+
+	if (!buf) {
+		s->overflow = true;
+		return;
+	}
+	rwsem_read_lock(&g_namespace_lock);
+	list_for_each_entry(m, &ns->mounts, ns_link)
+		show_one(s, m, root, style, buf);
+	rwsem_read_unlock(&g_namespace_lock);
+	kfree(buf);
+}
+
+struct wait_queue *mount_ns_wait(struct mount_ns *ns)
+{
+	return &g_change_wait;
+}
+
+/* ---- file system types, start ---------------------------------------------------------------------- */
+
+static LIST_HEAD(g_types); /* added at start-up only */
+
+int fs_type_register(struct fs_type *t)
+{
+	if (fs_type_find(t->name))
+		return -EBUSY;
+	list_add_tail(&t->link, &g_types);
+	return 0;
+}
+
+struct fs_type *fs_type_find(const char *name)
+{
+	struct fs_type *t;
+
+	list_for_each_entry(t, &g_types, link)
+		if (strcmp(t->name, name) == 0)
+			return t;
+	return NULL;
+}
+
+const struct fs_type *fs_type_at(int index)
+{
+	struct fs_type *t;
+
+	list_for_each_entry(t, &g_types, link)
+		if (index-- == 0)
+			return t;
+	return NULL;
+}
+
+void fs_types_show(struct seq_buf *s)
+{
+	struct fs_type *t;
+
+	list_for_each_entry(t, &g_types, link)
+		seq_printf(s, "%s\t%s\n", t->flags & FS_REQUIRES_DEV ? "" : "nodev", t->name);
+}
+
+/* The first mount of all: m becomes the root of the namespace. Consumes the reference. */
+int namespace_set_root(struct mount *m)
+{
+	struct mount_ns *ns = kzalloc(sizeof(*ns), GFP_KERNEL);
+
+	if (!ns)
+		return -ENOMEM;
+	ref_init(&ns->refs, 1);
+	list_init(&ns->mounts);
+	ns->root = m;
+	m->ns = ns;
+	list_add_tail(&m->ns_link, &ns->mounts);
+	ns->count = 1;
+	g_init_mount_ns = ns;
+	return 0;
+}
+
+static int namespace_init(void)
+{
+	rwsem_init(&g_namespace_lock, RANK_NAMESPACE);
+	return 0;
+}
+INIT_HOOK(INIT_MEMORY, namespace_init);
