@@ -149,7 +149,7 @@ extern u64 x86_kernel_root[512];
 void x86_map(u64 *root, unsigned long va, u64 phys, size_t len, u32 prot);
 void *x86_ioremap_early(u64 phys, size_t len);
 
-/* boot.c, boot.S */
+/* boot.c, head.S */
 extern u8 x86_boot_stack[];
 extern u64 x86_boot_root[]; /* identity map of 4 GiB and the image: for APs on their way up */
 
