@@ -94,6 +94,8 @@ int huge_fault(struct region *r, unsigned long addr, pte_t *pmd, u32 access)
 	}
 	atomic_add(&r->mm->anon_pages, PT_ENTRIES);
 	mem_count(MEM_ANON, PT_ENTRIES);
+	if (!r->has_anon)
+		WRITE_ONCE(r->has_anon, true);
 	return 0;
 }
 

@@ -194,8 +194,7 @@ long mm_map(struct mm *mm, const struct map_request *rq)
 	return ret;
 }
 
-/* Make start and end region boundaries, and cut 2 MiB leaves there. */
-static int cut_edges(struct mm *mm, struct region *first, unsigned long start, unsigned long end)
+int cut_edges(struct mm *mm, struct region *first, unsigned long start, unsigned long end)
 {
 	struct region *r = first, *last;
 	int err;

@@ -100,23 +100,25 @@ static long move_region(struct region *r, unsigned long old, size_t old_len, uns
 	size_t new_len, u32 flags)
 {
 	struct mm *mm = r->mm;
-	bool keep = flags & MREMAP_DONTUNMAP;
 	u64 pages = new_len >> PAGE_SHIFT;
 	struct region *n;
 	int err;
 
+	/* Afterwards the old range is a region of its own: taking it away cannot fail. */
+	err = old_len ? cut_edges(mm, r, old, old + old_len) : 0;
+	if (err)
+		return err;
+	r = mm_find_region(mm, old);
 	if ((r->flags & REG_ACCOUNT) && commit_charge(mm, pages))
 		return -ENOMEM;
-	err = huge_split_at(mm, old);
-	if (!err)
-		err = huge_split_at(mm, old + old_len);
-	n = err ? NULL : region_dup(r, mm);
+	n = region_dup(r, mm);
 	if (!n) {
 		if (r->flags & REG_ACCOUNT)
 			commit_uncharge(mm, pages);
 		return -ENOMEM;
 	}
 	n->pgoff = region_index(r, old);
+	n->has_anon = r->has_anon;
 	n->start = new;
 	n->end = new + new_len;
 	region_freeze(r);
@@ -127,13 +129,14 @@ static long move_region(struct region *r, unsigned long old, size_t old_len, uns
 		region_remove(n); /* uncharges */
 		free_tables(mm, new, new + new_len);
 		region_release(n);
+		region_merge(r);
 		return err;
 	}
-	if (keep)
+	if (flags & MREMAP_DONTUNMAP)
 		region_set_flags(r, r->flags & ~(REG_LOCKED | REG_LOCKONFAULT));
+	else if (old_len)
+		BUG_ON(unmap_locked(mm, old, old + old_len));
 	region_merge(n);
-	if (!keep && old_len)
-		return unmap_locked(mm, old, old + old_len) ? -ENOMEM : (long)new;
 	return (long)new;
 }
 

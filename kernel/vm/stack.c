@@ -11,7 +11,7 @@ long mm_setup_stack(struct mm *mm, unsigned long top, bool exec, unsigned long *
 		.len = STACK_INITIAL,
 		.fixed = true,
 		.flags = REG_READ | REG_WRITE | REG_MAYREAD | REG_MAYWRITE | REG_MAYEXEC |
-			 REG_GROWSDOWN | REG_STACK | (exec ? REG_EXEC : 0),
+			REG_GROWSDOWN | REG_STACK | (exec ? REG_EXEC : 0),
 	};
 	long ret = mm_map(mm, &rq);
 
