@@ -354,37 +354,40 @@ static int fault_present(
 	return page ? shared_write(r, addr, p, e, page) : 0;
 }
 
-int fault_in_region(struct region *r, unsigned long addr, u32 access)
+/* No table covers addr yet: map 2 MiB at once where that is wanted, else make the table. */
+static noinline int fault_no_table(struct region *r, unsigned long addr, u32 access)
 {
-	pte_t *p, e;
 	bool leaf;
 
-	addr &= PAGE_MASK;
-	if (!r->object && huge_wanted(r, addr)) {
-		p = pt_make_pmd(r->mm, addr);
-		if (!p)
-			return -ENOMEM;
-		e = pte_read(p);
-		if (pte_none(e) && (access & MMU_WRITE)) {
-			int err = huge_fault(r, addr, p, access);
+	if ((access & MMU_WRITE) && huge_wanted(r, addr)) {
+		pte_t *pmd = pt_make_pmd(r->mm, addr);
+		int err;
 
-			if (err != -EAGAIN)
-				return err;
-		} else if (pte_is_leaf(e, 1)) {
-			return fault_present(r, addr, access, p, e, 1);
-		}
-	}
-	p = pt_make(r->mm, addr, &leaf);
-	if (unlikely(!p)) {
-		if (!leaf)
+		if (!pmd)
 			return -ENOMEM;
-		p = pt_find_pmd(r->mm, addr);
-		e = pte_read(p);
-		return pte_is_leaf(e, 1) ? fault_present(r, addr, access, p, e, 1) : 0;
+		err = huge_fault(r, addr, pmd);
+		if (err != -EAGAIN)
+			return err;
+	}
+	return pt_make(r->mm, addr, &leaf) || leaf ? 0 : -ENOMEM;
+}
+
+int fault_in_region(struct region *r, unsigned long addr, u32 access)
+{
+	int level, err;
+	pte_t *p, e;
+
+	addr &= PAGE_MASK;
+	p = pt_find(r->mm, addr, &level);
+	if (unlikely(!p)) {
+		err = fault_no_table(r, addr, access);
+		if (err)
+			return err;
+		p = pt_find(r->mm, addr, &level);
 	}
 	e = pte_read(p);
 	if (!pte_none(e))
-		return fault_present(r, addr, access, p, e, 0);
+		return fault_present(r, addr, access, p, e, level);
 	if (r->ops && r->ops->fault)
 		return fault_special(r, addr, access, p);
 	if (r->object)

@@ -76,17 +76,13 @@ bool huge_wanted(const struct region *r, unsigned long addr)
 	return g_huge_policy == 2 || (g_huge_policy == 1 && (r->flags & REG_HUGE));
 }
 
-int huge_fault(struct region *r, unsigned long addr, pte_t *pmd, u32 access)
+int huge_fault(struct region *r, unsigned long addr, pte_t *pmd)
 {
-	struct page *p = pages_alloc(HUGE_ORDER, GFP_KERNEL | GFP_NORETRY);
+	struct page *p = pages_alloc(HUGE_ORDER, GFP_KERNEL | GFP_NORETRY | GFP_ZERO);
 	u32 prot = region_prot(r->flags) | MMU_DIRTY;
 
 	if (!p)
 		return -EAGAIN;
-	for (int i = 0; i < PT_ENTRIES; i++) {
-		clear_page(page_address(p + i));
-		p[i].mapcount = 0;
-	}
 	page_set(p, PG_ANON);
 	if (!pte_cas(pmd, 0, pte_leaf_huge(page_to_phys(p), prot))) {
 		put_page(p);
