@@ -183,6 +183,20 @@ static void free_compound(struct page *p, int order)
 	buddy_free(p, order);
 }
 
+void page_split(struct page *p, int order)
+{
+	const unsigned long keep = 1ul << PG_ANON | 1ul << PG_UPTODATE;
+
+	ASSERT(page_test(p, PG_HEAD) && p->private == (u64)order);
+	for (u32 i = 1; i < 1u << order; i++) {
+		p[i].flags = p->flags & keep;
+		p[i].refs = p->refs;
+		p[i].mapcount = 0;
+		p[i].object = NULL;
+	}
+	page_clear(p, PG_HEAD);
+}
+
 static inline void free_page(struct page *p)
 {
 	unsigned long flags;

@@ -3,6 +3,39 @@
 #include "vm.h"
 #include "cache.h"
 
+/* Lookups go on in a node that was freed until the grace period has ended. */
+static struct slab_cache g_node_cache = {.name = "xa_node", .align = 8};
+
+static struct rcu_head *head_of(void *node)
+{
+	return (struct rcu_head *)((char *)node + xa_node_size);
+}
+
+static void *node_alloc(u32 gfp)
+{
+	return slab_alloc(&g_node_cache, gfp | GFP_ZERO);
+}
+
+static void node_free_rcu(struct rcu_head *head)
+{
+	slab_free(&g_node_cache, (char *)head - xa_node_size);
+}
+
+static void node_free(void *node)
+{
+	rcu_call(head_of(node), node_free_rcu);
+}
+
+static int cache_memory_init(void)
+{
+	static const struct xa_ops ops = {node_alloc, node_free};
+
+	g_node_cache.size = xa_node_size + sizeof(struct rcu_head);
+	xarray_set_ops(&ops);
+	return 0;
+}
+INIT_HOOK(INIT_MEMORY, cache_memory_init);
+
 void cache_init(struct vm_object *o)
 {
 	xa_init(&o->pages);

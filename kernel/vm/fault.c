@@ -374,7 +374,7 @@ static noinline int fault_no_table(struct region *r, unsigned long addr, u32 acc
 
 int fault_in_region(struct region *r, unsigned long addr, u32 access)
 {
-	int level, err;
+	int level = 0, err;
 	pte_t *p, e;
 
 	addr &= PAGE_MASK;

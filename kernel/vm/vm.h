@@ -142,8 +142,8 @@ void mm_update_hiwater(struct mm *mm);
 int unmap_locked(struct mm *mm, unsigned long start, unsigned long end) must_check;
 /* Make start and end region boundaries where regions cross them, and cut 2 MiB leaves there. first
  * is the region at or behind start. -ENOMEM. */
-int cut_edges(struct mm *mm, struct region *first, unsigned long start, unsigned long end)
-	must_check;
+int cut_edges(
+	struct mm *mm, struct region *first, unsigned long start, unsigned long end) must_check;
 long map_locked(
 	struct mm *mm, const struct map_request *rq, unsigned long addr, size_t len) must_check;
 unsigned long choose_address(struct mm *mm, const struct map_request *rq, size_t len);
