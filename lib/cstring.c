@@ -5,6 +5,11 @@
  */
 #include <lib/string.h>
 
+#undef memcpy
+#undef memset
+#undef memcmp
+#undef strlen
+
 typedef u64 word __attribute__((may_alias, aligned(1)));
 
 void *memcpy(void *restrict dst, const void *restrict src, size_t n)

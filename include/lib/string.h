@@ -17,6 +17,15 @@ char *strstr(const char *s, const char *what) pure_fn;
 size_t strspn(const char *s, const char *set) pure_fn;
 size_t strcspn(const char *s, const char *set) pure_fn;
 
+#ifdef ARCH_x86_64
+/* A freestanding compiler takes these for functions like any other; told so, it does small constant
+ * sizes inline and measures literals itself. */
+#define memcpy(dst, src, n) __builtin_memcpy(dst, src, n)
+#define memset(dst, c, n)   __builtin_memset(dst, c, n)
+#define memcmp(a, b, n)     __builtin_memcmp(a, b, n)
+#define strlen(s)           __builtin_strlen(s)
+#endif
+
 /* Copy with a NUL always (size > 0). Length copied, or -E2BIG when src was cut. */
 ssize_t str_copy(char *dst, const char *src, size_t size);
 bool str_has_prefix(const char *s, const char *prefix) pure_fn;
