@@ -417,8 +417,24 @@ ssize_t file_object_write(struct file *f, struct iter *from, off64_t *pos)
 	return n;
 }
 
+/* Every region of the mapping holds a reference to the file. */
+static void mapping_open(struct region *r)
+{
+	get_file(r->file);
+}
+
+static void mapping_close(struct region *r)
+{
+	put_file(r->file);
+}
+
+static const struct region_ops g_file_mapping_ops = {.open = mapping_open, .close = mapping_close};
+
 int file_object_mmap(struct file *f, struct map_request *rq)
 {
+	get_file(f); /* the new region's, or mm_map_abort's */
+	rq->file = f;
+	rq->ops = &g_file_mapping_ops;
 	rq->object = &f->inode->object;
 	touch_atime(f);
 	return 0;
