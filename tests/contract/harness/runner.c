@@ -46,6 +46,38 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 	return 0;
 }
 
+/* Unmounts what a test left mounted in its directory, the last first. */
+static void unmount_below(const char *dir)
+{
+	static char text[64 * 1024];
+	char prefix[128], *last;
+
+	snprintf(prefix, sizeof(prefix), " %s", dir);
+	for (int i = 0; i < 100; i++) {
+		int fd = open("/proc/self/mounts", O_RDONLY | O_CLOEXEC);
+		ssize_t n, len = 0;
+
+		if (fd < 0)
+			return;
+		while ((n = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
+			len += n;
+		close(fd);
+		text[len] = 0;
+		last = NULL;
+		for (char *at = text; (at = strstr(at, prefix)); at++)
+			last = at + 1;
+		if (!last)
+			return;
+		last[strcspn(last, " ")] = 0;
+		for (char *escape; (escape = strstr(last, "\\040"));) {
+			*escape = ' ';
+			memmove(escape + 1, escape + 4, strlen(escape + 4) + 1);
+		}
+		if (umount2(last, MNT_DETACH))
+			return;
+	}
+}
+
 /* Kills and reaps every child, also those that a test's process left to us. */
 static void reap_strays(pid_t session)
 {
@@ -129,6 +161,7 @@ static int run_once(struct test_case *t, char *why, size_t len)
 	close(report[0]);
 	why[n > 0 ? n : 0] = 0;
 	why[strcspn(why, "\n")] = 0;
+	unmount_below(dir);
 	nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 
 	if (done && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIP)
