@@ -46,7 +46,7 @@ def command_line(options, kernel, initramfs, append, mem, log_fd, channel_fd):
     if accel == "auto":
         accel = "kvm" if kvm_works() else "tcg"
     args = [QEMU, "-machine", options.machine,
-            "-accel", "tcg,tb-size=64,thread=multi" if accel == "tcg" else "kvm",
+            "-accel", "tcg,tb-size=64" if accel == "tcg" else "kvm",
             "-cpu", options.cpu or ("max" if accel == "tcg" else "host"),
             "-smp", str(options.smp), "-m", f"{mem >> 10}K",
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
