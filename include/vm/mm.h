@@ -210,6 +210,7 @@ long mm_setup_stack(struct mm *mm, unsigned long top, bool exec, unsigned long *
 extern int g_randomize_va_space; /* 0, 1, 2: kernel.randomize_va_space */
 extern int g_overcommit_memory;	 /* 0, 1, 2: vm.overcommit_memory */
 extern int g_overcommit_ratio;
+extern int g_huge_policy;	 /* transparent_hugepage: 0 never, 1 madvise, 2 always */
 u64 vm_committed_pages(void);
 u64 vm_commit_limit_pages(void);
 #define VM_MAX_MAP_COUNT 65530

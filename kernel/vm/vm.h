@@ -112,7 +112,6 @@ int huge_split(struct mm *mm, pte_t *pmd, unsigned long addr) must_check;
 void huge_get(struct page *p);
 void huge_put(struct gather *g, struct page *p);
 bool huge_wanted(const struct region *r, unsigned long addr);
-extern int g_huge_policy; /* 0 never, 1 madvise, 2 always */
 
 /* ---- fault.c ------------------------------------------------------------------------------ */
 /* map_lock or the region's lock held. As mm_fault; the access was checked. -EAGAIN: try again. */
