@@ -36,13 +36,13 @@ struct user_account *user_find(kuid_t uid)
 		return NULL;
 	new->uid = uid;
 	ref_init(&new->refs, 1);
-	spin_lock(&g_users_lock);
+	spin_lock_irq(&g_users_lock);
 	u = find_locked(uid);
 	if (u)
 		get_user_account(u); /* in the table: put_user_account didn't reach 0 */
 	else
 		hlist_add_head(&new->link, &g_users[uid % NR_BUCKETS]);
-	spin_unlock(&g_users_lock);
+	spin_unlock_irq(&g_users_lock);
 	if (!u)
 		return new;
 	kfree(new);
@@ -51,17 +51,18 @@ struct user_account *user_find(kuid_t uid)
 
 void put_user_account(struct user_account *u)
 {
+	unsigned long flags;
 	bool last;
 
 	/* Not the last one: without the lock. */
 	for (u32 n = ref_read(&u->refs); n > 1;)
 		if (try_cmpxchg(&u->refs.n, &n, n - 1))
 			return;
-	spin_lock(&g_users_lock);
+	flags = spin_lock_irqsave(&g_users_lock); /* put under siglock too */
 	last = ref_put(&u->refs);
 	if (last)
 		hlist_del(&u->link);
-	spin_unlock(&g_users_lock);
+	spin_unlock_irqrestore(&g_users_lock, flags);
 	if (last)
 		kfree(u);
 }

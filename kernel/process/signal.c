@@ -71,8 +71,7 @@ static bool thread_fatal_pending(const struct thread *th)
 
 static bool has_signal_work(const struct task *t)
 {
-	return signal_deliverable(t) || t->stop_pending || t->restore_saved_mask ||
-		t->process->notify_parent;
+	return signal_deliverable(t) || t->stop_pending || t->process->notify_parent;
 }
 
 void signal_recalc(struct task *t)
@@ -444,9 +443,6 @@ void task_restore_mask(bool interrupted)
 	}
 	t->restore_saved_mask = false;
 	task_set_blocked(t->saved_mask);
-	spin_lock_irq(&t->process->siglock);
-	signal_recalc_own();
-	spin_unlock_irq(&t->process->siglock);
 }
 
 static int signal_init(void)
