@@ -192,3 +192,19 @@ const char *arch_elf_platform(void)
 {
 	return "x86_64";
 }
+
+void arch_core_regs(const struct arch_thread *t, const struct pt_regs *regs, u64 out[27])
+{
+	u16 ds, es, fs, gs;
+
+	memcpy(out, regs, sizeof(*regs)); /* the same 21 words in the same order */
+	__asm__("mov %%ds, %0\n\tmov %%es, %1\n\tmov %%fs, %2\n\tmov %%gs, %3"
+		: "=rm"(ds), "=rm"(es), "=rm"(fs), "=rm"(gs));
+	out[21] = read_fs_base(t);
+	out[22] = read_user_gs_base(t);
+	out[23] = ds;
+	out[24] = es;
+	out[25] = fs;
+	out[26] = gs;
+}
+static_assert(sizeof(struct pt_regs) == 21 * sizeof(u64), "user_regs_struct begins with pt_regs");

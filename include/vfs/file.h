@@ -93,7 +93,6 @@ static inline void get_file(struct file *f)
 void put_file(struct file *f); /* the final release may be deferred to return-to-user (task work) or a worker */
 /* Set by process: run fn(file) before the current task returns to user mode. */
 void file_set_defer_hook(bool (*fn)(struct file *f));
-void file_release_now(struct file *f); /* what the hook's work calls in the end: the final release */
 
 ssize_t vfs_read(struct file *f, struct iter *to, off64_t *pos) must_check;   /* mode and size checks; pos NULL: file's own */
 ssize_t vfs_write(struct file *f, struct iter *from, off64_t *pos) must_check;

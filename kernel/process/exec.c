@@ -306,7 +306,7 @@ static void take_mm(struct exec *x)
 	struct task *t = current_task();
 	struct mm *old = t->mm;
 
-	if (exec_deny_write(x->file) == 0) { /* we deny already: it works */
+	if (inode_deny_write(x->file->inode) == 0) { /* we deny already: it works */
 		get_file(x->file);
 		x->mm->exe_file = x->file;
 	}

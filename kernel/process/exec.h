@@ -68,8 +68,6 @@ int args_copy_out(struct arg_block *b, unsigned long top) must_check;
 /* exec_file.c */
 struct file *exec_open(const struct path *base, const char *name, u32 lookup_flags) must_check;
 void exec_close(struct file *f);
-int exec_deny_write(struct file *f) must_check;
-void exec_allow_write(struct file *f);
 struct file *exec_share_exe(struct mm *mm); /* its program once more, for another mm; NULL */
 
 /* exec_cred.c: the credentials that running x->file gives; sets x->secure, x->setid. */

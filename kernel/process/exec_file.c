@@ -2,27 +2,11 @@
 #include "exec.h"
 #include <core/init.h>
 
-int exec_deny_write(struct file *f)
-{
-	s32 n = __atomic_load_n(&f->inode->write_count, __ATOMIC_RELAXED);
-
-	do
-		if (n > 0)
-			return -ETXTBSY;
-	while (!try_cmpxchg(&f->inode->write_count, &n, n - 1));
-	return 0;
-}
-
-void exec_allow_write(struct file *f)
-{
-	__atomic_fetch_add(&f->inode->write_count, 1, __ATOMIC_RELEASE);
-}
-
 void exec_close(struct file *f)
 {
 	if (!f)
 		return;
-	exec_allow_write(f);
+	inode_allow_write(f->inode);
 	put_file(f);
 }
 
@@ -56,7 +40,7 @@ struct file *exec_open(const struct path *base, const char *name, u32 lookup_fla
 	put_path(&p);
 	if (err)
 		return err_ptr(err);
-	err = exec_deny_write(f);
+	err = inode_deny_write(f->inode);
 	if (err) {
 		put_file(f);
 		return err_ptr(err);
@@ -82,7 +66,7 @@ struct file *exec_share_exe(struct mm *mm)
 {
 	struct file *f = mm_get_exe_file(mm);
 
-	if (f && exec_deny_write(f)) { /* cannot be: mm denies already */
+	if (f && inode_deny_write(f->inode)) { /* cannot be: mm denies already */
 		put_file(f);
 		return NULL;
 	}

@@ -254,7 +254,7 @@ void process_set_subreaper(bool on)
 
 	spin_lock_irq(&g_tasklist_lock);
 	self->child_subreaper = on;
-	list_for_each_entry (p, &g_processes, all_link) {
+	list_for_each_entry(p, &g_processes, all_link) {
 		const struct process *up = p->parent;
 
 		while (on && up && up != self)
@@ -381,6 +381,8 @@ noreturn void task_exit(int code)
 	stopped = stop_thread_leaves_locked(t);
 	signal_retarget_locked(t, ~t->blocked);
 	group_dead = --p->live_threads == 0;
+	if (p->flags & PROC_DUMPING)
+		wake_up_all(&p->exec_wait);
 	spin_unlock_irq(&p->siglock);
 	if (stopped)
 		stop_notify_parent(p, CLD_STOPPED);

@@ -173,11 +173,6 @@ static void fsize_exceeded(void)
 
 static const struct vfs_limits g_vfs_limits = {limit_fsize, fsize_exceeded, limit_nofile};
 
-/* The last put of a file by a task: released on its way back to user mode. */
-struct deferred_file {
-	struct task_work work;
-};
-
 static int rusage_init(void)
 {
 	vfs_set_limits_hook(&g_vfs_limits);

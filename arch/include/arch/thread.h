@@ -93,6 +93,9 @@ int arch_signal_push(struct pt_regs *regs, const struct signal_delivery *d) must
 int arch_signal_return(struct pt_regs *regs, sigset_t *mask, stack_t *altstack) must_check;
 size_t arch_min_sigstack(void); /* AT_MINSIGSTKSZ, bytes */
 
+/* ELF core files: the thread's user registers in the order of the ABI's user_regs_struct. Current. */
+void arch_core_regs(const struct arch_thread *t, const struct pt_regs *regs, u64 out[27]);
+
 /* ELF */
 #define ARCH_ELF_MACHINE 62 /* EM_X86_64; host the same */
 unsigned long arch_elf_hwcap(void);
