@@ -17,23 +17,34 @@ static int parse_header(struct cpio *c)
 {
 	u32 v[13];
 
-	if (memcmp(c->header, "070701", 6) != 0 && memcmp(c->header, "070702", 6) != 0)
+	if (memcmp(c->header, "07070", 5) != 0 || (c->header[5] != '1' && c->header[5] != '2'))
 		return fail(c, "no cpio header");
+	c->with_sum = c->header[5] == '2';
 	for (int f = 0; f < 13; f++) {
 		v[f] = 0;
 		for (int i = 0; i < 8; i++) {
 			u8 ch = c->header[6 + f * 8 + i];
 			u32 d = ch >= '0' && ch <= '9' ? ch - '0' : (ch | 32) - 'a' + 10u;
 
-			if (d > 15 || (d > 9 && (ch | 32) < 'a'))
+			if (d > 15)
 				return fail(c, "a header field is not a number");
 			v[f] = v[f] << 4 | d;
 		}
 	}
-	c->e = (struct cpio_entry){.ino = v[0], .mode = v[1], .uid = v[2], .gid = v[3], .nlink = v[4],
-		.mtime = v[5], .size = v[6], .major = v[7], .minor = v[8], .rmajor = v[9], .rminor = v[10]};
+	c->e = (struct cpio_entry){.ino = v[0],
+		.mode = v[1],
+		.uid = v[2],
+		.gid = v[3],
+		.nlink = v[4],
+		.mtime = v[5],
+		.size = v[6],
+		.major = v[7],
+		.minor = v[8],
+		.rmajor = v[9],
+		.rminor = v[10]};
 	if (v[11] == 0 || v[11] > CPIO_NAME_MAX)
 		return fail(c, "a name is too long or empty");
+	c->sum = v[12];
 	c->need = v[11];
 	c->have = 0;
 	c->state = IN_NAME;
@@ -49,6 +60,8 @@ static int finish_entry(struct cpio *c)
 {
 	c->skip = padding(c->offset);
 	c->state = AT_START;
+	if (c->with_sum && c->sum)
+		return fail(c, "a file's checksum is wrong");
 	return c->end(c->ctx);
 }
 
@@ -96,6 +109,7 @@ int cpio_push(struct cpio *c, const u8 *data, size_t n)
 		} else if (c->state == AT_START) {
 			took = *data == 0; /* padding between archives */
 			if (!took) {
+				c->offset = 0; /* names and data are aligned from here */
 				c->state = IN_HEADER;
 				c->need = HEADER_SIZE;
 				c->have = 0;
@@ -106,6 +120,8 @@ int cpio_push(struct cpio *c, const u8 *data, size_t n)
 			took = collect(c, c->name, data, n);
 		} else {
 			took = min_t(size_t, n, c->left);
+			for (size_t i = 0; c->with_sum && i < took; i++)
+				c->sum -= data[i];
 			err = c->data(c->ctx, data, took);
 			c->left -= (u32)took;
 		}

@@ -1,42 +1,79 @@
 /*
- * Inflate after RFC 1951: canonical Huffman codes decoded bit by bit length by length (counts and
- * sorted symbols), a 32 KiB window that is handed to the caller whenever it fills.
+ * Inflate after RFC 1951. Bits are kept in a 64-bit word that is refilled eight bytes at a time;
+ * codes of up to INFLATE_FAST_BITS bits are one table look-up, longer ones are decoded length by
+ * length from the canonical order. Output goes through a 32 KiB window that is handed to the caller
+ * whenever it fills.
+ *
+ * Any step that finds the input broken sets s->error and returns something harmless; loops end on
+ * it.
  */
 #include <lib/err.h>
 #include <lib/inflate.h>
 #include <lib/string.h>
 
-u32 crc32_update(u32 crc, const void *data, size_t n)
-{
-	static const u32 nibble[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190,
-		0x6b6b51f4, 0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-		0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
-	const u8 *p = data;
+#define WINDOW_MASK (INFLATE_WINDOW - 1)
+#define FAST_SIZE   (1u << INFLATE_FAST_BITS)
 
-	for (crc = ~crc; n; n--, p++) {
-		crc ^= *p;
-		crc = crc >> 4 ^ nibble[crc & 15];
-		crc = crc >> 4 ^ nibble[crc & 15];
+/* At least 56 bits, or all that is left. */
+static inline void refill(struct inflate *s)
+{
+	if (s->in_len - s->in_pos >= 8) {
+		u64 w;
+
+		memcpy(&w, s->in + s->in_pos, 8);
+		s->bits |= w << s->nr_bits;
+		s->in_pos += (63 - s->nr_bits) / 8;
+		s->nr_bits |= 56;
+		return;
 	}
-	return ~crc;
+	while (s->nr_bits < 56 && s->in_pos < s->in_len) {
+		s->bits |= (u64)s->in[s->in_pos++] << s->nr_bits;
+		s->nr_bits += 8;
+	}
+}
+
+/* n bits, at most 13, that a refill was made for. */
+static inline u32 take(struct inflate *s, u32 n)
+{
+	u32 v = (u32)s->bits & ((1u << n) - 1);
+
+	if (s->nr_bits < n) {
+		s->error = -EINVAL;
+		return 0;
+	}
+	s->bits >>= n;
+	s->nr_bits -= n;
+	return v;
 }
 
 static u32 take_bits(struct inflate *s, u32 n)
 {
-	u32 v;
+	refill(s);
+	return take(s, n);
+}
 
-	while (s->nr_bits < n) {
-		if (s->in_pos == s->in_len) {
-			s->error = -EINVAL;
-			return 0;
-		}
-		s->bits |= (u64)s->in[s->in_pos++] << s->nr_bits;
-		s->nr_bits += 8;
-	}
-	v = (u32)(s->bits & ((1ull << n) - 1));
-	s->bits >>= n;
-	s->nr_bits -= n;
-	return v;
+static u32 take_u32(struct inflate *s)
+{
+	u32 v = take_bits(s, 8);
+
+	v |= take_bits(s, 8) << 8;
+	v |= take_bits(s, 8) << 16;
+	return v | take_bits(s, 8) << 24;
+}
+
+static u32 take_u16(struct inflate *s)
+{
+	u32 v = take_bits(s, 8);
+
+	return v | take_bits(s, 8) << 8;
+}
+
+/* On to the next whole byte, and back to bytes that were not used. */
+static void align_to_byte(struct inflate *s)
+{
+	s->in_pos -= s->nr_bits / 8;
+	s->bits = 0;
+	s->nr_bits = 0;
 }
 
 static void flush_window(struct inflate *s)
@@ -52,7 +89,7 @@ static void flush_window(struct inflate *s)
 	s->win_flushed = s->win_pos;
 }
 
-static void put_byte(struct inflate *s, u8 c)
+static inline void put_byte(struct inflate *s, u8 c)
 {
 	s->window[s->win_pos++] = c;
 	s->total++;
@@ -60,23 +97,35 @@ static void put_byte(struct inflate *s, u8 c)
 		flush_window(s);
 }
 
-/* Canonical code from code lengths; -EINVAL when over-subscribed or incomplete beyond one code. */
+static u32 reverse(u32 code, int len)
+{
+	u32 r = 0;
+
+	for (; len; len--, code >>= 1)
+		r = r << 1 | (code & 1);
+	return r;
+}
+
+/*
+ * Tables for a code given by its lengths. -EINVAL when it is over-subscribed, or incomplete but for
+ * the one-symbol code that RFC 1951 allows. A code without symbols decodes nothing.
+ */
 static int build(struct inflate_huffman *h, const u8 *lengths, u32 n)
 {
 	u16 offset[16];
 	int left = 1;
+	u32 code = 0, at = 0;
 
 	memset(h->count, 0, sizeof(h->count));
+	memset(h->fast, 0, sizeof(h->fast));
 	for (u32 i = 0; i < n; i++)
 		h->count[lengths[i]]++;
-	if (h->count[0] == n)
-		return 0; /* no codes at all: using one is an error then */
 	for (int len = 1; len < 16; len++) {
 		left = left * 2 - h->count[len];
 		if (left < 0)
 			return -EINVAL;
 	}
-	if (left > 0 && n - h->count[0] != 1)
+	if (left > 0 && n - h->count[0] > 1)
 		return -EINVAL;
 	offset[1] = 0;
 	for (int len = 1; len < 15; len++)
@@ -84,19 +133,29 @@ static int build(struct inflate_huffman *h, const u8 *lengths, u32 n)
 	for (u32 i = 0; i < n; i++)
 		if (lengths[i])
 			h->symbol[offset[lengths[i]]++] = (u16)i;
+	for (int len = 1; len <= INFLATE_FAST_BITS; len++, code <<= 1)
+		for (u32 i = 0; i < h->count[len]; i++, code++) {
+			u16 entry = (u16)(h->symbol[at++] << 4 | len);
+
+			for (u32 k = reverse(code, len); k < FAST_SIZE; k += 1u << len)
+				h->fast[k] = entry;
+		}
 	return 0;
 }
 
-static int decode(struct inflate *s, const struct inflate_huffman *h)
+/* A code longer than the fast table's, bit by bit; a refill was made. */
+static u32 decode_long(struct inflate *s, const struct inflate_huffman *h)
 {
 	int code = 0, first = 0, index = 0;
+	u64 bits = s->bits;
 
-	for (int len = 1; len < 16; len++) {
-		code |= (int)take_bits(s, 1);
-		if (s->error)
-			return 0;
-		if (code - h->count[len] < first)
+	for (u32 len = 1; len < 16 && len <= s->nr_bits; len++, bits >>= 1) {
+		code |= (int)(bits & 1);
+		if (code - h->count[len] < first) {
+			s->bits >>= len;
+			s->nr_bits -= len;
 			return h->symbol[index + (code - first)];
+		}
 		index += h->count[len];
 		first = (first + h->count[len]) * 2;
 		code *= 2;
@@ -105,60 +164,94 @@ static int decode(struct inflate *s, const struct inflate_huffman *h)
 	return 0;
 }
 
+/* The next symbol; a refill was made. */
+static inline u32 decode(struct inflate *s, const struct inflate_huffman *h)
+{
+	u32 entry = h->fast[s->bits & (FAST_SIZE - 1)], len = entry & 15;
+
+	if (len == 0 || len > s->nr_bits)
+		return decode_long(s, h);
+	s->bits >>= len;
+	s->nr_bits -= len;
+	return entry >> 4;
+}
+
 static void copy_match(struct inflate *s, u32 dist, u32 len)
 {
-	if (dist > s->total || dist > INFLATE_WINDOW) {
+	u32 from = (s->win_pos - dist) & WINDOW_MASK;
+
+	if (dist > s->total) { /* before the first byte; distances end at the window's size */
 		s->error = -EINVAL;
 		return;
 	}
+	if (dist >= len && from + len <= INFLATE_WINDOW && s->win_pos + len < INFLATE_WINDOW &&
+		(from + len <= s->win_pos || from >= s->win_pos + len)) {
+		memcpy(s->window + s->win_pos, s->window + from, len);
+		s->win_pos += len;
+		s->total += len;
+		return;
+	}
 	while (len-- && !s->error)
-		put_byte(s, s->window[(s->win_pos - dist) & (INFLATE_WINDOW - 1)]);
+		put_byte(s, s->window[(s->win_pos - dist) & WINDOW_MASK]);
 }
 
+/* RFC 1951, 3.2.5. The longest length and distance take 15 + 5 + 15 + 13 bits: one refill. */
 static void coded_block(struct inflate *s)
 {
-	static const u16 len_base[29] = {3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43,
-		51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258};
-	static const u8 len_extra[29] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4,
-		4, 4, 5, 5, 5, 5, 0};
-	static const u16 dist_base[30] = {1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257,
-		385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
+	static const u16 len_base[29] = {3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31,
+		35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258};
+	static const u8 len_extra[29] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3,
+		4, 4, 4, 4, 5, 5, 5, 5, 0};
+	static const u16 dist_base[30] = {1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193,
+		257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
 
 	while (!s->error) {
-		int sym = decode(s, &s->literals);
-		u32 len, d;
+		u32 sym, len, d;
 
-		if (s->error || sym == 256)
-			return;
-		if (sym < 256) {
+		refill(s);
+		sym = decode(s, &s->literals);
+		if (sym < 256 && !s->error) {
 			put_byte(s, (u8)sym);
 			continue;
 		}
+		if (s->error || sym == 256)
+			return;
 		sym -= 257;
-		if (sym >= 29) {
-			s->error = -EINVAL;
-			return;
-		}
-		len = len_base[sym] + take_bits(s, len_extra[sym]);
-		d = (u32)decode(s, &s->distances);
-		if (s->error || d >= 30) {
-			s->error = -EINVAL;
-			return;
-		}
-		copy_match(s, dist_base[d] + take_bits(s, d < 4 ? 0 : d / 2 - 1), len);
+		if (sym >= ARRAY_SIZE(len_base))
+			break;
+		len = len_base[sym] + take(s, len_extra[sym]);
+		d = decode(s, &s->distances);
+		if (s->error || d >= ARRAY_SIZE(dist_base))
+			break;
+		d = dist_base[d] + take(s, d < 4 ? 0 : d / 2 - 1);
+		if (!s->error)
+			copy_match(s, d, len);
 	}
+	s->error = s->error ?: -EINVAL;
 }
 
 static void stored_block(struct inflate *s)
 {
 	u32 len;
 
-	take_bits(s, s->nr_bits % 8);
-	len = take_bits(s, 16);
-	if ((len ^ take_bits(s, 16)) != 0xffff)
+	align_to_byte(s);
+	len = take_u16(s);
+	if ((len ^ take_u16(s)) != 0xffff)
 		s->error = -EINVAL;
-	while (len-- && !s->error)
-		put_byte(s, (u8)take_bits(s, 8));
+	align_to_byte(s);
+	if (len > s->in_len - s->in_pos)
+		s->error = -EINVAL;
+	while (len && !s->error) {
+		u32 n = min(len, INFLATE_WINDOW - s->win_pos);
+
+		memcpy(s->window + s->win_pos, s->in + s->in_pos, n);
+		s->in_pos += n;
+		s->win_pos += n;
+		s->total += n;
+		len -= n;
+		if (s->win_pos == INFLATE_WINDOW)
+			flush_window(s);
+	}
 }
 
 static void fixed_codes(struct inflate *s)
@@ -166,16 +259,41 @@ static void fixed_codes(struct inflate *s)
 	for (int i = 0; i < 288; i++)
 		s->lengths[i] = i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8;
 	s->error = build(&s->literals, s->lengths, 288);
-	memset(s->lengths, 5, 30);
+	memset(s->lengths, 5, 32); /* the last two are no distances, but complete the code */
 	if (!s->error)
-		(void)build(&s->distances, s->lengths, 30); /* incomplete by definition, all used codes valid */
+		s->error = build(&s->distances, s->lengths, 32);
+}
+
+/* One run of code lengths at s->lengths + at, of which room may be filled; how many were. */
+static u32 read_lengths(struct inflate *s, u32 at, u32 room)
+{
+	u32 sym, repeat = 1;
+	u8 value;
+
+	refill(s);
+	sym = decode(s, &s->literals);
+	value = (u8)sym;
+	if (sym == 16) {
+		value = at ? s->lengths[at - 1] : 0;
+		repeat = 3 + take(s, 2);
+		if (at == 0)
+			s->error = -EINVAL;
+	} else if (sym > 16) {
+		value = 0;
+		repeat = sym == 17 ? 3 + take(s, 3) : 11 + take(s, 7);
+	}
+	if (repeat > room)
+		s->error = -EINVAL;
+	else
+		memset(s->lengths + at, value, repeat);
+	return repeat;
 }
 
 static void dynamic_codes(struct inflate *s)
 {
-	static const u8 order[19] = {16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15};
+	static const u8 order[19] = {
+		16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15};
 	u32 nlen = take_bits(s, 5) + 257, ndist = take_bits(s, 5) + 1, ncode = take_bits(s, 4) + 4;
-	u32 at = 0;
 
 	if (nlen > 286 || ndist > 30)
 		s->error = -EINVAL;
@@ -184,32 +302,8 @@ static void dynamic_codes(struct inflate *s)
 		s->lengths[order[i]] = (u8)take_bits(s, 3);
 	if (!s->error)
 		s->error = build(&s->literals, s->lengths, 19);
-	memset(s->lengths, 0, sizeof(s->lengths));
-	while (at < nlen + ndist && !s->error) {
-		int sym = decode(s, &s->literals);
-		u32 repeat = 1;
-		u8 value = (u8)sym;
-
-		if (s->error)
-			return;
-		if (sym == 16) {
-			if (at == 0) {
-				s->error = -EINVAL;
-				return;
-			}
-			value = s->lengths[at - 1];
-			repeat = 3 + take_bits(s, 2);
-		} else if (sym > 16) {
-			value = 0;
-			repeat = sym == 17 ? 3 + take_bits(s, 3) : 11 + take_bits(s, 7);
-		}
-		if (at + repeat > nlen + ndist) {
-			s->error = -EINVAL;
-			return;
-		}
-		memset(s->lengths + at, value, repeat);
-		at += repeat;
-	}
+	for (u32 at = 0; at < nlen + ndist && !s->error;)
+		at += read_lengths(s, at, nlen + ndist - at);
 	if (s->error || s->lengths[256] == 0 || build(&s->distances, s->lengths + nlen, ndist) ||
 		build(&s->literals, s->lengths, nlen))
 		s->error = -EINVAL;
@@ -247,6 +341,7 @@ static void skip_string(struct inflate *s)
 		;
 }
 
+/* RFC 1952, 2.3. The header's own checksum is not looked at: the data has one. */
 static void gzip_header(struct inflate *s)
 {
 	u32 flags;
@@ -254,22 +349,19 @@ static void gzip_header(struct inflate *s)
 	if (take_bits(s, 8) != 0x1f || take_bits(s, 8) != 0x8b || take_bits(s, 8) != 8)
 		s->error = -EINVAL;
 	flags = take_bits(s, 8);
-	take_bits(s, 32);
-	take_bits(s, 16);
+	take_u32(s); /* time */
+	take_u16(s); /* compressor, system */
 	if (flags & 0xe0)
 		s->error = -EINVAL;
-	if (flags & 4) {
-		u32 n = take_bits(s, 16);
-
-		while (n-- && !s->error)
+	if (flags & 4)
+		for (u32 n = take_u16(s); n && !s->error; n--)
 			take_bits(s, 8);
-	}
 	if (flags & 8)
 		skip_string(s);
 	if (flags & 16)
 		skip_string(s);
 	if (flags & 2)
-		take_bits(s, 16);
+		take_u16(s);
 }
 
 int inflate_gzip(struct inflate *s, const u8 *data, size_t len, size_t *used_len)
@@ -279,17 +371,17 @@ int inflate_gzip(struct inflate *s, const u8 *data, size_t len, size_t *used_len
 	s->in_pos = 0;
 	s->bits = 0;
 	s->nr_bits = 0;
-	s->crc = s->total = 0;
+	s->crc = 0;
+	s->total = 0;
 	s->win_pos = s->win_flushed = 0;
 	s->error = 0;
 	gzip_header(s);
 	if (!s->error)
 		inflate_blocks(s);
-	if (!s->error) {
-		take_bits(s, s->nr_bits % 8);
-		if (take_bits(s, 32) != s->crc || take_bits(s, 32) != s->total)
-			s->error = -EINVAL;
-	}
-	*used_len = s->in_pos - s->nr_bits / 8;
+	align_to_byte(s);
+	if (!s->error && (take_u32(s) != s->crc || take_u32(s) != (u32)s->total))
+		s->error = -EINVAL;
+	align_to_byte(s);
+	*used_len = s->in_pos;
 	return s->error;
 }

@@ -23,7 +23,7 @@ static void pad(struct out *o, char c, int n)
 struct spec {
 	bool left, plus, space, alt, zero;
 	int width, precision; /* precision -1: none */
-	int length;	      /* -2 hh, -1 h, 0, 1 l, 2 ll, 3 z */
+	int length;           /* -2 hh, -1 h, 0, 1 l, 2 ll, 3 z */
 };
 
 static void put_text(struct out *o, const struct spec *s, const char *text, size_t len)
@@ -38,7 +38,8 @@ static void put_text(struct out *o, const struct spec *s, const char *text, size
 		pad(o, ' ', fill);
 }
 
-static void put_number(struct out *o, const struct spec *s, u64 v, bool negative, u32 base, bool upper)
+static void put_number(
+	struct out *o, const struct spec *s, u64 v, bool negative, u32 base, bool upper)
 {
 	const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
 	char text[24], prefix[2];
@@ -60,10 +61,10 @@ static void put_number(struct out *o, const struct spec *s, u64 v, bool negative
 		np = 2;
 	}
 	zeros = s->precision - n;
-	if (s->alt && base == 8 && zeros <= 0 && (n == 0 || text[n - 1] != '0'))
-		zeros = 1;
 	if (s->precision < 0 && s->zero && !s->left)
 		zeros = s->width - n - np;
+	if (s->alt && base == 8 && zeros <= 0 && (n == 0 || text[n - 1] != '0'))
+		zeros = 1;
 	zeros = max(zeros, 0);
 	fill = s->width - n - np - zeros;
 	if (!s->left)
@@ -130,7 +131,7 @@ static const char *parse_spec(const char *f, struct spec *s, va_list *ap)
 		s->width = va_arg(*ap, int);
 		if (s->width < 0) {
 			s->left = true;
-			s->width = -s->width;
+			s->width = s->width == INT_MIN ? INT_MAX : -s->width;
 		}
 		f++;
 	} else {
@@ -194,7 +195,8 @@ static void put_conversion(struct out *o, struct spec *s, char c, va_list *ap)
 		text = va_arg(*ap, const char *);
 		if (!text)
 			text = "(null)";
-		put_text(o, s, text, s->precision < 0 ? strlen(text) : strnlen(text, (size_t)s->precision));
+		put_text(o, s, text,
+			s->precision < 0 ? strlen(text) : strnlen(text, (size_t)s->precision));
 		break;
 	case '%':
 		put(o, '%');

@@ -38,7 +38,9 @@ void seq_printf(struct seq_buf *s, const char *fmt, ...)
 	va_list ap;
 	int n;
 
-	for (int attempt = 0; attempt < 2 && !s->overflow; attempt++) {
+	/* Text behind %s may grow while it is printed (a process renames itself): try again, not
+	 * forever. */
+	for (int attempt = 0; attempt < 4 && !s->overflow; attempt++) {
 		va_start(ap, fmt);
 		n = kvsnprintf(s->buf + s->len, s->size - s->len, fmt, ap);
 		va_end(ap);
@@ -48,6 +50,7 @@ void seq_printf(struct seq_buf *s, const char *fmt, ...)
 		}
 		(void)room(s, (size_t)n + 1);
 	}
+	s->overflow = true;
 }
 
 void seq_escape(struct seq_buf *s, const char *str, const char *more)

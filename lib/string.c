@@ -6,6 +6,8 @@ ssize_t str_copy(char *dst, const char *src, size_t size)
 {
 	size_t len = strnlen(src, size);
 
+	if (size == 0)
+		return -E2BIG;
 	if (len == size) {
 		memcpy(dst, src, size - 1);
 		dst[size - 1] = 0;
@@ -77,7 +79,7 @@ int parse_s64(const char *s, int base, s64 *out)
 {
 	bool neg = *s == '-';
 	u64 v;
-	int err = parse_u64(neg ? s + 1 : s, base, &v);
+	int err = neg && s[1] == '+' ? -EINVAL : parse_u64(neg ? s + 1 : s, base, &v);
 
 	if (err)
 		return err;

@@ -82,40 +82,66 @@ static struct node *node_new(u32 shift, struct node *parent, u32 offset, u32 gfp
 	return n;
 }
 
-/* Make the tree tall enough for index. */
-static int grow(struct xarray *xa, u64 index, u32 gfp)
+/* Put a new top node over what is there. */
+static int grow_once(struct xarray *xa, u32 gfp)
 {
-	while (!is_node(xa->root) || index > max_index(to_node(xa->root))) {
-		u32 shift = is_node(xa->root) ? to_node(xa->root)->shift + BITS : 0;
-		struct node *n = node_new(shift, NULL, 0, gfp);
+	struct node *old = is_node(xa->root) ? to_node(xa->root) : NULL;
+	struct node *n = node_new(old ? old->shift + BITS : 0, NULL, 0, gfp);
 
-		if (!n)
-			return -ENOMEM;
-		if (xa->root) {
-			n->slots[0] = xa->root;
-			n->count = 1;
-			for (int m = 0; m < NR_XA_MARKS; m++) {
-				bool set = is_node(xa->root) ? to_node(xa->root)->marks[m] != 0
-							     : (xa->root_marks >> m) & 1;
-
-				n->marks[m] = set;
-			}
-			if (is_node(xa->root))
-				to_node(xa->root)->parent = n;
-		}
-		store_release(&xa->root, from_node(n));
-		xa->root_marks = 0;
+	if (!n)
+		return -ENOMEM;
+	if (xa->root) {
+		n->slots[0] = xa->root;
+		n->count = 1;
+		for (int m = 0; m < NR_XA_MARKS; m++)
+			n->marks[m] = old ? old->marks[m] != 0 : (xa->root_marks >> m) & 1;
+		if (old)
+			old->parent = n;
 	}
+	store_release(&xa->root, from_node(n));
 	return 0;
 }
 
-/* The bottom node for index, created as needed; NULL: no memory. */
+/* Take off the top nodes that grow_once put over old_root. */
+static void ungrow(struct xarray *xa, void *old_root)
+{
+	while (xa->root != old_root) {
+		struct node *top = to_node(xa->root);
+		void *below = top->slots[0];
+
+		if (is_node(below))
+			to_node(below)->parent = NULL;
+		store_release(&xa->root, below);
+		g_ops->node_free(top);
+	}
+}
+
+/* Cut the chain of empty nodes below slot s of n. */
+static void cut_chain(struct node *n, u32 s)
+{
+	void *p = n->slots[s];
+
+	WRITE_ONCE(n->slots[s], NULL);
+	n->count--;
+	while (p) {
+		struct node *child = to_node(p);
+
+		p = NULL;
+		for (u32 i = 0; i < SLOTS && !p; i++)
+			p = child->slots[i];
+		g_ops->node_free(child);
+	}
+}
+
+/* The bottom node for index, created as needed; NULL: no memory, and nothing is changed. */
 static struct node *make_path(struct xarray *xa, u64 index, u32 gfp)
 {
-	struct node *n;
+	void *old_root = xa->root;
+	struct node *n, *cut_at = NULL; /* the deepest node that was there before */
 
-	if (grow(xa, index, gfp))
-		return NULL;
+	while (!is_node(xa->root) || index > max_index(to_node(xa->root)))
+		if (grow_once(xa, gfp))
+			goto fail;
 	for (n = to_node(xa->root); n->shift;) {
 		u32 s = slot_of(n, index);
 		struct node *child;
@@ -123,13 +149,22 @@ static struct node *make_path(struct xarray *xa, u64 index, u32 gfp)
 		if (!n->slots[s]) {
 			child = node_new(n->shift - BITS, n, s, gfp);
 			if (!child)
-				return NULL;
+				goto fail;
 			store_release(&n->slots[s], from_node(child));
 			n->count++;
+			if (!cut_at)
+				cut_at = n;
 		}
 		n = to_node(n->slots[s]);
 	}
+	if (!is_node(old_root))
+		xa->root_marks = 0; /* they are in a node now */
 	return n;
+fail:
+	if (cut_at)
+		cut_chain(cut_at, slot_of(cut_at, index));
+	ungrow(xa, old_root);
+	return NULL;
 }
 
 /* The bottom node that holds index, or NULL. Writers only. */
@@ -236,7 +271,7 @@ int xa_store(struct xarray *xa, u64 index, void *entry, u32 gfp)
 	}
 	n = make_path(xa, index, gfp);
 	if (!n)
-		return -ENOMEM; /* nodes made on the way stay: they are found again or freed with the tree */
+		return -ENOMEM;
 	s = slot_of(n, index);
 	if (!n->slots[s])
 		n->count++;
@@ -357,7 +392,7 @@ void xa_set_mark(struct xarray *xa, u64 index, enum xa_mark mark)
 	s = slot_of(n, index);
 	if (!n->slots[s])
 		return;
-	for (; n; s = n->offset, n = n->parent)
+	for (; n && !(n->marks[mark] >> s & 1); s = n->offset, n = n->parent)
 		n->marks[mark] |= 1ull << s;
 }
 
@@ -367,7 +402,7 @@ void xa_clear_mark(struct xarray *xa, u64 index, enum xa_mark mark)
 
 	if (!is_node(xa->root)) {
 		if (index == 0)
-			xa->root_marks &= (u8)~(1u << mark);
+			xa->root_marks &= (u8) ~(1u << mark);
 		return;
 	}
 	if (n)

@@ -15,6 +15,4 @@ test-all: check all contract
 
 check: setup
 	@tools/check
-ifneq ($(wildcard arch/host/flags.mk),)
 	@$(MAKE) --no-print-directory ARCH=host unit
-endif

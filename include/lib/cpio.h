@@ -22,17 +22,20 @@ struct cpio {
 	void *ctx;
 	/* private */
 	u32 state;
-	u32 need, have;		/* bytes of header or name being collected */
-	u32 left;		/* of data */
-	u32 skip;		/* padding */
-	u64 offset;		/* in the stream: positions are multiples of 4 */
+	u32 need, have; /* bytes of header or name being collected */
+	u32 left;       /* of data */
+	u32 skip;       /* padding */
+	u64 offset;     /* from the header's start: name and data end at multiples of 4 */
+	u32 sum;        /* of the file's bytes, what is missing of it; format "crc" only */
+	bool with_sum;
 	struct cpio_entry e;
 	u8 header[110];
 	char name[CPIO_NAME_MAX + 1];
-	const char *what;	/* on error: what was wrong */
+	const char *what; /* on error: what was wrong */
 };
 
-/* Callbacks and ctx are set; everything else zero. 0, -EINVAL (cpio->what says why), a callback's error. */
+/* Callbacks and ctx are set; everything else zero. 0, -EINVAL (cpio->what says why), a callback's
+ * error. */
 int cpio_push(struct cpio *c, const u8 *data, size_t n) must_check;
 /* At the end of input: -EINVAL when it stops inside an entry. */
 int cpio_finish(struct cpio *c) must_check;

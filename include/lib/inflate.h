@@ -5,11 +5,16 @@
 #ifndef LIB_INFLATE_H
 #define LIB_INFLATE_H
 
-#define INFLATE_WINDOW 32768
+#include <lib/crc32.h>
+
+#define INFLATE_WINDOW    32768
+#define INFLATE_FAST_BITS 9
 
 struct inflate_huffman {
-	u16 count[16];	 /* codes of each length */
-	u16 symbol[288]; /* in canonical order */
+	u16 fast[1
+		<< INFLATE_FAST_BITS]; /* by the next bits: symbol << 4 | code length; 0: longer */
+	u16 count[16];                 /* codes of each length */
+	u16 symbol[288];               /* in canonical order */
 };
 
 struct inflate {
@@ -19,9 +24,10 @@ struct inflate {
 	/* private */
 	const u8 *in;
 	size_t in_len, in_pos;
-	u64 bits;
+	u64 bits; /* bits above nr_bits are 0 or already those of in[in_pos...] */
 	u32 nr_bits;
-	u32 crc, total;
+	u32 crc;
+	u64 total;
 	u32 win_pos, win_flushed;
 	int error;
 	struct inflate_huffman literals, distances;
@@ -31,10 +37,9 @@ struct inflate {
 
 /*
  * Decode one gzip member at data. write and ctx are set by the caller, the rest is scratch (about
- * 34 KiB: not for a stack). *used_len: bytes of data consumed. 0, -EINVAL (broken: bad header, code,
- * checksum or size, or cut short), or write's error.
+ * 37 KiB: not for a stack). *used_len: bytes of data consumed. 0, -EINVAL (broken: bad header,
+ * code, checksum or size, or cut short), or write's error.
  */
 int inflate_gzip(struct inflate *s, const u8 *data, size_t len, size_t *used_len) must_check;
-u32 crc32_update(u32 crc, const void *data, size_t n); /* IEEE, start with 0 */
 
 #endif

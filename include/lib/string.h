@@ -26,7 +26,7 @@ size_t strcspn(const char *s, const char *set) pure_fn;
 #define strlen(s)           __builtin_strlen(s)
 #endif
 
-/* Copy with a NUL always (size > 0). Length copied, or -E2BIG when src was cut. */
+/* Copy with a NUL always. Length copied, or -E2BIG when src was cut (or size is 0). */
 ssize_t str_copy(char *dst, const char *src, size_t size);
 bool str_has_prefix(const char *s, const char *prefix) pure_fn;
 

@@ -48,8 +48,10 @@ static inline bool xa_empty(const struct xarray *xa)
 }
 
 void *xa_load(const struct xarray *xa, u64 index);
-/* Replace the entry at index; NULL entry erases. 0 or -ENOMEM (gfp as the allocator's). The old
- * entry's marks are kept only when both old and new are not NULL. */
+/*
+ * Replace the entry at index; NULL entry erases. 0, or -ENOMEM with nothing changed (gfp as the
+ * allocator's). The old entry's marks are kept only when both old and new are not NULL.
+ */
 int xa_store(struct xarray *xa, u64 index, void *entry, u32 gfp) must_check;
 /* Returns the erased entry or NULL. Never allocates. */
 void *xa_erase(struct xarray *xa, u64 index);
