@@ -20,7 +20,7 @@ void cache_mark_dirty(struct vm_object *o, u64 index);
 /* object.c */
 struct page *object_find_next(struct vm_object *o, u64 *index, u64 last);
 void object_drop_pages(struct vm_object *o, u64 first, u64 last);
-/* rmap.c: false: somebody else works on the mappings. */
+/* rmap.c: false: mlocked, or somebody works on the mappings. */
 bool object_try_unmap_page(struct vm_object *o, u64 index) must_check;
 
 /* o->mappings; o->map_lock held, for writing to change it. */

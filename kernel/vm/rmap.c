@@ -108,9 +108,15 @@ void object_unmap(struct vm_object *o, u64 first, u64 last, bool even_cows)
 
 bool object_try_unmap_page(struct vm_object *o, u64 index)
 {
+	bool locked = false;
+
 	if (!rwsem_read_trylock(&o->map_lock))
 		return false;
-	unmap_all(o, index, index, false);
+	for (struct region *r = mapping_first(o, index, index); r && !locked;
+		r = mapping_next(r, index, index))
+		locked = READ_ONCE(r->flags) & REG_LOCKED;
+	if (!locked)
+		unmap_all(o, index, index, false);
 	rwsem_read_unlock(&o->map_lock);
-	return true;
+	return !locked;
 }
