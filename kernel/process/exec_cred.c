@@ -92,6 +92,14 @@ static void root_caps(const struct cred *c, const struct cred *old, struct file_
 		fc->effective = true;
 }
 
+/* Somebody outside the new program could steer it: no gain. */
+static bool may_not_gain(void)
+{
+	struct task *t = current_task();
+
+	return t->no_new_privs || ref_read(&t->fs->refs) > (u32)t->process->nr_threads;
+}
+
 int exec_prepare_cred(struct exec *x)
 {
 	const struct cred *old = current_cred();
@@ -117,8 +125,11 @@ int exec_prepare_cred(struct exec *x)
 		? (old->cap_inheritable & fc.inheritable) | (fc.permitted & old->cap_bset)
 		: 0;
 	gained = c->cap_permitted & ~old->cap_permitted;
-	if ((set_ids || gained) && current_task()->no_new_privs) {
-		/* only file capabilities can bring us here */
+	if ((set_ids || gained) && may_not_gain()) {
+		if (current_task()->no_new_privs || !cred_capable(old, CAP_SETUID)) {
+			c->euid = c->uid;
+			c->egid = c->gid;
+		}
 		c->cap_permitted &= old->cap_permitted;
 	}
 	c->suid = c->fsuid = c->euid;
