@@ -9,7 +9,6 @@
 
 struct pipe;
 int pipe_create(struct file **read_end, struct file **write_end, u32 o_flags) must_check; /* O_CLOEXEC is the caller's; O_NONBLOCK O_DIRECT */
-extern const struct file_ops g_fifo_fops; /* open() of a FIFO inode: blocking rules of fifo(7) */
 struct pipe *file_pipe(struct file *f); /* NULL: not a pipe */
 long pipe_fcntl(struct file *f, u32 cmd, unsigned long arg); /* F_GETPIPE_SZ, F_SETPIPE_SZ */
 /* splice(2), tee(2), vmsplice(2) with at least one pipe end; flags SPLICE_F_*. Bytes or error. */

@@ -121,6 +121,13 @@ struct vfs_limits {
 };
 void vfs_set_limits_hook(const struct vfs_limits *l);
 
+void file_release(struct file *f); /* what a deferred put_file ends in; sleeps */
+s64 files_open(void);		   /* in use now */
+extern u64 g_max_files;		   /* fs.file-max */
+extern u32 g_nr_open_max;	   /* fs.nr_open */
+/* Set by ipc: how FIFOs are opened. */
+void vfs_set_fifo_ops(const struct file_ops *ops);
+
 /* ---- readiness ---------------------------------------------------------------------------- */
 /* poll ops call poll_wait for each queue that announces changes, then return the current mask. */
 struct poll_table {
@@ -201,6 +208,17 @@ void locks_show_fdinfo(struct file *f, struct seq_buf *s);
 /* mask: IN_*; name NULL for events on the inode itself. Costs one load when nobody watches. */
 void notify_inode(struct inode *i, u32 mask);
 void notify_child(struct dentry *d, u32 mask, u32 cookie); /* event on parent (with name) and on the inode */
+
+static inline void notify_access(struct file *f)
+{
+	if (unlikely(f->path.dentry && (f->inode->watches || f->path.dentry->parent->inode->watches)))
+		notify_child(f->path.dentry, 0x00000001 /* IN_ACCESS */, 0);
+}
+static inline void notify_modify(struct file *f)
+{
+	if (unlikely(f->path.dentry && (f->inode->watches || f->path.dentry->parent->inode->watches)))
+		notify_child(f->path.dentry, 0x00000002 /* IN_MODIFY */, 0);
+}
 
 /* ---- devices ----------------------------------------------------------------------------------- */
 /* Character devices: open of a node with this number uses fops. devtmpfs shows name ("tty", "pts/ptmx")

@@ -105,6 +105,7 @@ struct super_ops {
 	int (*sync)(struct super *s, bool wait);	/* NULL: nothing to write */
 	int (*remount)(struct super *s, u32 sb_flags, const char *data); /* NULL: flags only */
 	void (*show_options)(struct seq_buf *out, struct super *s); /* ",size=1k"; NULL: none */
+	void (*empty)(struct super *s); /* unmount begins: let go of pinned dentries. NULL: none */
 	void (*put_super)(struct super *s); /* unmount; NULL: nothing */
 };
 
@@ -254,6 +255,8 @@ void get_dentry(struct dentry *d);
 void put_dentry(struct dentry *d);
 /* Cached or looked-up child of a locked directory, referenced. Error pointer. */
 struct dentry *dentry_lookup(struct dentry *parent, const char *name, size_t len) must_check;
+/* Hash a dentry that a file system made itself (whiteouts): lookups find it from now on. */
+void dentry_publish(struct dentry *d);
 void dentry_drop(struct dentry *d);		  /* unhash: new lookups don't find it */
 void dentry_delete(struct dentry *d);		  /* after unlink/rmdir: turn negative or unhash */
 void dentry_move(struct dentry *d, struct dentry *target, bool exchange);
@@ -312,8 +315,11 @@ struct fs_context {		/* "fs_struct": shared by CLONE_FS; process owns the sharin
 	struct path root, cwd;
 	kmode_t umask;
 	struct mount_ns *ns;
+	struct list_head link;	/* all contexts, for pivot_root */
 };
-struct fs_context *fs_context_copy(struct fs_context *old) must_check; /* NULL: no memory */
+struct fs_context *fs_context_copy(struct fs_context *old) must_check; /* NULL: no memory; old NULL: the first */
+void fs_context_set_root(struct fs_context *fs, struct path p); /* takes the reference over */
+void fs_context_set_cwd(struct fs_context *fs, struct path p);
 void put_fs_context(struct fs_context *fs);
 
 struct vfs_env {
@@ -358,6 +364,19 @@ int vfs_statfs(const struct path *p, struct kstatfs *st) must_check;
 /* Path as text relative to root (getcwd, /proc links): start of the string inside buf, or error
  * pointer -ENAMETOOLONG. "(unreachable)" and " (deleted)" as Linux. */
 char *path_format(const struct path *p, const struct path *root, char *buf, size_t size) must_check;
+
+/* renameat2(2), umount2(2): values of the man pages; the ABI headers lack some of them. */
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE 1
+#define RENAME_EXCHANGE	 2
+#define RENAME_WHITEOUT	 4
+#endif
+#ifndef MNT_FORCE
+#define MNT_FORCE	1
+#define MNT_DETACH	2
+#define MNT_EXPIRE	4
+#define UMOUNT_NOFOLLOW 8
+#endif
 
 /* mount(2) family; the caller checked CAP_SYS_ADMIN. */
 int vfs_mount(const struct vfs_env *env, const char *source, const char *target, const char *type, unsigned long flags, const char *data) must_check;

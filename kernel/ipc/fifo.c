@@ -85,4 +85,11 @@ static int fifo_open(struct inode *inode, struct file *f)
 	return err;
 }
 
-const struct file_ops g_fifo_fops = {.open = fifo_open};
+static const struct file_ops g_fifo_fops = {.open = fifo_open};
+
+static int fifo_init(void)
+{
+	vfs_set_fifo_ops(&g_fifo_fops);
+	return 0;
+}
+INIT_HOOK(INIT_CORE, fifo_init);

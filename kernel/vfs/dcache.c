@@ -243,6 +243,11 @@ void dcache_insert(struct dentry *d)
 	spin_unlock(&d->lock);
 }
 
+void dentry_publish(struct dentry *d)
+{
+	dcache_insert(d);
+}
+
 /* Is d the child "name" of parent right now? Bounded reads even while it is renamed. */
 static bool matches(struct dentry *d, struct dentry *parent, u32 hash, const char *name, size_t len)
 {

@@ -356,6 +356,14 @@ int fd_close(struct fd_table *t, int fd)
 	return f ? filp_close(f, t) : -EBADF;
 }
 
+static void close_one(struct fd_table *t, u32 fd)
+{
+	struct file *f = take_out(t, fd);
+
+	if (f)
+		(void)filp_close(f, t);
+}
+
 int fd_close_range(struct fd_table *t, u32 first, u32 last, bool cloexec_only)
 {
 	u32 size;
@@ -371,10 +379,7 @@ int fd_close_range(struct fd_table *t, u32 first, u32 last, bool cloexec_only)
 	spin_unlock(&t->lock);
 	for (int fd = fd_next(t, (int)min(first, (u32)INT_MAX)); fd >= 0 && (u32)fd <= last;
 		fd = fd_next(t, fd + 1)) {
-		struct file *f = take_out(t, (u32)fd);
-
-		if (f)
-			(void)filp_close(f, t);
+		close_one(t, (u32)fd);
 		cond_resched();
 	}
 	return 0;
@@ -393,7 +398,7 @@ void fd_close_on_exec(struct fd_table *t)
 		bits = t->fds->open[w] & t->fds->cloexec[w];
 		spin_unlock(&t->lock);
 		for (; bits; bits &= bits - 1)
-			(void)fd_close(t, (int)(w * 64 + (u32)__builtin_ctzll(bits)));
+			close_one(t, w * 64 + (u32)__builtin_ctzll(bits));
 	}
 }
 

@@ -26,6 +26,13 @@ void file_set_defer_hook(bool (*fn)(struct file *f))
 	g_defer = fn;
 }
 
+const struct file_ops *g_fifo_open_ops;
+
+void vfs_set_fifo_ops(const struct file_ops *ops)
+{
+	g_fifo_open_ops = ops;
+}
+
 void file_set_epoll_hook(void (*fn)(struct file *f))
 {
 	g_epoll_gone = fn;
@@ -161,9 +168,7 @@ ssize_t vfs_read(struct file *f, struct iter *to, off64_t *pos)
 		n = f->ops->read(f, to, p);
 	if (locked)
 		mutex_unlock(&f->pos_lock);
-	if (n > 0 && f->inode->watches)
-		notify_child(f->path.dentry, IN_ACCESS, 0);
-	else if (n > 0)
+	if (n > 0)
 		notify_access(f);
 	return n;
 }

@@ -44,6 +44,8 @@ void put_super(struct super *s)
 	list_del(&s->link);
 	spin_unlock(&g_supers_lock);
 	if (s->root) {
+		if (s->ops->empty)
+			s->ops->empty(s);
 		dentry_invalidate_tree(s->root);
 		put_dentry(s->root);
 	}

@@ -1,0 +1,146 @@
+/* tmpfs: regular files and their accounting; memfd seals. */
+#include <kmem/slab.h>
+#include <linux/falloc.h>
+#include <linux/memfd.h>
+#include "tmpfs.h"
+
+/* A page is about to come into being: i_rwsem is held by writers, but faults come without it. */
+static int tmpfs_make_writable(struct vm_object *o, struct page *p)
+{
+	return 0;
+}
+
+static int tmpfs_fill(struct vm_object *o, struct page *p)
+{
+	struct inode *i = o->owner;
+	int err = tmpfs_charge_pages(tmpfs_of(i), 1);
+
+	if (err)
+		return err;
+	clear_page(page_address(p));
+	spin_lock(&i->spin);
+	i->blocks += PAGE_SIZE / 512;
+	spin_unlock(&i->spin);
+	return 0;
+}
+
+static void tmpfs_page_gone(struct vm_object *o, struct page *p)
+{
+	struct inode *i = o->owner;
+
+	tmpfs_uncharge_pages(tmpfs_of(i), 1);
+	spin_lock(&i->spin);
+	i->blocks -= PAGE_SIZE / 512;
+	spin_unlock(&i->spin);
+}
+
+const struct vm_object_ops g_tmpfs_object_ops = {
+	.fill = tmpfs_fill,
+	.make_writable = tmpfs_make_writable,
+	.page_gone = tmpfs_page_gone,
+};
+
+/* ---- seals ------------------------------------------------------------------------------------------- */
+
+static ssize_t tmpfs_write(struct file *f, struct iter *from, off64_t *pos)
+{
+	u32 seals = READ_ONCE(node_of(f->inode)->seals);
+
+	if (unlikely(seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)))
+		return -EPERM;
+	if (unlikely(seals & F_SEAL_GROW)) {
+		u64 size = READ_ONCE(f->inode->object.size);
+
+		if ((u64)*pos >= size)
+			return -EPERM;
+		from->count = min_t(size_t, from->count, size - (u64)*pos);
+	}
+	return file_object_write(f, from, pos);
+}
+
+int tmpfs_setattr(struct inode *i, const struct iattr *a)
+{
+	if (a->valid & ATTR_SIZE) {
+		u32 seals = node_of(i)->seals;
+
+		if ((a->size < i->object.size && (seals & F_SEAL_SHRINK)) ||
+			(a->size > i->object.size && (seals & F_SEAL_GROW)))
+			return -EPERM;
+	}
+	return inode_apply_attr(i, a);
+}
+
+static int tmpfs_mmap(struct file *f, struct map_request *rq)
+{
+	u32 seals = READ_ONCE(node_of(f->inode)->seals);
+
+	if ((rq->flags & REG_SHARED) && (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))) {
+		if (rq->flags & REG_WRITE)
+			return -EPERM;
+		rq->flags &= ~REG_MAYWRITE;
+	}
+	return file_object_mmap(f, rq);
+}
+
+static int tmpfs_fsync(struct file *f, u64 start, u64 end, bool datasync)
+{
+	return 0; /* memory is as stable as it gets */
+}
+
+/* ---- fallocate ------------------------------------------------------------------------------------------ */
+
+static int preallocate(struct inode *i, u64 off, u64 end)
+{
+	for (u64 at = off >> PAGE_SHIFT; at < div_round_up(end, PAGE_SIZE); at++) {
+		struct page *p = object_get_page(&i->object, at, 0);
+
+		if (is_err(p))
+			return ptr_err(p);
+		put_page(p);
+		cond_resched();
+	}
+	return 0;
+}
+
+static int tmpfs_fallocate(struct file *f, int mode, u64 off, u64 len)
+{
+	struct inode *i = f->inode;
+	u64 end = off + len;
+	u32 seals;
+	int err;
+
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
+		return -EOPNOTSUPP;
+	rwsem_write_lock(&i->rwsem);
+	seals = node_of(i)->seals;
+	if (mode & FALLOC_FL_PUNCH_HOLE) {
+		err = seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE) ? -EPERM : object_punch(&i->object, off, end);
+	} else if ((seals & F_SEAL_GROW) && !(mode & FALLOC_FL_KEEP_SIZE) && end > i->object.size) {
+		err = -EPERM;
+	} else {
+		err = preallocate(i, off, end);
+		if (!err && !(mode & FALLOC_FL_KEEP_SIZE) && end > i->object.size)
+			WRITE_ONCE(i->object.size, end);
+	}
+	if (!err)
+		inode_touch(i, ATTR_MTIME | ATTR_CTIME);
+	rwsem_write_unlock(&i->rwsem);
+	return err;
+}
+
+const struct file_ops g_tmpfs_file_fops = {
+	.read = file_object_read,
+	.write = tmpfs_write,
+	.seek = file_object_seek,
+	.mmap = tmpfs_mmap,
+	.fsync = tmpfs_fsync,
+	.fallocate = tmpfs_fallocate,
+};
+
+const struct inode_ops g_tmpfs_file_ops = {
+	.setattr = tmpfs_setattr,
+	.getxattr = tmpfs_getxattr,
+	.setxattr = tmpfs_setxattr,
+	.removexattr = tmpfs_removexattr,
+	.listxattr = tmpfs_listxattr,
+};

@@ -1,0 +1,68 @@
+/* Private structures of tmpfs. */
+#ifndef FS_TMPFS_H
+#define FS_TMPFS_H
+
+#include <lib/rbtree.h>
+#include <vfs/file.h>
+
+struct tmpfs { /* super->priv */
+	struct super *super;
+	u64 max_pages, max_inodes;   /* 0: no limit */
+	s64 used_pages, used_inodes; /* atomic */
+	kmode_t mode;
+	kuid_t uid;
+	kgid_t gid;
+};
+
+struct tmpfs_entry {
+	struct rb_node node;   /* directory's entries, by cookie */
+	u64 cookie;
+	struct dentry *dentry; /* referenced: the entry keeps it */
+};
+
+struct tmpfs_xattr {
+	struct list_head link;
+	char *name;
+	void *value;
+	size_t len;
+};
+
+struct tmpfs_node { /* inode->priv */
+	struct rb_root entries; /* directory; i_rwsem */
+	u64 next_cookie;
+	char *target;		/* symlink; immutable */
+	struct list_head xattrs; /* i_rwsem */
+	u32 seals;		/* memfd: F_SEAL_*; i_rwsem to change */
+};
+
+static inline struct tmpfs *tmpfs_of(const struct inode *i)
+{
+	return i->super->priv;
+}
+static inline struct tmpfs_node *node_of(const struct inode *i)
+{
+	return i->priv;
+}
+
+/* New inode with its operations set by mode; charged. Error pointer -ENOSPC -ENOMEM. */
+struct inode *tmpfs_inode(struct super *s, const struct inode *dir, kmode_t mode, kdev_t rdev,
+	const struct cred *c) must_check;
+extern const struct inode_ops g_tmpfs_dir_ops, g_tmpfs_file_ops, g_tmpfs_link_ops, g_tmpfs_special_ops;
+extern const struct file_ops g_tmpfs_dir_fops, g_tmpfs_file_fops;
+extern const struct vm_object_ops g_tmpfs_object_ops;
+extern const struct super_ops g_tmpfs_super_ops;
+/* A super block with parsed options and its root. Error pointer. */
+struct super *tmpfs_make(const struct fs_type *t, u32 flags, const char *data, kmode_t root_mode, u64 max_pages,
+	u64 max_inodes) must_check;
+int tmpfs_charge_pages(struct tmpfs *t, s64 n) must_check; /* -ENOSPC */
+void tmpfs_uncharge_pages(struct tmpfs *t, s64 n);
+
+ssize_t tmpfs_getxattr(struct inode *i, const char *name, void *buf, size_t size);
+int tmpfs_setxattr(struct inode *i, const char *name, const void *val, size_t len, int flags);
+int tmpfs_removexattr(struct inode *i, const char *name);
+ssize_t tmpfs_listxattr(struct inode *i, char *buf, size_t size);
+void tmpfs_free_xattrs(struct tmpfs_node *n);
+int tmpfs_setattr(struct inode *i, const struct iattr *a);
+int tmpfs_getattr(struct inode *i, struct kstat *st);
+
+#endif
