@@ -49,8 +49,6 @@ static void clear_tid(struct task *t, struct mm *mm)
 		return;
 	if (mm_futex_key(mm, (unsigned long)tidp, true, &a, &b) == 0)
 		(void)futex_wake((struct futex_key){a, b}, 1, FUTEX_BITSET_MATCH_ANY);
-	if (mm_futex_key(mm, (unsigned long)tidp, false, &a, &b) == 0)
-		(void)futex_wake((struct futex_key){a, b}, 1, FUTEX_BITSET_MATCH_ANY);
 }
 
 /* What user space must learn before the thread leaves mm, by exit or exec. */
@@ -378,6 +376,7 @@ noreturn void task_exit(int code)
 	spin_lock_irq(&p->siglock);
 	t->exiting = true;
 	t->exit_code = code;
+	t->pending.set &= ~sig_bit(SIGKILL); /* taken: what exit waits for is not given up */
 	stopped = stop_thread_leaves_locked(t);
 	signal_retarget_locked(t, ~t->blocked);
 	group_dead = --p->live_threads == 0;

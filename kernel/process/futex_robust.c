@@ -13,8 +13,6 @@ static void wake_one(struct task *t, u32 __user *word)
 
 	if (mm_futex_key(t->mm, (unsigned long)word, true, &a, &b) == 0)
 		(void)futex_wake((struct futex_key){a, b}, 1, FUTEX_BITSET_MATCH_ANY);
-	if (mm_futex_key(t->mm, (unsigned long)word, false, &a, &b) == 0)
-		(void)futex_wake((struct futex_key){a, b}, 1, FUTEX_BITSET_MATCH_ANY);
 }
 
 /* Mark the lock's owner as dead if that is us. pending: we may have been about to take or leave it.
