@@ -198,7 +198,7 @@ u32 fd_table_size(struct fd_table *t); /* FDSize in /proc/PID/status */
 struct flock;
 /* owner: fd table for POSIX locks, file for flock and OFD. l_pid for F_GETLK from pid. */
 int lock_posix(struct file *f, int cmd, struct flock *fl, void *owner, s32 pid) must_check;
-int lock_flock(struct file *f, int op) must_check;
+int lock_flock(struct file *f, int op, s32 pid) must_check; /* pid: for /proc/locks */
 void locks_release_posix(struct file *f, void *owner); /* on close(2) of any descriptor */
 void locks_release_file(struct file *f);
 void locks_show(struct seq_buf *s); /* /proc/locks */
