@@ -16,10 +16,11 @@ int inotify_watch(struct file *f, struct inode *inode, u32 mask) must_check;
 int inotify_unwatch(struct file *f, int wd) must_check; /* -EINVAL */
 bool inotify_is(struct file *f);
 
-#define INOTIFY_MASK_FLAGS \
+#define INOTIFY_MASK_FLAGS                                                                        \
 	(IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK | IN_MASK_ADD | IN_MASK_CREATE | IN_ISDIR | \
 		IN_ONESHOT)
-#define INOTIFY_MASK_VALID (IN_ALL_EVENTS | IN_UNMOUNT | IN_IGNORED | IN_Q_OVERFLOW | INOTIFY_MASK_FLAGS)
+#define INOTIFY_MASK_VALID \
+	(IN_ALL_EVENTS | IN_UNMOUNT | IN_IGNORED | IN_Q_OVERFLOW | INOTIFY_MASK_FLAGS)
 
 /* The inode's last name and user are gone and it has no links: IN_DELETE_SELF, the watches end. */
 void notify_inode_deleted(struct inode *i);

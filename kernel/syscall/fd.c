@@ -42,10 +42,12 @@ long sys_close_range(unsigned int first, unsigned int last, unsigned int flags)
 		if (err)
 			return err;
 	}
-	return fd_close_range(current_task()->files, first, last, (flags & CLOSE_RANGE_CLOEXEC) != 0);
+	return fd_close_range(
+		current_task()->files, first, last, (flags & CLOSE_RANGE_CLOEXEC) != 0);
 }
 
-/* ---- fcntl: record locks -------------------------------------------------------------------------- */
+/* ---- fcntl: record locks
+ * -------------------------------------------------------------------------- */
 
 /* Another thread closed the descriptor while the lock was being set: the close didn't see it. */
 static bool closed_meanwhile(struct fd_table *t, int fd, const struct file *f)
@@ -82,7 +84,8 @@ static long do_lock(struct file *f, int fd, u32 cmd, struct flock __user *ufl)
 	return 0;
 }
 
-/* ---- fcntl: flags and owner ------------------------------------------------------------------------- */
+/* ---- fcntl: flags and owner
+ * ------------------------------------------------------------------------- */
 
 #define SETFL_MASK ((u32)(O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME))
 
@@ -212,7 +215,8 @@ static long set_signal(struct file *f, unsigned long sig)
 	return 0;
 }
 
-/* ---- fcntl --------------------------------------------------------------------------------------------- */
+/* ---- fcntl
+ * --------------------------------------------------------------------------------------------- */
 
 static long dup_from(struct file *f, unsigned long from, bool cloexec)
 {
@@ -232,7 +236,8 @@ static long dup_from(struct file *f, unsigned long from, bool cloexec)
 /* The commands that also an O_PATH descriptor knows. */
 static bool is_path_command(u32 cmd)
 {
-	return cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC || cmd == F_GETFD || cmd == F_SETFD || cmd == F_GETFL;
+	return cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC || cmd == F_GETFD || cmd == F_SETFD ||
+		cmd == F_GETFL;
 }
 
 static long do_fcntl(struct file *f, int fd, u32 cmd, unsigned long arg)
@@ -302,7 +307,8 @@ long sys_fcntl(int fd, unsigned int cmd, unsigned long arg)
 	return r;
 }
 
-/* ---- memfd_create -------------------------------------------------------------------------------------- */
+/* ---- memfd_create
+ * -------------------------------------------------------------------------------------- */
 
 #define MEMFD_NAME_MAX (NAME_MAX - 6) /* "memfd:" in front */
 

@@ -22,7 +22,8 @@ long sys_inotify_init(void)
 
 long sys_inotify_add_watch(int fd, const char __user *name, unsigned int mask)
 {
-	u32 lookup = (mask & IN_DONT_FOLLOW ? 0 : LOOKUP_FOLLOW) | (mask & IN_ONLYDIR ? LOOKUP_DIRECTORY : 0);
+	u32 lookup = (mask & IN_DONT_FOLLOW ? 0 : LOOKUP_FOLLOW) |
+		(mask & IN_ONLYDIR ? LOOKUP_DIRECTORY : 0);
 	struct path p;
 	struct file *f;
 	bool need_put;

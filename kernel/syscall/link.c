@@ -127,8 +127,8 @@ long sys_rmdir(const char __user *name)
 	return sys_unlinkat(AT_FDCWD, name, AT_REMOVEDIR);
 }
 
-long sys_renameat2(int olddir, const char __user *old, int newdir, const char __user *new,
-	unsigned int flags)
+long sys_renameat2(
+	int olddir, const char __user *old, int newdir, const char __user *new, unsigned int flags)
 {
 	struct vfs_env env = current_env();
 	struct name_base obase, nbase;

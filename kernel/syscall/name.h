@@ -10,8 +10,9 @@ struct name_buf {
 	char *text;
 	char fast[152];
 };
-int name_get(struct name_buf *nb, const char __user *u) must_check; /* -EFAULT -ENAMETOOLONG -ENOMEM */
-void name_put(struct name_buf *nb);					/* also after a failed name_get */
+int name_get(
+	struct name_buf *nb, const char __user *u) must_check; /* -EFAULT -ENAMETOOLONG -ENOMEM */
+void name_put(struct name_buf *nb);                            /* also after a failed name_get */
 
 /* Where a relative name starts: path NULL for AT_FDCWD and absolute names. */
 struct name_base {

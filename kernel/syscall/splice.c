@@ -34,7 +34,8 @@ static void pair_put(struct fd_pair *p)
 	fd_put_light(p->in, p->put_in);
 }
 
-/* ---- copying between files ------------------------------------------------------------------------ */
+/* ---- copying between files
+ * ------------------------------------------------------------------------ */
 
 #define COPY_CHUNK (64 * 1024)
 
@@ -42,7 +43,8 @@ static void pair_put(struct fd_pair *p)
  * Copy up to len bytes through a kernel buffer. What was read but could not be written is as if it
  * hadn't been read: only for inputs with a position (*ipos); opos NULL for streams. Bytes or error.
  */
-static ssize_t copy_through(struct file *in, off64_t *ipos, struct file *out, off64_t *opos, size_t len)
+static ssize_t copy_through(
+	struct file *in, off64_t *ipos, struct file *out, off64_t *opos, size_t len)
 {
 	size_t chunk = min_t(size_t, len, COPY_CHUNK);
 	ssize_t done = 0, n = 0;
@@ -82,7 +84,8 @@ static bool has_position(const struct file *f)
 	return !(f->mode & FMODE_STREAM) && (f->mode & FMODE_LSEEK);
 }
 
-/* ---- sendfile --------------------------------------------------------------------------------------- */
+/* ---- sendfile
+ * --------------------------------------------------------------------------------------- */
 
 static ssize_t do_sendfile(struct file *out, struct file *in, off64_t *offset, size_t count)
 {
@@ -132,7 +135,8 @@ long sys_sendfile(int out, int in, void __user *uoffset, size_t count)
 	return r;
 }
 
-/* ---- copy_file_range -------------------------------------------------------------------------------- */
+/* ---- copy_file_range
+ * -------------------------------------------------------------------------------- */
 
 static int check_copy(struct file *in, struct file *out, off64_t ipos, off64_t opos, size_t *len)
 {
@@ -144,7 +148,8 @@ static int check_copy(struct file *in, struct file *out, off64_t ipos, off64_t o
 		return -EINVAL;
 	if (!(in->mode & FMODE_READ) || !(out->mode & FMODE_WRITE) || (out->flags & O_APPEND))
 		return -EBADF;
-	if (in->inode->super != out->inode->super && in->inode->super->type != out->inode->super->type)
+	if (in->inode->super != out->inode->super &&
+		in->inode->super->type != out->inode->super->type)
 		return -EXDEV;
 	if (ipos < 0 || opos < 0)
 		return -EINVAL;
@@ -156,7 +161,8 @@ static int check_copy(struct file *in, struct file *out, off64_t ipos, off64_t o
 	return 0;
 }
 
-static ssize_t do_copy_range(struct file *in, off64_t *uipos, struct file *out, off64_t *uopos, size_t len)
+static ssize_t do_copy_range(
+	struct file *in, off64_t *uipos, struct file *out, off64_t *uopos, size_t len)
 {
 	off64_t ipos = uipos ? *uipos : in->pos, opos = uopos ? *uopos : out->pos;
 	ssize_t n;
@@ -202,10 +208,11 @@ out:
 	return r;
 }
 
-/* ---- splice, tee, vmsplice ----------------------------------------------------------------------------- */
+/* ---- splice, tee, vmsplice
+ * ----------------------------------------------------------------------------- */
 
-static ssize_t do_splice(struct file *in, off64_t *off_in, struct file *out, off64_t *off_out, size_t len,
-	u32 flags)
+static ssize_t do_splice(
+	struct file *in, off64_t *off_in, struct file *out, off64_t *off_out, size_t len, u32 flags)
 {
 	bool from_pipe = file_pipe(in) != NULL, to_pipe = file_pipe(out) != NULL;
 
@@ -233,7 +240,8 @@ static ssize_t do_splice(struct file *in, off64_t *off_in, struct file *out, off
 	return pipe_splice_from_file(in, off_in, out, len, flags);
 }
 
-long sys_splice(int in, void __user *uoff_in, int out, void __user *uoff_out, size_t len, unsigned int flags)
+long sys_splice(int in, void __user *uoff_in, int out, void __user *uoff_out, size_t len,
+	unsigned int flags)
 {
 	off64_t off_in, off_out;
 	struct fd_pair p;

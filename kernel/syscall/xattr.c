@@ -43,8 +43,8 @@ static long get_name(char *name, const char __user *u)
 	return n == 0 || n > XATTR_NAME_MAX ? -ERANGE : 0;
 }
 
-static long do_set(struct target *t, const char __user *uname, const void __user *uvalue, size_t size,
-	int flags)
+static long do_set(struct target *t, const char __user *uname, const void __user *uvalue,
+	size_t size, int flags)
 {
 	struct vfs_env env = current_env();
 	char name[XATTR_NAME_MAX + 1];
@@ -122,18 +122,18 @@ static long do_remove(struct target *t, const char __user *uname)
 	return r ? r : vfs_removexattr(&env, &t->path, name);
 }
 
-#define WITH_TARGET(find, call)                                                                    \
-	struct target t;                                                                           \
-	long r = find;                                                                             \
-	if (!r)                                                                                    \
-		r = call;                                                                          \
-	else                                                                                       \
-		return r;                                                                          \
-	target_put(&t);                                                                            \
+#define WITH_TARGET(find, call) \
+	struct target t;        \
+	long r = find;          \
+	if (!r)                 \
+		r = call;       \
+	else                    \
+		return r;       \
+	target_put(&t);         \
 	return r
 
-long sys_setxattr(const char __user *path, const char __user *name, const void __user *value, size_t size,
-	int flags)
+long sys_setxattr(const char __user *path, const char __user *name, const void __user *value,
+	size_t size, int flags)
 {
 	WITH_TARGET(target_path(&t, path, LOOKUP_FOLLOW), do_set(&t, name, value, size, flags));
 }
@@ -144,7 +144,8 @@ long sys_lsetxattr(const char __user *path, const char __user *name, const void 
 	WITH_TARGET(target_path(&t, path, 0), do_set(&t, name, value, size, flags));
 }
 
-long sys_fsetxattr(int fd, const char __user *name, const void __user *value, size_t size, int flags)
+long sys_fsetxattr(
+	int fd, const char __user *name, const void __user *value, size_t size, int flags)
 {
 	WITH_TARGET(target_fd(&t, fd), do_set(&t, name, value, size, flags));
 }
@@ -154,7 +155,8 @@ long sys_getxattr(const char __user *path, const char __user *name, void __user 
 	WITH_TARGET(target_path(&t, path, LOOKUP_FOLLOW), do_get(&t, name, value, size));
 }
 
-long sys_lgetxattr(const char __user *path, const char __user *name, void __user *value, size_t size)
+long sys_lgetxattr(
+	const char __user *path, const char __user *name, void __user *value, size_t size)
 {
 	WITH_TARGET(target_path(&t, path, 0), do_get(&t, name, value, size));
 }

@@ -3,8 +3,8 @@
  *
  * A watch is on its inode's list (for events), in its instance's tree by descriptor (for removal),
  * and holds a reference on the inode. It ends when the user removes it, after one event with
- * IN_ONESHOT, when the inode is deleted or unmounted, or with the instance; whoever takes it off the
- * inode's list frees it.
+ * IN_ONESHOT, when the inode is deleted or unmounted, or with the instance; whoever takes it off
+ * the inode's list frees it.
  *
  * Locks: inode_watches->lock, then inotify->lock (both RANK_INOTIFY). Events are allocated without
  * sleeping: an event that finds no memory, or a full queue, becomes IN_Q_OVERFLOW.
@@ -18,15 +18,14 @@
 #include <vfs/inotify.h>
 #include "internal.h"
 
-
 int g_inotify_max_instances = 128;
 int g_inotify_max_watches = 8192; /* by memory size at start-up */
 int g_inotify_max_events = 16384;
 
 struct inode_watches {
-	struct spinlock lock; /* RANK_INOTIFY */
+	struct spinlock lock;     /* RANK_INOTIFY */
 	struct list_head watches; /* lock */
-	u32 mask;		  /* union of theirs; lock, read without */
+	u32 mask;                 /* union of theirs; lock, read without */
 };
 
 struct inotify {
@@ -34,19 +33,19 @@ struct inotify {
 	struct wait_queue wait;
 	struct list_head events; /* lock */
 	u32 nr_events;
-	u64 bytes;	     /* what reading all of them gives; lock */
-	bool overflowed;     /* an IN_Q_OVERFLOW is queued; lock */
-	struct xarray watches; /* wd -> watch; lock */
-	u32 next_wd;	     /* changes */
-	struct refcount refs;	     /* the file, each watch */
+	u64 bytes;                 /* what reading all of them gives; lock */
+	bool overflowed;           /* an IN_Q_OVERFLOW is queued; lock */
+	struct xarray watches;     /* wd -> watch; lock */
+	u32 next_wd;               /* changes */
+	struct refcount refs;      /* the file, each watch */
 	struct user_account *user; /* charged */
-	struct mutex changes;	   /* RANK_MUTEX_LEAF: one add or remove at a time */
+	struct mutex changes;      /* RANK_MUTEX_LEAF: one add or remove at a time */
 };
 
 struct watch {
-	struct refcount refs; /* being on the inode's list, and in-flight users */
-	struct list_head link; /* inode_watches->watches; empty once ended */
-	struct inode *inode;   /* referenced; immutable */
+	struct refcount refs;     /* being on the inode's list, and in-flight users */
+	struct list_head link;    /* inode_watches->watches; empty once ended */
+	struct inode *inode;      /* referenced; immutable */
 	struct inotify *instance; /* immutable */
 	int wd;
 	u32 mask; /* inode_watches->lock */
@@ -73,7 +72,8 @@ u32 notify_cookie(void)
 	return c;
 }
 
-/* ---- the queue ------------------------------------------------------------------------------------ */
+/* ---- the queue
+ * ------------------------------------------------------------------------------------ */
 
 /* Bytes of the name as the reader gets it: NUL-padded to whole headers. */
 static size_t padded_name(const struct event *e)
@@ -86,10 +86,11 @@ static size_t event_bytes(const struct event *e)
 	return sizeof(struct inotify_event) + padded_name(e);
 }
 
-static bool same_event(const struct event *e, int wd, u32 mask, u32 cookie, const char *name, size_t len)
+static bool same_event(
+	const struct event *e, int wd, u32 mask, u32 cookie, const char *name, size_t len)
 {
 	return e->wd == wd && e->mask == mask && e->cookie == cookie && e->name_len == len &&
-	       memcmp(e->name, name, len) == 0;
+		memcmp(e->name, name, len) == 0;
 }
 
 static void append_locked(struct inotify *in, struct event *e)
@@ -113,7 +114,8 @@ static void overflow_locked(struct inotify *in)
 	in->overflowed = true;
 }
 
-static void queue_event(struct inotify *in, int wd, u32 mask, u32 cookie, const char *name, size_t len)
+static void queue_event(
+	struct inotify *in, int wd, u32 mask, u32 cookie, const char *name, size_t len)
 {
 	struct event *e;
 
@@ -140,7 +142,8 @@ static void queue_event(struct inotify *in, int wd, u32 mask, u32 cookie, const 
 	poll_wake(&in->wait, EPOLLIN | EPOLLRDNORM);
 }
 
-/* ---- watches --------------------------------------------------------------------------------------- */
+/* ---- watches
+ * --------------------------------------------------------------------------------------- */
 
 static void put_instance(struct inotify *in)
 {
@@ -175,8 +178,8 @@ static void remask_locked(struct inode_watches *iw)
 	WRITE_ONCE(iw->mask, mask);
 }
 
-/* Off the inode's list; with tell, the instance reads IN_IGNORED. The caller got the list's reference
- * and puts it without locks. */
+/* Off the inode's list; with tell, the instance reads IN_IGNORED. The caller got the list's
+ * reference and puts it without locks. */
 static void end_locked(struct inode_watches *iw, struct watch *w, bool tell)
 {
 	struct inotify *in = w->instance;
@@ -232,11 +235,12 @@ void inode_watches_free(struct inode *i)
 	i->watches = NULL;
 }
 
-/* ---- events from the VFS ----------------------------------------------------------------------------- */
+/* ---- events from the VFS
+ * ----------------------------------------------------------------------------- */
 
 /* Deliver to every watch on i that wants it. unlinked: the child's name is gone already. */
-static noinline void deliver(struct inode *i, u32 mask, u32 cookie, const char *name, size_t len,
-	bool unlinked)
+static noinline void deliver(
+	struct inode *i, u32 mask, u32 cookie, const char *name, size_t len, bool unlinked)
 {
 	struct inode_watches *iw = rcu_load(i->watches);
 	struct watch *w, *next;
@@ -263,7 +267,10 @@ void notify_inode(struct inode *i, u32 mask)
 {
 	if (likely(!READ_ONCE(i->watches)))
 		return;
-	deliver(i, mask | (S_ISDIR(i->mode) && !(mask & (IN_DELETE_SELF | IN_MOVE_SELF)) ? IN_ISDIR : 0),
+	deliver(i,
+		mask |
+			(S_ISDIR(i->mode) && !(mask & (IN_DELETE_SELF | IN_MOVE_SELF)) ? IN_ISDIR
+										       : 0),
 		0, "", 0, false);
 }
 
@@ -366,7 +373,8 @@ void notify_unmount(struct super *s)
 		put_inode(held);
 }
 
-/* ---- the file ------------------------------------------------------------------------------------------ */
+/* ---- the file
+ * ------------------------------------------------------------------------------------------ */
 
 static ssize_t put_event(struct iter *to, const struct event *e)
 {
@@ -375,8 +383,9 @@ static ssize_t put_event(struct iter *to, const struct event *e)
 
 	if (iter_put(to, &head, sizeof(head)) < sizeof(head))
 		return -EFAULT;
-	if (head.len && (iter_put(to, e->name, e->name_len) < e->name_len ||
-				iter_zero(to, head.len - e->name_len) < head.len - e->name_len))
+	if (head.len &&
+		(iter_put(to, e->name, e->name_len) < e->name_len ||
+			iter_zero(to, head.len - e->name_len) < head.len - e->name_len))
 		return -EFAULT;
 	return (ssize_t)event_bytes(e);
 }
@@ -666,7 +675,8 @@ static int inotify_init(void)
 {
 	u64 per_watch = sizeof(struct watch) + 2 * sizeof(struct inode);
 
-	g_inotify_max_watches = (int)clamp((u64)g_nr_frames * PAGE_SIZE / 100 / per_watch, 8192ul, 1048576ul);
+	g_inotify_max_watches = (int)clamp(
+		(u64)g_nr_frames * PAGE_SIZE / 100 / per_watch, 8192ul, 1048576ul);
 	return 0;
 }
 INIT_HOOK(INIT_CORE, inotify_init);

@@ -7,8 +7,8 @@
  * conflicts are found, and in the tree of its owner, whose locks never overlap each other. So a
  * request costs O(log n) for each lock that it conflicts with or replaces, whatever others hold.
  *
- * Who has to wait queues on the lock in the way and is woken when that lock shrinks or goes; then it
- * tries again. Waits between POSIX owners are followed for a cycle first (EDEADLK).
+ * Who has to wait queues on the lock in the way and is woken when that lock shrinks or goes; then
+ * it tries again. Waits between POSIX owners are followed for a cycle first (EDEADLK).
  *
  * Locks: inode_locks->lock (RANK_FLOCK) guards both sets and their waiters. Inside it:
  * g_waits_lock (the waits-for graph). g_inodes_lock guards the list of inodes with locks and is
@@ -25,7 +25,7 @@
 
 enum lock_kind { LOCK_KIND_POSIX, LOCK_KIND_OFD, LOCK_KIND_FLOCK };
 
-struct lock_owner { /* in lock_set.owners while it holds anything */
+struct lock_owner {          /* in lock_set.owners while it holds anything */
 	struct rb_node node; /* by key */
 	void *key;
 	struct itree_root locks;
@@ -37,7 +37,7 @@ struct file_lock {
 	struct lock_owner *owner;
 	bool write;
 	u8 kind;
-	s32 pid; /* for F_GETLK and /proc/locks */
+	s32 pid;                  /* for F_GETLK and /proc/locks */
 	struct list_head waiters; /* lock_waiter.link */
 };
 
@@ -51,7 +51,7 @@ struct inode_locks {
 	struct inode *inode;
 	struct lock_set records, flocks;
 	struct list_head link; /* g_inodes */
-	u32 nr_locks;	       /* lock */
+	u32 nr_locks;          /* lock */
 };
 
 struct lock_waiter {
@@ -132,7 +132,8 @@ void inode_locks_free(struct inode *inode)
 	kfree(il);
 }
 
-/* ---- owners and locks in their trees ------------------------------------------------------------ */
+/* ---- owners and locks in their trees ------------------------------------------------------------
+ */
 
 static struct lock_owner *owner_find(const struct lock_set *set, const void *key)
 {
@@ -202,8 +203,8 @@ static void wake_waiters(struct file_lock *l)
 	}
 }
 
-static void lock_remove(struct inode_locks *il, struct lock_set *set, struct file_lock *l,
-	struct lock_spares *sp)
+static void lock_remove(
+	struct inode_locks *il, struct lock_set *set, struct file_lock *l, struct lock_spares *sp)
 {
 	lock_unlink(set, l);
 	wake_waiters(l);
@@ -261,7 +262,8 @@ static void spares_free(struct lock_spares *sp)
 	slab_free(&g_owner_cache, sp->owner_gone);
 }
 
-/* ---- conflicts and changes ----------------------------------------------------------------------- */
+/* ---- conflicts and changes
+ * ----------------------------------------------------------------------- */
 
 static struct file_lock *conflict_in(const struct lock_request *rq, bool write)
 {
@@ -293,7 +295,8 @@ static struct file_lock *find_conflict(const struct lock_request *rq)
  */
 static void apply(struct inode_locks *il, const struct lock_request *rq, struct lock_spares *sp)
 {
-	struct lock_owner *o = rq->unlock ? owner_find(rq->set, rq->key) : owner_get(rq->set, rq->key, sp);
+	struct lock_owner *o = rq->unlock ? owner_find(rq->set, rq->key)
+					  : owner_get(rq->set, rq->key, sp);
 	u64 start = rq->start, last = rq->last, from, to;
 	struct itree_node *n, *next;
 
@@ -374,7 +377,8 @@ static void wait_leave(struct lock_waiter *w)
 }
 
 /* Wait for the lock in the way to change. il->lock is held and given up. */
-static int wait_for(struct inode_locks *il, const struct lock_request *rq, struct file_lock *blocker)
+static int wait_for(
+	struct inode_locks *il, const struct lock_request *rq, struct file_lock *blocker)
 {
 	struct lock_waiter w = {.blocker = blocker};
 	bool posix = rq->kind == LOCK_KIND_POSIX;
@@ -399,7 +403,8 @@ static int wait_for(struct inode_locks *il, const struct lock_request *rq, struc
 }
 
 /* 0, -EAGAIN, -EDEADLK, -ENOLCK, -ERESTARTSYS. convert: give up what the owner has first (flock). */
-static int lock_set_range(struct inode_locks *il, const struct lock_request *rq, bool wait, bool convert)
+static int lock_set_range(
+	struct inode_locks *il, const struct lock_request *rq, bool wait, bool convert)
 {
 	for (;;) {
 		struct lock_spares sp;
@@ -437,7 +442,8 @@ static int lock_set_range(struct inode_locks *il, const struct lock_request *rq,
 	}
 }
 
-/* ---- fcntl: POSIX and OFD -------------------------------------------------------------------------- */
+/* ---- fcntl: POSIX and OFD
+ * -------------------------------------------------------------------------- */
 
 /* The range that l_whence, l_start and l_len name. */
 static int flock_range(struct file *f, const struct flock *fl, u64 *start, u64 *last)
@@ -562,7 +568,8 @@ int lock_flock(struct file *f, int op, s32 pid)
 	return lock_set_range(il, &rq, !(op & LOCK_NB), true);
 }
 
-/* ---- release ----------------------------------------------------------------------------------------- */
+/* ---- release
+ * ----------------------------------------------------------------------------------------- */
 
 static void release_owner(struct inode_locks *il, struct lock_set *set, void *key)
 {
@@ -584,8 +591,8 @@ void locks_release_posix(struct file *f, void *owner)
 {
 	struct inode_locks *il = locks_of(f->inode);
 
-	/* A lock of ours that another thread is just setting: fcntl looks again whether the descriptor
-	 * is still open. */
+	/* A lock of ours that another thread is just setting: fcntl looks again whether the
+	 * descriptor is still open. */
 	if (il && READ_ONCE(il->records.owners.node))
 		release_owner(il, &il->records, owner);
 }
@@ -600,7 +607,8 @@ void locks_release_file(struct file *f)
 	release_owner(il, &il->flocks, f);
 }
 
-/* ---- /proc/locks ---------------------------------------------------------------------------------------- */
+/* ---- /proc/locks
+ * ---------------------------------------------------------------------------------------- */
 
 struct lock_info {
 	u8 kind;

@@ -7,7 +7,8 @@
 #include <vfs/xattr.h>
 #include "internal.h"
 
-static const char *const prefixes[] = {XATTR_SECURITY_PREFIX, XATTR_TRUSTED_PREFIX, XATTR_USER_PREFIX};
+static const char *const prefixes[] = {
+	XATTR_SECURITY_PREFIX, XATTR_TRUSTED_PREFIX, XATTR_USER_PREFIX};
 
 /* A prefix alone names nothing. */
 static bool is_bare_prefix(const char *name)
@@ -33,7 +34,8 @@ static int check_access(struct inode *i, const char *name, bool write, const str
 
 	if (write && (i->flags & (INODE_IMMUTABLE | INODE_APPEND)))
 		return -EPERM;
-	if (str_has_prefix(name, XATTR_SECURITY_PREFIX) || str_has_prefix(name, XATTR_SYSTEM_PREFIX))
+	if (str_has_prefix(name, XATTR_SECURITY_PREFIX) ||
+		str_has_prefix(name, XATTR_SYSTEM_PREFIX))
 		return 0; /* reading is free; writing: see check_security */
 	if (str_has_prefix(name, XATTR_TRUSTED_PREFIX)) {
 		if (cred_capable(c, CAP_SYS_ADMIN))
@@ -65,8 +67,8 @@ static int check_write(const struct vfs_env *env, struct inode *i, const char *n
 	return err ? err : check_security(name, env->cred);
 }
 
-int vfs_setxattr(const struct vfs_env *env, const struct path *p, const char *name, const void *value,
-	size_t size, int flags)
+int vfs_setxattr(const struct vfs_env *env, const struct path *p, const char *name,
+	const void *value, size_t size, int flags)
 {
 	struct inode *i = p->dentry->inode;
 	int err = mount_want_write(p->mnt);
@@ -112,8 +114,8 @@ int vfs_removexattr(const struct vfs_env *env, const struct path *p, const char 
 	return err;
 }
 
-ssize_t vfs_getxattr(const struct vfs_env *env, const struct path *p, const char *name, void *value,
-	size_t size)
+ssize_t vfs_getxattr(
+	const struct vfs_env *env, const struct path *p, const char *name, void *value, size_t size)
 {
 	struct inode *i = p->dentry->inode;
 	ssize_t n = check_access(i, name, false, env->cred);
