@@ -10,10 +10,10 @@
 #include <arch/platform.h>
 #include <linux/signal.h>
 
-#define NR_SIGNALS 64
+#define NR_SIGNALS   64
 #define SIG_RT_FIRST 32 /* SIGRTMIN as the kernel counts */
-#define sig_bit(sig) (1ul << ((sig) - 1))
-#define SIG_SYNC_MASK \
+#define sig_bit(sig) (1ul << ((sig)-1))
+#define SIG_SYNC_MASK                                                              \
 	(sig_bit(SIGSEGV) | sig_bit(SIGBUS) | sig_bit(SIGILL) | sig_bit(SIGTRAP) | \
 		sig_bit(SIGFPE) | sig_bit(SIGSYS))
 #define SIG_STOP_MASK (sig_bit(SIGSTOP) | sig_bit(SIGTSTP) | sig_bit(SIGTTIN) | sig_bit(SIGTTOU))
@@ -23,7 +23,8 @@
 int signal_send_task(struct task *t, int sig, const siginfo_t *info);
 int signal_send_process(struct process *p, int sig, const siginfo_t *info);
 int signal_send_pgrp(struct pid *pgrp, int sig, const siginfo_t *info); /* -ESRCH when empty */
-/* A fault of the current task: forced (unblocked, and default action if it was blocked or ignored). */
+/* A fault of the current task: forced (unblocked, and default action if it was blocked or ignored).
+ */
 void signal_force(int sig, int code, unsigned long addr);
 void signal_force_info(const siginfo_t *info);
 /* kill(2): number, 0, -1, group; sig 0 only checks. -EINVAL -ESRCH -EPERM. */

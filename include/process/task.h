@@ -35,13 +35,13 @@ extern struct spinlock g_tasklist_lock;
 /* A number that names a task, process, group or session; lives while any of them uses it. */
 struct pid {
 	struct refcount refs;
-	s32 nr;		   /* immutable */
-	u32 uses;	   /* as tid, pgrp, sid; at 0 the number is free again; tasklist lock */
+	s32 nr;            /* immutable */
+	u32 uses;          /* as tid, pgrp, sid; at 0 the number is free again; tasklist lock */
 	struct task *task; /* RCU; NULL when reaped */
-	struct process *process; /* RCU: thread group with this id, or NULL */
-	struct list_head group_members;	  /* processes with this pgrp; tasklist lock */
+	struct process *process;          /* RCU: thread group with this id, or NULL */
+	struct list_head group_members;   /* processes with this pgrp; tasklist lock */
 	struct list_head session_members; /* processes with this session; tasklist lock */
-	struct wait_queue exit_wait;	  /* pidfd poll, woken when the process exits */
+	struct wait_queue exit_wait;      /* pidfd poll, woken when the process exits */
 	struct rcu_head rcu;
 };
 struct pid *pid_find(s32 nr); /* RCU held; NULL */
@@ -65,73 +65,74 @@ struct sigpending {
 
 struct sighand { /* dispositions; shared by CLONE_SIGHAND */
 	struct refcount refs;
-	struct spinlock lock;	     /* RANK_TASK, inside siglock */
+	struct spinlock lock;        /* RANK_TASK, inside siglock */
 	struct sigaction action[64]; /* index signal - 1; lock */
 };
 
-struct cpu_itimer { /* ITIMER_VIRTUAL, ITIMER_PROF; siglock */
+struct cpu_itimer {     /* ITIMER_VIRTUAL, ITIMER_PROF; siglock */
 	u64 expires_ns; /* on the process's clock; 0: off */
 	u64 interval_ns;
 };
 
 struct process {
 	struct refcount refs;
-	struct pid *pid;		/* thread group id; immutable, holds a reference */
-	struct task *leader;		/* tasklist lock to change */
-	struct list_head threads;	/* task.thread_link; tasklist lock and siglock to change */
-	s32 nr_threads;			/* not yet released; tasklist lock */
-	s32 live_threads;		/* not yet exiting; atomic */
-	struct process *parent;		/* real parent; tasklist lock, RCU */
-	struct task *parent_task;	/* thread that created us (PDEATHSIG, __WNOTHREAD); tasklist lock */
+	struct pid *pid;          /* thread group id; immutable, holds a reference */
+	struct task *leader;      /* tasklist lock to change */
+	struct list_head threads; /* task.thread_link; tasklist lock and siglock to change */
+	s32 nr_threads;           /* not yet released; tasklist lock */
+	s32 live_threads;         /* not yet exiting; atomic */
+	struct process *parent;   /* real parent; tasklist lock, RCU */
+	struct task
+		*parent_task; /* thread that created us (PDEATHSIG, __WNOTHREAD); tasklist lock */
 	struct list_head children, sibling; /* tasklist lock */
-	struct list_head all_link;	/* g_processes; tasklist lock */
-	struct pid *pgrp;		/* tasklist lock, RCU */
+	struct list_head all_link;          /* g_processes; tasklist lock */
+	struct pid *pgrp;                   /* tasklist lock, RCU */
 	struct list_head pgrp_link, session_link;
-	struct session *session;	/* tasklist lock to change, referenced */
-	bool session_leader, did_exec;	/* tasklist lock */
+	struct session *session;       /* tasklist lock to change, referenced */
+	bool session_leader, did_exec; /* tasklist lock */
 
-	struct spinlock siglock;	/* RANK_SIGHAND */
-	struct sighand *sighand;	/* siglock; own threads read freely */
-	struct sigpending pending;	/* shared; siglock */
-	struct task *signal_target;	/* next thread to try; siglock */
+	struct spinlock siglock;    /* RANK_SIGHAND */
+	struct sighand *sighand;    /* siglock; own threads read freely */
+	struct sigpending pending;  /* shared; siglock */
+	struct task *signal_target; /* next thread to try; siglock */
 	struct wait_queue signalfd_wait;
-	u32 flags;			/* PROC_*; siglock */
-	int exit_status;		/* wait status when PROC_GROUP_EXIT is set; siglock */
-	u8 stop_sig;			/* signal of the stop in progress or done; siglock */
+	u32 flags;                         /* PROC_*; siglock */
+	int exit_status;                   /* wait status when PROC_GROUP_EXIT is set; siglock */
+	u8 stop_sig;                       /* signal of the stop in progress or done; siglock */
 	bool stop_waitable, cont_waitable; /* wait has not taken it yet; siglock */
-	u8 notify_parent;		/* CLD_STOPPED/CONTINUED that the next thread reports; siglock */
-	s32 stop_count;			/* threads that still have to stop; siglock */
-	struct task *reaped_leader;	/* between release and the last put; the releaser's */
-	struct task *exec_task;		/* thread that is getting rid of the others; siglock */
-	struct wait_queue wait_child;	/* wait4 of any of our threads */
-	struct wait_queue exec_wait;	/* exec_task, for the others to be released */
-	int exit_signal;		/* what the parent gets: SIGCHLD or clone's choice; tasklist */
-	u64 exec_id, parent_exec_id;	/* exit_signal counts only while they agree; tasklist */
+	u8 notify_parent; /* CLD_STOPPED/CONTINUED that the next thread reports; siglock */
+	s32 stop_count;   /* threads that still have to stop; siglock */
+	struct task *reaped_leader;   /* between release and the last put; the releaser's */
+	struct task *exec_task;       /* thread that is getting rid of the others; siglock */
+	struct wait_queue wait_child; /* wait4 of any of our threads */
+	struct wait_queue exec_wait;  /* exec_task, for the others to be released */
+	int exit_signal;             /* what the parent gets: SIGCHLD or clone's choice; tasklist */
+	u64 exec_id, parent_exec_id; /* exit_signal counts only while they agree; tasklist */
 	bool child_subreaper, has_subreaper; /* tasklist lock */
 
-	struct limits limits;		/* limits_lock to write */
-	struct spinlock limits_lock;	/* RANK_TASK */
-	struct timer real_timer;	/* ITIMER_REAL */
+	struct limits limits;                   /* limits_lock to write */
+	struct spinlock limits_lock;            /* RANK_TASK */
+	struct timer real_timer;                /* ITIMER_REAL */
 	s64 real_interval_ns, real_deadline_ns; /* siglock */
 	struct cpu_itimer virt_timer, prof_timer;
-	struct timer cpu_timer;		/* polls CPU-time limits and timers while any is set */
-	struct list_head posix_timers;	/* timer_create; siglock */
-	s32 next_timer_id;		/* siglock */
+	struct timer cpu_timer;        /* polls CPU-time limits and timers while any is set */
+	struct list_head posix_timers; /* timer_create; siglock */
+	s32 next_timer_id;             /* siglock */
 
 	/* accounts of dead threads, and of waited-for children; siglock */
 	u64 utime_ns, stime_ns, cutime_ns, cstime_ns, nvcsw, nivcsw, cnvcsw, cnivcsw;
 	u64 minflt, majflt, cminflt, cmajflt, maxrss_pages, cmaxrss_pages;
 	u64 io_read_bytes, io_write_bytes, io_syscr, io_syscw;
-	u64 start_ns;			/* monotonic; immutable */
+	u64 start_ns;                         /* monotonic; immutable */
 	s16 oom_score_adj, oom_score_adj_min; /* atomic */
 	struct rcu_head rcu;
 };
 /* process->flags */
 #define PROC_GROUP_EXIT 1u  /* all threads are to exit with exit_status */
-#define PROC_STOPPED	2u  /* every thread is stopped */
+#define PROC_STOPPED    2u  /* every thread is stopped */
 #define PROC_UNKILLABLE 4u  /* init: signals without handler are ignored, KILL and STOP too */
-#define PROC_EXECING	8u  /* exec_task kills the other threads */
-#define PROC_DUMPING	16u /* the exit goes with a core dump */
+#define PROC_EXECING    8u  /* exec_task kills the other threads */
+#define PROC_DUMPING    16u /* the exit goes with a core dump */
 #define PROC_OOM_VICTIM 32u
 
 struct restart_block {
@@ -140,47 +141,47 @@ struct restart_block {
 };
 
 struct task {
-	struct thread thread;	 /* first; thread.refs counts the task's users */
+	struct thread thread;    /* first; thread.refs counts the task's users */
 	struct process *process; /* immutable, referenced */
-	struct pid *pid;	 /* thread id; changes only in exec's leader swap; tasklist lock */
+	struct pid *pid;         /* thread id; changes only in exec's leader swap; tasklist lock */
 	struct list_head thread_link;
 	u32 state_flags; /* TASK_*; tasklist lock */
-	int exit_code;	 /* wait status of this task */
+	int exit_code;   /* wait status of this task */
 
 	struct spinlock lock; /* RANK_TASK: pointers below when others look */
-	struct mm *mm;	      /* NULL: exited */
+	struct mm *mm;        /* NULL: exited */
 	struct fd_table *files;
 	struct fs_context *fs;
 
-	sigset_t blocked; /* siglock to write; own thread reads freely */
-	sigset_t real_blocked; /* sigtimedwait: what was blocked before; siglock */
-	sigset_t saved_mask;   /* own thread: restored when no handler runs */
-	bool restore_saved_mask; /* own thread: sigsuspend, ppoll */
-	bool exiting;		 /* takes no more signals; siglock */
-	bool stop_pending;	 /* has to take part in the stop; siglock */
-	bool stopped;		 /* sits in the stop loop; siglock */
-	bool stop_dequeued;	 /* took a stop signal that no SIGCONT has undone; siglock */
-	struct sigpending pending; /* siglock */
-	stack_t altstack;	   /* own thread */
+	sigset_t blocked;             /* siglock to write; own thread reads freely */
+	sigset_t real_blocked;        /* sigtimedwait: what was blocked before; siglock */
+	sigset_t saved_mask;          /* own thread: restored when no handler runs */
+	bool restore_saved_mask;      /* own thread: sigsuspend, ppoll */
+	bool exiting;                 /* takes no more signals; siglock */
+	bool stop_pending;            /* has to take part in the stop; siglock */
+	bool stopped;                 /* sits in the stop loop; siglock */
+	bool stop_dequeued;           /* took a stop signal that no SIGCONT has undone; siglock */
+	struct sigpending pending;    /* siglock */
+	stack_t altstack;             /* own thread */
 	struct restart_block restart; /* own thread; process/signal.h */
-	int pdeath_signal;	      /* atomic */
+	int pdeath_signal;            /* atomic */
 	int __user *clear_child_tid;
 	int __user *set_child_tid;
 	struct robust_list_head __user *robust_list;
 	struct rseq __user *rseq;
 	u32 rseq_len, rseq_sig;
 	struct completion *vfork_done; /* task->lock */
-	u32 personality;	       /* atomic */
-	u16 ioprio;		       /* atomic */
+	u32 personality;               /* atomic */
+	u16 ioprio;                    /* atomic */
 	struct user_account *charged;  /* RLIMIT_NPROC: counts there; own thread */
 	bool no_new_privs;
 	bool nproc_exceeded; /* setuid went over RLIMIT_NPROC: execve refuses; own thread */
-	u64 minflt, majflt; /* own thread */
+	u64 minflt, majflt;  /* own thread */
 	u64 io_read_bytes, io_write_bytes, io_syscr, io_syscw;
 	s64 default_slack_ns;
 	struct list_head work; /* struct task_work; WORK_NOTIFY; work_lock */
 	struct spinlock work_lock;
-	bool work_closed; /* exited: takes no more; work_lock */
+	bool work_closed;    /* exited: takes no more; work_lock */
 	u64 logged_calls[8]; /* unknown calls already logged for this program */
 	struct rcu_head rcu;
 };
@@ -206,7 +207,7 @@ static inline struct process *current_process(void)
 static inline struct vfs_env current_env(void)
 {
 	struct task *t = current_task();
-	return (struct vfs_env){ .cred = t->thread.cred, .fs = t->fs, .task = t };
+	return (struct vfs_env){.cred = t->thread.cred, .fs = t->fs, .task = t};
 }
 static inline s32 task_tid(const struct task *t)
 {
@@ -236,7 +237,8 @@ struct process *process_find(s32 pid); /* referenced or NULL; zombies included *
 /* Iterate: next live-or-zombie process with pid > *pid, referenced; NULL at the end; *pid is set to
  * the one found. Start with 0. */
 struct process *process_next(s32 *pid);
-struct task *process_thread_next(struct process *p, s32 after_tid); /* referenced; NULL at the end */
+struct task *process_thread_next(
+	struct process *p, s32 after_tid); /* referenced; NULL at the end */
 /* The thread that stands for the process, referenced; NULL once reaped. */
 struct task *process_get_leader(struct process *p);
 
@@ -245,11 +247,11 @@ struct mm *task_get_mm(struct task *t);
 struct fd_table *task_get_files(struct task *t);
 struct fs_context *task_get_fs(struct task *t);
 const struct cred *task_get_cred(struct task *t); /* never NULL */
-struct file *mm_get_exe_file(struct mm *mm); /* the program, referenced; NULL */
+struct file *mm_get_exe_file(struct mm *mm);      /* the program, referenced; NULL */
 
 /* What /proc/PID/stat and status show about a task besides its memory. */
 struct task_info {
-	char state;	/* R S D T Z X */
+	char state; /* R S D T Z X */
 	char name[16];
 	s32 tid, pid, ppid, pgrp, sid, tpgid, nr_threads;
 	u32 tty_nr;
@@ -290,33 +292,36 @@ long task_unshare(unsigned long flags) must_check;
  * process_exec_kernel) and, when that returned 0, enters user mode. Returns at once: 0, -ENOMEM. */
 int process_start_init(int (*start)(void)) must_check;
 
-/* execveat: name is a kernel string, argv/envp user pointers. On success the current frame starts the
- * new program. Errors as execve(2). */
+/* execveat: name is a kernel string, argv/envp user pointers. On success the current frame starts
+ * the new program. Errors as execve(2). */
 int process_exec(int dirfd, const char *name, int at_flags, const char __user *const __user *argv,
 	const char __user *const __user *envp) must_check;
-int process_exec_kernel(const char *path, const char *const *argv, const char *const *envp) must_check;
+int process_exec_kernel(
+	const char *path, const char *const *argv, const char *const *envp) must_check;
 /* Set by kernel/vdso: map the vdso into a fresh address space, setting mm->vdso. */
 void process_set_vdso_hook(int (*map)(struct mm *mm));
 
-noreturn void task_exit(int code);	    /* this thread; code is a wait status */
+noreturn void task_exit(int code);          /* this thread; code is a wait status */
 noreturn void process_group_exit(int code); /* all threads */
 
 /* wait4/waitid core */
 struct wait_request {
-	int type;	 /* P_ALL, P_PID, P_PGID; a pidfd is resolved to P_PID */
+	int type;        /* P_ALL, P_PID, P_PGID; a pidfd is resolved to P_PID */
 	struct pid *pid; /* referenced by caller; NULL with P_PID: no such number */
-	int options;	 /* WNOHANG, WEXITED, WSTOPPED, WCONTINUED, WNOWAIT, __WALL, __WCLONE, __WNOTHREAD */
+	int options;     /* WNOHANG, WEXITED, WSTOPPED, WCONTINUED, WNOWAIT, __WALL, __WCLONE,
+			    __WNOTHREAD */
 	/* results */
-	s32 found;	      /* 0 with WNOHANG and nothing there */
-	int status;	      /* wait4's status */
+	s32 found;               /* 0 with WNOHANG and nothing there */
+	int status;              /* wait4's status */
 	int cause, child_status; /* CLD_*, waitid */
 	kuid_t uid;
 	struct rusage ru;
 };
 int process_wait(struct wait_request *rq) must_check; /* 0, -ECHILD, -ERESTARTSYS */
 
-void process_get_rusage(struct process *p, int who, struct rusage *ru); /* RUSAGE_SELF, CHILDREN, BOTH */
-void task_get_rusage(struct task *t, struct rusage *ru);		/* RUSAGE_THREAD, own */
+void process_get_rusage(
+	struct process *p, int who, struct rusage *ru);  /* RUSAGE_SELF, CHILDREN, BOTH */
+void task_get_rusage(struct task *t, struct rusage *ru); /* RUSAGE_THREAD, own */
 static inline u64 process_limit(const struct process *p, int resource) /* rlim_cur */
 {
 	return READ_ONCE(p->limits.lim[resource].rlim_cur);
@@ -325,14 +330,16 @@ static inline u64 rlimit(int resource)
 {
 	return process_limit(current_process(), resource);
 }
-void process_get_times(struct process *p, u64 *utime_ns, u64 *stime_ns); /* all threads, dead ones too */
+void process_get_times(
+	struct process *p, u64 *utime_ns, u64 *stime_ns); /* all threads, dead ones too */
 /* PR_SET_CHILD_SUBREAPER for the current process. */
 void process_set_subreaper(bool on);
 /* prlimit: either may be NULL. Permission to touch p was checked. -EPERM -EINVAL. */
 int process_set_limit(struct process *p, int resource, const struct rlimit64 *new_limit,
 	struct rlimit64 *old) must_check;
 
-/* Permission to act on another (ptrace-style access: procfs, process_vm_*, pidfd_getfd, futex lists). */
+/* Permission to act on another (ptrace-style access: procfs, process_vm_*, pidfd_getfd, futex
+ * lists). */
 bool task_may_access(struct task *t, bool attach, bool real_creds) must_check;
 
 /* After cred_commit of other ids: dumpable, parent-death signal. Called by the calls that set ids. */
@@ -348,7 +355,7 @@ struct process_tty_ops {
 void process_set_tty_ops(const struct process_tty_ops *ops);
 
 /* pidfds */
-struct pid *pidfd_pid(struct file *f);			/* NULL: not a pidfd; borrowed from f */
+struct pid *pidfd_pid(struct file *f); /* NULL: not a pidfd; borrowed from f */
 struct file *pidfd_create(struct pid *pid, u32 o_flags) must_check; /* error pointer */
 
 /* CPU-time clocks (clock_getcpuclockid's encoding and CLOCK_*_CPUTIME_ID). -EINVAL: no such. */
