@@ -4,20 +4,20 @@
 #include <linux/memfd.h>
 #include "tmpfs.h"
 
-/* A page is about to come into being: i_rwsem is held by writers, but faults come without it. */
+/*
+ * A page counts against the file system from the moment it may hold data, which is when it becomes
+ * dirty; it stays so until it leaves the object. A hole that was only read has a clean page.
+ */
 static int tmpfs_make_writable(struct vm_object *o, struct page *p)
 {
-	return 0;
-}
-
-static int tmpfs_fill(struct vm_object *o, struct page *p)
-{
 	struct inode *i = o->owner;
-	int err = tmpfs_charge_pages(tmpfs_of(i), 1);
+	int err;
 
+	if (likely(page_test(p, PG_DIRTY)))
+		return 0;
+	err = tmpfs_charge_pages(tmpfs_of(i), 1);
 	if (err)
 		return err;
-	clear_page(page_address(p));
 	spin_lock(&i->spin);
 	i->blocks += PAGE_SIZE / 512;
 	spin_unlock(&i->spin);
@@ -28,6 +28,8 @@ static void tmpfs_page_gone(struct vm_object *o, struct page *p)
 {
 	struct inode *i = o->owner;
 
+	if (!page_test(p, PG_DIRTY))
+		return;
 	tmpfs_uncharge_pages(tmpfs_of(i), 1);
 	spin_lock(&i->spin);
 	i->blocks -= PAGE_SIZE / 512;
@@ -35,7 +37,6 @@ static void tmpfs_page_gone(struct vm_object *o, struct page *p)
 }
 
 const struct vm_object_ops g_tmpfs_object_ops = {
-	.fill = tmpfs_fill,
 	.make_writable = tmpfs_make_writable,
 	.page_gone = tmpfs_page_gone,
 };
@@ -92,11 +93,18 @@ static int tmpfs_fsync(struct file *f, u64 start, u64 end, bool datasync)
 static int preallocate(struct inode *i, u64 off, u64 end)
 {
 	for (u64 at = off >> PAGE_SHIFT; at < div_round_up(end, PAGE_SIZE); at++) {
-		struct page *p = object_get_page(&i->object, at, 0);
+		struct page *p = object_get_page(&i->object, at, OBJ_LOCK);
+		int err;
 
 		if (is_err(p))
 			return ptr_err(p);
+		err = tmpfs_make_writable(&i->object, p);
+		if (!err)
+			page_mark_dirty(p);
+		page_unlock(p);
 		put_page(p);
+		if (err)
+			return err;
 		cond_resched();
 	}
 	return 0;

@@ -27,10 +27,11 @@ struct vm_object_ops {
 	/* Make the locked, not uptodate page's content valid (all PAGE_SIZE bytes). Sleeps. NULL: the
 	 * page is cleared. -EIO -ENOMEM. */
 	int (*fill)(struct vm_object *o, struct page *p);
-	/* A hole is about to get a page or a clean page is about to be written by write() or a shared
-	 * mapping: reserve space. page locked. NULL: nothing to do. -ENOSPC -EDQUOT -EIO. */
+	/* The page is about to be written by write() or a shared mapping: reserve space if it isn't
+	 * dirty yet. It is marked dirty afterwards, before it is unlocked, if its content is valid.
+	 * page locked. NULL: nothing to do. -ENOSPC -EDQUOT -EIO. */
 	int (*make_writable)(struct vm_object *o, struct page *p);
-	/* A page leaves the object (truncate, evict). page locked. NULL: nothing. */
+	/* A page leaves the object (truncate, evict); PG_DIRTY as it was. page locked. NULL: nothing. */
 	void (*page_gone)(struct vm_object *o, struct page *p);
 	/* Write dirty pages of [start, end] (page indexes) to storage. NULL: nothing behind it. */
 	int (*writeback)(struct vm_object *o, u64 start, u64 end, bool wait);

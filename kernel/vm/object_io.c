@@ -78,11 +78,11 @@ static ssize_t write_page(struct vm_object *o, struct iter *from, u64 pos, size_
 		if (got || !o->ops->fill)
 			page_set(p, PG_UPTODATE);
 	}
-	if (got) {
+	/* Also when nothing was copied: the owner has reserved for a dirty page. */
+	if (page_test(p, PG_UPTODATE))
 		page_mark_dirty(p);
-		if (pos + got > o->size)
-			WRITE_ONCE(o->size, pos + got);
-	}
+	if (got && pos + got > o->size)
+		WRITE_ONCE(o->size, pos + got);
 	page_unlock(p);
 	put_page(p);
 	return (ssize_t)got;
@@ -126,7 +126,9 @@ static void clear_part(struct vm_object *o, u64 index, size_t from, size_t to)
 	if (!p)
 		return;
 	page_lock(p);
-	if (p->object == o && page_test(p, PG_UPTODATE)) {
+	/* Without backing store a clean page is a hole's: zero, and nothing was reserved for it. */
+	if (p->object == o && page_test(p, PG_UPTODATE) &&
+		(o->ops->fill || page_test(p, PG_DIRTY))) {
 		memset((char *)page_address(p) + from, 0, to - from);
 		page_mark_dirty(p);
 	}

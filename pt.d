@@ -1,0 +1,71 @@
+pt.o: kernel/vm/pt.c include/lib/types.h include/kmem/page.h \
+  include/lib/list.h include/lib/atomic.h arch/include/arch/mmu.h \
+  include/lib/err.h arch/include/arch/cpu.h \
+  arch/x86_64/include/arch/impl/cpu.h \
+  arch/x86_64/include/arch/impl/mmu.h kernel/vm/pt.h include/vm/mm.h \
+  include/lib/rbtree.h include/vm/object.h include/lib/xarray.h \
+  include/lib/itree.h include/core/refcount.h include/sched/mutex.h \
+  include/sched/wait.h include/sched/thread.h arch/include/arch/thread.h \
+  arch/x86_64/include/arch/impl/thread.h include/core/rcu.h \
+  include/core/spinlock.h include/core/lockrank.h \
+  include/core/spinlock_impl.h include/vm/iter.h \
+  arch/include/arch/uaccess.h arch/x86_64/include/arch/impl/uaccess.h \
+  kernel/vm/gather.h
+
+include/lib/types.h:
+
+include/kmem/page.h:
+
+include/lib/list.h:
+
+include/lib/atomic.h:
+
+arch/include/arch/mmu.h:
+
+include/lib/err.h:
+
+arch/include/arch/cpu.h:
+
+arch/x86_64/include/arch/impl/cpu.h:
+
+arch/x86_64/include/arch/impl/mmu.h:
+
+kernel/vm/pt.h:
+
+include/vm/mm.h:
+
+include/lib/rbtree.h:
+
+include/vm/object.h:
+
+include/lib/xarray.h:
+
+include/lib/itree.h:
+
+include/core/refcount.h:
+
+include/sched/mutex.h:
+
+include/sched/wait.h:
+
+include/sched/thread.h:
+
+arch/include/arch/thread.h:
+
+arch/x86_64/include/arch/impl/thread.h:
+
+include/core/rcu.h:
+
+include/core/spinlock.h:
+
+include/core/lockrank.h:
+
+include/core/spinlock_impl.h:
+
+include/vm/iter.h:
+
+arch/include/arch/uaccess.h:
+
+arch/x86_64/include/arch/impl/uaccess.h:
+
+kernel/vm/gather.h:
