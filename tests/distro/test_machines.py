@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""The same small piece of work on every kind of machine: CPUs, boards, CPU models, builds, RAM."""
+import os
+import subprocess
+
+import pytest
+
+from guest import TOP, run
+
+WORK = """
+set -e
+nproc
+for i in $(seq 1 20); do (seq 1 200 | sort -rn | tail -n 1 >/tmp/out.$i) & done; wait
+cat /tmp/out.* | sort -u
+dd if=/dev/urandom bs=64k count=16 2>/dev/null | tee /tmp/a | sha256sum >/tmp/sum
+sha256sum </tmp/a | cmp - /tmp/sum
+apk info 2>/dev/null | wc -l
+exit 3
+"""
+
+MACHINES = [(board, cpus) for board in ("q35", "microvm", "pc") for cpus in (1, 2, 4)]
+
+
+def work(kernel, cpus, *options):
+    done = run("alpine", "sh", "-c", WORK, kernel=kernel, options=["--smp", str(cpus), *options])
+    said = done.stdout.decode(errors="replace").split()
+    assert (said, done.returncode) == ([str(cpus), "1", "14"], 3), \
+        done.stderr.decode(errors="replace")[-3000:]
+
+
+@pytest.mark.parametrize("board,cpus", MACHINES)
+def test_release_build(kernel, board, cpus):
+    work(kernel, cpus, "--machine", board)
+
+
+@pytest.fixture(scope="session")
+def debug_kernel():
+    subprocess.run(["make", "-s", "-j", str(os.cpu_count()), "-C", TOP, "DEBUG=1"], check=True,
+                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    return str(TOP / "build" / "aramid-debug")
+
+
+@pytest.mark.parametrize("board,cpus", [("q35", 1), ("q35", 2), ("q35", 4), ("microvm", 2)])
+def test_debug_build(kernel, request, board, cpus):
+    if kernel != "aramid":
+        pytest.skip("a build of Aramid")
+    work(request.getfixturevalue("debug_kernel"), cpus, "--machine", board)
+
+
+def test_plain_64_bit_cpu(kernel):
+    """Without NX's newer companions: SMEP, SMAP, UMIP, FSGSBASE, PCID, XSAVE."""
+    work(kernel, 2, "--cpu", "qemu64")
+
+
+def test_24_mib_of_ram(kernel):
+    if kernel == "linux":
+        pytest.skip("Debian's Linux needs 72 to 76 MiB")
+    work(kernel, 1, "--mem", "24M")

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: MIT
+"""What tools/aramid promises: bytes, exit statuses, refusals. And what a machine does that cannot
+start: one clear message, the defined exit, never a hang."""
+import hashlib
+import os
+import select
+import subprocess
+import sys
+import time
+import types
+
+import pytest
+
+from guest import TOOL, TOP, run
+
+sys.path.insert(0, str(TOP / "tools"))
+from vm import cpio, kernels, machine  # noqa: E402
+
+
+def text(data):
+    return data.decode(errors="replace")
+
+
+# ---- bytes -----------------------------------------------------------------------------------
+
+def test_output_error_and_status_are_the_commands(kernel):
+    done = run("alpine", "sh", "-c", "echo out; echo err >&2; exit 3", kernel=kernel)
+    assert (done.stdout, done.stderr, done.returncode) == (b"out\n", b"err\n", 3)
+
+
+def test_apk_sees_alpines_fourteen_packages(kernel):
+    done = run("alpine", "sh", "-c", "apk info 2>/dev/null | wc -l; exit 3", kernel=kernel)
+    assert (done.stdout, done.returncode) == (b"14\n", 3), text(done.stderr)
+
+
+def test_binary_input_and_output_are_unchanged(kernel):
+    data = os.urandom(100_000)
+    done = run("alpine", "sh", "-c", "tee /tmp/x; sha256sum /tmp/x >&2", kernel=kernel, stdin=data)
+    assert done.returncode == 0, text(done.stderr)
+    assert hashlib.sha256(data).hexdigest() in text(done.stderr)
+    assert done.stdout == data
+
+
+def test_input_that_nobody_reads_does_not_hang(kernel):
+    done = run("alpine", "true", kernel=kernel, stdin=b"x" * 100_000)
+    assert done.returncode == 0, text(done.stderr)
+
+
+def test_command_gets_its_arguments_as_they_are(kernel):
+    words = ["a b", "", "$HOME", "'", "ü", "\n"]
+    done = run("alpine", "printf", "[%s]", *words, kernel=kernel)
+    assert done.stdout.decode() == "".join(f"[{w}]" for w in words)
+
+
+def test_reader_that_goes_away_ends_the_command(kernel):
+    with subprocess.Popen([TOOL, "run", "--kernel", kernel, "--timeout", "60", "alpine", "--",
+                           "yes"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as p:
+        assert p.stdout.read(4) == b"y\ny\n"
+        p.stdout.close()
+        assert p.wait(60) == 128 + 13
+
+
+def test_shell_reads_its_commands_from_input(kernel):
+    done = run("alpine", kernel=kernel, stdin=b"echo $((6 * 7))\nexit 4\n")
+    assert b"42" in done.stdout and done.returncode == 4, text(done.stderr)
+
+
+def test_closed_input_ends_the_shell_and_the_machine(kernel):
+    line = f"exec '{TOOL}' run --kernel {kernel} --timeout 60 alpine <&-"
+    assert subprocess.run(["bash", "-c", line], capture_output=True, check=False,
+                          timeout=90).returncode == 0
+
+
+# ---- exit statuses ---------------------------------------------------------------------------
+
+def test_signal_gives_128_and_its_number(kernel):
+    assert run("alpine", "sh", "-c", "kill -9 $$", kernel=kernel).returncode == 137
+
+
+def test_missing_command_gives_127(kernel):
+    done = run("alpine", "nosuchcommand", kernel=kernel)
+    assert done.returncode == 127 and b"nosuchcommand: No such file" in done.stderr
+
+
+def test_time_limit_gives_124(kernel):
+    start = time.monotonic()
+    done = run("alpine", "sleep", "1000", kernel=kernel, timeout=8)
+    assert done.returncode == 124 and time.monotonic() - start < 30
+
+
+@pytest.mark.parametrize("option", [["--as", "ext4"], ["--net", "user"], ["-p", "8080:80"],
+                                    ["--disk", "/dev/null"], ["--keep", "/tmp/x.img"]],
+                         ids=lambda o: o[0].strip("-"))
+def test_options_that_need_a_disk_or_a_network_say_so(option):
+    done = run("alpine", "true", options=option)
+    assert done.returncode == 125
+    assert b"does not have yet" in done.stderr
+
+
+def test_unknown_root_and_kernel_give_125(kernel):
+    done = run("/nonexistent/root", "true", kernel=kernel)
+    assert done.returncode == 125 and b"/nonexistent/root: no such file" in done.stderr
+    done = run("busybox", "true", kernel="/nonexistent/kernel")
+    assert done.returncode == 125 and b"/nonexistent/kernel" in done.stderr
+
+
+# ---- roots -----------------------------------------------------------------------------------
+
+def test_folder_as_root(kernel, tmp_path):
+    (tmp_path / "sh").write_bytes((TOP / "build/bench/root/bin/busybox").read_bytes())
+    (tmp_path / "sh").chmod(0o755)
+    done = run(tmp_path, "/sh", "-c", "echo $0 $1", "from", "a folder", kernel=kernel)
+    assert done.stdout == b"from a folder\n", text(done.stderr)
+
+
+def test_tar_with_hard_links_and_owners_as_root(kernel, tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "busybox").write_bytes((TOP / "build/bench/root/bin/busybox").read_bytes())
+    (root / "busybox").chmod(0o755)
+    os.link(root / "busybox", root / "stat")
+    archive = tmp_path / "root.tar.xz"
+    subprocess.run(["tar", "-cJf", archive, "--owner=7", "--group=8", "-C", root, "."], check=True)
+    done = run(archive, "/stat", "-c", "%h %u %g %a", "/busybox", kernel=kernel)
+    assert done.stdout == b"2 7 8 755\n", text(done.stderr)
+
+
+def test_ext4_image_as_root(kernel, tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "sh").write_bytes((TOP / "build/bench/root/bin/busybox").read_bytes())
+    (root / "sh").chmod(0o755)
+    image = tmp_path / "root.img"
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", root, image, "16M"], check=True)
+    done = run(image, "/sh", "-c", "echo from an image", kernel=kernel)
+    assert done.stdout == b"from an image\n", text(done.stderr)
+
+
+def test_broken_tar_is_named(tmp_path):
+    bad = tmp_path / "bad.tar.gz"
+    bad.write_bytes(b"\x1f\x8b\x08 not really gzip")
+    done = run(bad, "true", kernel="linux")
+    assert done.returncode == 125 and b"bad.tar.gz" in done.stderr
+
+
+# ---- machines that cannot start --------------------------------------------------------------
+
+def boot(kernel, archive, append="", mem=256, seconds=60):
+    """Boots an initramfs as it is; returns (the kernel's log, QEMU's status, None: had to be
+    killed)."""
+    options = types.SimpleNamespace(accel="tcg", machine="q35", cpu=None, smp=1, gdb=False, qemu=[])
+    found = kernels.find(kernel)
+    vm = machine.Machine(lambda log, channel: machine.command_line(
+        options, found, str(archive), f"console=ttyS0 panic=-1 {append}", mem << 20, log, channel))
+    log, end = b"", time.monotonic() + seconds
+    try:
+        while time.monotonic() < end:
+            if select.select([vm.log], [], [], 0.5)[0]:
+                data = vm.log.recv(65536)
+                if not data:
+                    return text(log), vm.process.wait(10)
+                log += data
+        return text(log), None
+    finally:
+        vm.kill()
+
+
+def archive_with(path, init, mode=0o100755):
+    with open(path, "wb") as f:
+        w = cpio.CpioWriter(f)
+        w.add(b"dev", 0o040755)
+        w.add(b"dev/console", 0o020600, rdev=(5, 1))
+        if init is not None:
+            w.add(b"init", mode, init)
+        w.close()
+    return path
+
+
+def panicked(kernel, log, status):
+    """Linux's panic=-1 reboots, which ends QEMU with 0; Aramid says it with 97."""
+    if kernel == "linux":
+        return status == 0 and "Kernel panic" in log
+    return status == 97 and "panic" in log.lower()
+
+
+@pytest.mark.parametrize("init,word", [
+    (None, ""),
+    (b"", ""),
+    (b"\x7fELF\x02\x01\x01", ""),
+    (b"#!/nonexistent\n", ""),
+], ids=["missing", "empty", "truncated-elf", "missing-interpreter"])
+def test_init_that_cannot_start_panics(kernel, tmp_path, init, word):
+    log, status = boot(kernel, archive_with(tmp_path / "a.cpio", init), "rdinit=/init")
+    assert panicked(kernel, log, status), f"status {status}\n{log[-3000:]}"
+    assert "init" in log and word in log
+
+
+def test_init_that_ends_panics(kernel, tmp_path):
+    program = (TOP / "build/bench/root/bin/true-asm").read_bytes()
+    log, status = boot(kernel, archive_with(tmp_path / "a.cpio", program), "rdinit=/init")
+    assert panicked(kernel, log, status), f"status {status}\n{log[-3000:]}"
+    assert "Attempted to kill init" in log
+
+
+def test_truncated_initramfs_is_named(kernel, tmp_path):
+    whole = archive_with(tmp_path / "a.cpio", b"x" * 100_000).read_bytes()
+    (tmp_path / "b.cpio").write_bytes(whole[:50_000])
+    log, status = boot(kernel, tmp_path / "b.cpio", "rdinit=/init")
+    assert panicked(kernel, log, status), f"status {status}\n{log[-3000:]}"
+    assert "initramfs" in log.lower()
+
+
+def test_initramfs_of_rubbish_is_named(kernel, tmp_path):
+    (tmp_path / "b.cpio").write_bytes(b"rubbish" * 1000)
+    log, status = boot(kernel, tmp_path / "b.cpio", "rdinit=/init")
+    assert panicked(kernel, log, status), f"status {status}\n{log[-3000:]}"
+    assert "initramfs" in log.lower()
+
+
+def test_too_little_memory_is_named(kernel, tmp_path):
+    if kernel == "linux":
+        pytest.skip("Debian's Linux hangs without a word when it has too little memory")
+    archive = archive_with(tmp_path / "a.cpio", b"x" * (12 << 20))
+    log, status = boot(kernel, archive, "rdinit=/init", mem=16)
+    assert panicked(kernel, log, status), f"status {status}\n{log[-3000:]}"
+    assert "memory" in log.lower()
