@@ -104,6 +104,7 @@ static inline void page_clear(struct page *p, enum page_flag_bits b)
 #define GFP_ZERO      0x02u /* cleared */
 #define GFP_NORETRY   0x04u /* fail early rather than kill somebody */
 #define GFP_USER      0x08u /* charged as user memory; interruptible by a fatal signal */
+#define GFP_NOWAIT    0x20u /* fail rather than reclaim or use the reserve: an optimisation's memory */
 #define GFP_NOFS      0x10u /* reclaim must not enter a file system */
 
 #define MAX_ORDER 10 /* largest block: 4 MiB */

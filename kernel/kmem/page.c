@@ -143,11 +143,11 @@ static noinline struct page *alloc_slow(int order, u32 gfp)
 	struct page *p = NULL;
 
 	reclaim_wake();
-	if (!(gfp & GFP_ATOMIC)) {
+	if (!(gfp & (GFP_ATOMIC | GFP_NOWAIT))) {
 		for (int attempt = 0; !p && reclaim_direct(order, gfp, attempt); attempt++)
 			p = try_alloc(order, gfp);
 	}
-	if (!p && !(gfp & GFP_NORETRY) && !__atomic_fetch_add(&complained, 1, __ATOMIC_RELAXED))
+	if (!p && !(gfp & (GFP_NORETRY | GFP_NOWAIT)) && !__atomic_fetch_add(&complained, 1, __ATOMIC_RELAXED))
 		log_warn("memory: no block of %lu KiB (%llu KiB free)", 4ul << order,
 			buddy_free_pages() * (PAGE_SIZE >> 10));
 	return p;

@@ -20,7 +20,7 @@ void gather_add_slow(struct gather *g, struct page *p)
 	struct gather_chunk *c = g->chunks;
 
 	if (!c || c->count + GATHER_INLINE > ARRAY_SIZE(c->pages)) {
-		struct page *page = page_alloc(GFP_ATOMIC | GFP_NORETRY);
+		struct page *page = page_alloc(GFP_NOWAIT);
 
 		if (!page) {
 			gather_flush(g);

@@ -78,7 +78,7 @@ bool huge_wanted(const struct region *r, unsigned long addr)
 
 int huge_fault(struct region *r, unsigned long addr, pte_t *pmd)
 {
-	struct page *p = pages_alloc(HUGE_ORDER, GFP_KERNEL | GFP_NORETRY | GFP_ZERO);
+	struct page *p = pages_alloc(HUGE_ORDER, GFP_NOWAIT | GFP_ZERO);
 	u32 prot = region_prot(r->flags) | MMU_DIRTY;
 
 	if (!p)
