@@ -5,12 +5,14 @@
  */
 #include "stacks.h"
 #include "x86.h"
+#include <arch/thread.h>
 #include <core/log.h>
 #include <core/spinlock.h>
 #include <lib/err.h>
 
 #define MSI_ADDRESS 0xfee00000ull
 
+DEFINE_PER_CPU(u8, x86_irq_from_user);
 static DEFINE_SPINLOCK(g_lock, RANK_IRQ);
 static u16 g_vector_irq[256];      /* irq + 1; 0: unused. g_lock to write */
 static u8 g_irq_vector[NR_IRQS];   /* 0: none. g_lock to write */
@@ -155,6 +157,7 @@ void x86_interrupt(struct pt_regs *regs, u32 vector)
 {
 	u16 irq;
 
+	this_cpu_write(x86_irq_from_user, regs_user_mode(regs));
 	switch (vector) {
 	case VEC_TIMER:
 		x86_lapic_eoi();

@@ -42,8 +42,12 @@ struct run_queue;
 struct sched_entity {		/* guarded by the run queue's lock */
 	struct rb_node node;
 	s64 vruntime_ns, deadline_ns;
-	u64 slice_ns;
+	s64 min_vruntime_ns;	/* least vruntime of the subtree at node */
+	s64 lag_ns;		/* while not queued: how far behind the average it left */
+	s64 slice_end_ns;	/* RR: sum_exec_ns at which the slice is used up */
 	u32 weight;		/* from nice */
+	u32 burst_ns;		/* running average: from switched in to blocked */
+	u64 switched_in_ns;	/* sum_exec_ns then */
 	u64 exec_start_ns, sum_exec_ns;
 	struct list_head rt_link;
 };
@@ -63,7 +67,8 @@ struct thread {
 	u64 affinity;			/* CPU mask; run queue lock */
 	struct sched_entity se;
 	u64 nvcsw, nivcsw;		/* own CPU */
-	u64 utime_ns, stime_ns;		/* own CPU; read with thread_times */
+	u64 utime_ns, stime_ns;		/* what ticks saw; read with thread_times */
+	bool in_reclaim;		/* own thread: no reclaim inside reclaim */
 	u64 start_ns;			/* monotonic; immutable */
 	const struct cred *cred;	/* effective credentials (cred/cred.h); own thread changes */
 	struct arch_mm *mm;		/* user address space or NULL; changed by own thread in thread_use_mm */
@@ -78,7 +83,7 @@ struct thread {
 	u32 locks_held;			/* sleeping locks */
 	u16 lock_ranks[16];
 #endif
-	void (*entry)(void *);		/* kernel threads */
+	void (*entry)(void *);		/* thread_prepare */
 	void *arg;
 	void (*free)(struct thread *t);	/* last reference gone; set by who created it */
 };
@@ -98,6 +103,10 @@ noreturn void thread_exit(void); /* also used by process: the thread's last act 
 /* For process: set up the scheduler's part of a zeroed thread embedded in a task (state RUNNING but
  * not queued; inherits policy, nice, affinity from parent). free is called when refs drop to 0. */
 int thread_init(struct thread *t, const struct thread *parent, void (*free)(struct thread *)) must_check;
+/* The thread will start in entry(arg), which may return. For others than kthread_create's. */
+void thread_prepare(struct thread *t, void (*entry)(void *), void *arg);
+/* First thing a forked child does (arch_upcalls.fork_child): completes the switch to it. */
+void thread_fork_begin(void);
 void thread_deinit(struct thread *t); /* undo thread_init for one that never ran */
 void thread_start(struct thread *t);  /* first time on a run queue, places it */
 static inline void get_thread(struct thread *t)

@@ -25,12 +25,18 @@ static void upcall_ipi(enum ipi_kind kind)
 	}
 }
 
+static void upcall_fork_child(void)
+{
+	thread_fork_begin();
+	process_fork_child();
+}
+
 const struct arch_upcalls arch_upcalls = {
 	.main = kernel_main,
 	.secondary_main = kernel_secondary_main,
 	.syscall = syscall_dispatch,
 	.exit_to_user = process_exit_to_user,
-	.fork_child = process_fork_child,
+	.fork_child = upcall_fork_child,
 	.page_fault = process_page_fault,
 	.user_exception = process_user_exception,
 	.timer = timer_interrupt,

@@ -157,7 +157,7 @@ struct task *task_alloc(
 		    &t->thread, parent ? &parent->thread : current_thread(), task_thread_free) != 0)
 		goto free_task;
 	if (entry)
-		arch_thread_init(&t->thread.arch, t->thread.stack, entry, arg);
+		thread_prepare(&t->thread, entry, arg);
 	if (arch_thread_user_init(&t->thread.arch) != 0)
 		goto undo_thread;
 	t->process = p;

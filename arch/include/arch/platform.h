@@ -5,6 +5,7 @@
 #define ARCH_PLATFORM_H
 
 #include <arch/cpu.h>
+#include <arch/impl/platform.h>
 
 struct pt_regs;
 
@@ -67,6 +68,9 @@ u64 arch_clock_ns(void);
 void arch_timer_arm(s64 deadline_ns);
 /* Seconds since 1970 as the RTC has it (0 when there is none). May take ms; boot only. */
 s64 arch_rtc_seconds(void);
+
+/* Inside an interrupt (timer upcall): did it interrupt user mode? */
+/* inline in impl: bool arch_irq_from_user(void) */
 
 /* Interrupt lines: irq is a GSI (0..) or an MSI number from arch_msi_alloc. */
 #define NR_IRQS 256

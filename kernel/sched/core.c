@@ -1,0 +1,517 @@
+/*
+ * Choosing, switching, waking. See sched.h for the rules.
+ *
+ * A switch: the queue's lock is taken with interrupts off, the running thread is charged, put back
+ * or taken off, the next one is chosen, and the machine context changes. The lock is released on
+ * the other side (finish_switch), where also the stack of a dead thread is given back.
+ */
+#include "sched.h"
+#include <arch/mmu.h>
+#include <kmem/slab.h>
+#include <lib/atomic.h>
+#include <sched/timer.h>
+
+DEFINE_PER_CPU(struct run_queue, g_rq);
+DEFINE_PER_CPU(struct thread *, g_current_thread);
+
+enum switch_kind { SWITCH_BLOCK, SWITCH_PREEMPT, SWITCH_YIELD };
+
+/* ---- the queue ------------------------------------------------------------------------------ */
+
+void update_curr(struct run_queue *rq)
+{
+	struct thread *t = rq->curr;
+	s64 now = clock_mono_ns(), delta = now - (s64)t->se.exec_start_ns;
+
+	rq->clock_ns = now;
+	if (unlikely(delta <= 0))
+		return;
+	t->se.exec_start_ns = (u64)now;
+	t->se.sum_exec_ns += (u64)delta;
+	if (t != rq->idle && !is_rt(t))
+		fair_charge(rq, t, delta);
+}
+
+void resched(struct run_queue *rq)
+{
+	struct thread *t = rq->curr;
+	u32 old = __atomic_fetch_or(&t->arch.work, WORK_RESCHED, __ATOMIC_SEQ_CST);
+
+	if (!(old & WORK_RESCHED) && rq->cpu != cpu_id())
+		arch_ipi_send(rq->cpu, IPI_RESCHED);
+}
+
+static void link_in(struct run_queue *rq, struct thread *t, bool front)
+{
+	if (likely(!is_rt(t))) {
+		fair_enqueue(rq, t);
+		return;
+	}
+	if (front)
+		list_add(&t->se.rt_link, &rq->rt[t->rt_priority]);
+	else
+		list_add_tail(&t->se.rt_link, &rq->rt[t->rt_priority]);
+	rq->rt_bits[t->rt_priority / 64] |= 1ull << (t->rt_priority % 64);
+	rq->nr_rt++;
+}
+
+static void link_out(struct run_queue *rq, struct thread *t)
+{
+	if (likely(!is_rt(t))) {
+		fair_dequeue(rq, t);
+		return;
+	}
+	list_del(&t->se.rt_link);
+	if (list_empty(&rq->rt[t->rt_priority]))
+		rq->rt_bits[t->rt_priority / 64] &= ~(1ull << (t->rt_priority % 64));
+	rq->nr_rt--;
+}
+
+static int top_rt(const struct run_queue *rq)
+{
+	if (likely(!rq->nr_rt))
+		return 0;
+	return rq->rt_bits[1] ? 64 + ilog2(rq->rt_bits[1]) : ilog2(rq->rt_bits[0]);
+}
+
+/* t, which is RUNNING and on no queue, comes to rq. */
+void enqueue(struct run_queue *rq, struct thread *t, bool fresh)
+{
+	update_curr(rq);
+	if (!is_rt(t))
+		fair_place(rq, t, fresh);
+	t->on_rq = true;
+	WRITE_ONCE(rq->nr_running, rq->nr_running + 1);
+	link_in(rq, t, false);
+	if (rq->curr == rq->idle)
+		resched(rq);
+	else if (is_rt(t) ? !is_rt(rq->curr) || rq->curr->rt_priority < t->rt_priority
+			  : !is_rt(rq->curr) && fair_preempts(rq, t))
+		resched(rq);
+}
+
+/* t, queued but not running, leaves rq. */
+void dequeue(struct run_queue *rq, struct thread *t)
+{
+	link_out(rq, t);
+	if (!is_rt(t))
+		fair_leave(rq, t);
+	t->on_rq = false;
+	WRITE_ONCE(rq->nr_running, rq->nr_running - 1);
+}
+
+struct run_queue *lock_thread_rq(struct thread *t, unsigned long *flags)
+{
+	for (;;) {
+		struct run_queue *rq = READ_ONCE(t->rq);
+
+		*flags = spin_lock_irqsave(&rq->lock);
+		if (likely(rq == READ_ONCE(t->rq)))
+			return rq;
+		spin_unlock_irqrestore(&rq->lock, *flags);
+	}
+}
+
+/* ---- which CPU ------------------------------------------------------------------------------ */
+
+static inline bool cpu_is_idle(int cpu)
+{
+	return !READ_ONCE(cpu_rq(cpu)->nr_running);
+}
+
+static int least_loaded(u64 mask)
+{
+	int best = __builtin_ctzll(mask);
+
+	for (; mask; mask &= mask - 1) {
+		int cpu = __builtin_ctzll(mask);
+
+		if (READ_ONCE(cpu_rq(cpu)->nr_running) < READ_ONCE(cpu_rq(best)->nr_running))
+			best = cpu;
+	}
+	return best;
+}
+
+/*
+ * Where shall t run that wakes up or is new? An idle CPU, its last one if possible. But a thread
+ * that is woken by one that itself is about to block (it usually runs only shortly) stays with it:
+ * the two take turns, and two CPUs that wake each other would be slower.
+ */
+int choose_cpu(struct thread *t, bool fork)
+{
+	int here = cpu_id(), last = t->cpu;
+	u64 allowed = READ_ONCE(t->affinity) & READ_ONCE(g_cpus_online_mask);
+	const struct thread *curr = current_thread();
+
+	if (!(allowed & (allowed - 1))) /* one at most */
+		return allowed ? __builtin_ctzll(allowed) : last;
+	if (!fork && (allowed >> here & 1) && READ_ONCE(this_rq()->nr_running) <= 1 &&
+		curr->se.burst_ns < SHORT_BURST_NS && curr != this_rq()->idle)
+		return here;
+	if ((allowed >> last & 1) && cpu_is_idle(last))
+		return last;
+	if (!fork && last == here && (allowed >> here & 1) && this_rq()->nr_running <= 1)
+		return here; /* a tick later an idle CPU takes over if the waker goes on */
+	return least_loaded(allowed);
+}
+
+/* ---- balance -------------------------------------------------------------------------------- */
+
+static struct thread *movable(struct run_queue *from, int to)
+{
+	struct rb_node *n;
+
+	for (int i = 0; from->nr_rt && i < NR_RT; i++) {
+		struct thread *t;
+
+		list_for_each_entry(t, &from->rt[i], se.rt_link)
+			if (t->affinity >> to & 1)
+				return t;
+	}
+	/* The one that would run last here. */
+	for (n = rb_last(&from->fair.tree); n; n = rb_prev(n)) {
+		struct thread *t = rb_entry(n, struct thread, se.node);
+
+		if (t->affinity >> to & 1)
+			return t;
+	}
+	return NULL;
+}
+
+bool steal_one(struct run_queue *rq)
+{
+	struct run_queue *from = NULL;
+	struct thread *t;
+	u32 most = 1;
+
+	spin_assert_held(&rq->lock);
+	if (g_nr_cpus == 1)
+		return false;
+	for_each_online_cpu(cpu) {
+		u32 n = READ_ONCE(cpu_rq(cpu)->nr_running);
+
+		if (n > most && cpu != rq->cpu) {
+			most = n;
+			from = cpu_rq(cpu);
+		}
+	}
+	/* Two queues' locks: the second is only tried, so order does not matter. */
+	if (!from || !spin_trylock(&from->lock))
+		return false;
+	t = movable(from, rq->cpu);
+	if (t) {
+		update_curr(from);
+		dequeue(from, t);
+		t->cpu = rq->cpu;
+		WRITE_ONCE(t->rq, rq);
+	}
+	spin_unlock(&from->lock);
+	if (t) {
+		if (!is_rt(t))
+			fair_place(rq, t, false);
+		t->on_rq = true;
+		WRITE_ONCE(rq->nr_running, rq->nr_running + 1);
+		link_in(rq, t, false);
+	}
+	return t;
+}
+
+/* t is RUNNING, on no queue and switched out: to a CPU of its choice. */
+static void place(struct thread *t, bool fork)
+{
+	for (;;) {
+		int cpu = choose_cpu(t, fork);
+		struct run_queue *rq = cpu_rq(cpu);
+
+		t->cpu = cpu;
+		WRITE_ONCE(t->rq, rq);
+		spin_lock(&rq->lock);
+		/* Affinity may have changed since choose_cpu looked. */
+		if (likely((t->affinity >> cpu & 1) || !(t->affinity & g_cpus_online_mask))) {
+			enqueue(rq, t, fork);
+			spin_unlock(&rq->lock);
+			return;
+		}
+		spin_unlock(&rq->lock);
+	}
+}
+
+/* ---- switching ------------------------------------------------------------------------------ */
+
+static inline struct thread *pick(struct run_queue *rq, struct thread *prev, enum switch_kind how)
+{
+	struct thread *t;
+	int top = top_rt(rq);
+
+	if (unlikely(prev && is_rt(prev)) &&
+		(top < prev->rt_priority || (top == prev->rt_priority && !rq->yield)))
+		return prev;
+	if (unlikely(top)) {
+		t = list_first_entry(&rq->rt[top], struct thread, se.rt_link);
+		link_out(rq, t);
+		return t;
+	}
+	t = fair_pick(rq, prev, how == SWITCH_YIELD);
+	return t;
+}
+
+/* In the next thread, on its CPU. Interrupts off. */
+static inline void finish_switch(void)
+{
+	struct run_queue *rq = this_rq();
+	struct thread *prev = rq->prev, *push = rq->push;
+	bool dead = prev->state == THREAD_DEAD;
+
+	prev->on_cpu = false;
+	rq->push = NULL;
+	spin_unlock(&rq->lock);
+	if (unlikely(dead))
+		thread_reap(prev);
+	else if (unlikely(push))
+		place(push, false);
+}
+
+static inline void switch_to(struct run_queue *rq, struct thread *prev, struct thread *next)
+{
+	rq->nr_switches++;
+	rq->curr = next;
+	rq->prev = prev;
+	next->on_cpu = true;
+	next->se.exec_start_ns = (u64)rq->clock_ns;
+	next->se.switched_in_ns = next->se.sum_exec_ns;
+	if (unlikely(next->switch_work))
+		__atomic_fetch_or(&next->arch.work, next->switch_work, __ATOMIC_RELAXED);
+	this_cpu_write(g_current_thread, next);
+	if (next->mm)
+		arch_mm_activate(next->mm);
+	if (prev == rq->idle)
+		tick_start(rq);
+	arch_switch(&prev->arch, &next->arch);
+	finish_switch();
+}
+
+static inline void note_burst(struct thread *t)
+{
+	u64 burst = min(t->se.sum_exec_ns - t->se.switched_in_ns, (u64)U32_MAX);
+
+	t->se.burst_ns = (u32)((3ull * t->se.burst_ns + burst) / 4);
+}
+
+/* Interrupts off on entry and return. */
+static inline void schedule(enum switch_kind how)
+{
+	struct run_queue *rq = this_rq();
+	struct thread *prev = rq->curr, *stays = prev, *next;
+
+	rcu_quiescent();
+#if DEBUG
+	if (spin_debug_held())
+		panic("scheduling with %d spinlocks held", spin_debug_held());
+#endif
+	spin_lock(&rq->lock);
+	update_curr(rq);
+	if (prev->arch.work & WORK_RESCHED)
+		__atomic_fetch_and(&prev->arch.work, ~WORK_RESCHED, __ATOMIC_RELAXED);
+	if (prev == rq->idle) {
+		stays = NULL;
+	} else if (how == SWITCH_BLOCK && READ_ONCE(prev->state) != THREAD_RUNNING) {
+		note_burst(prev);
+		if (!is_rt(prev))
+			fair_leave(rq, prev);
+		prev->on_rq = false;
+		WRITE_ONCE(rq->nr_running, rq->nr_running - 1);
+		if (prev->state == THREAD_SLEEPING)
+			rq->nr_uninterruptible++;
+		stays = NULL;
+	} else if (unlikely(!(prev->affinity >> rq->cpu & 1))) {
+		/* It may no longer run here: the next thread puts it onto another queue. */
+		if (!is_rt(prev))
+			fair_leave(rq, prev);
+		prev->on_rq = false;
+		WRITE_ONCE(rq->nr_running, rq->nr_running - 1);
+		rq->push = prev;
+		stays = NULL;
+	} else if (how == SWITCH_YIELD) {
+		rq->yield = true;
+	}
+	next = pick(rq, stays, how);
+	if (unlikely(!next)) {
+		if (steal_one(rq))
+			next = pick(rq, NULL, how);
+		if (!next)
+			next = rq->idle;
+	}
+	rq->yield = false;
+	if (next == prev) {
+		spin_unlock(&rq->lock);
+		return;
+	}
+	if (stays) {
+		link_in(rq, stays, how != SWITCH_YIELD);
+		prev->nivcsw++;
+	} else {
+		prev->nvcsw++;
+	}
+	switch_to(rq, prev, next);
+}
+
+void sched_block(void)
+{
+	might_sleep();
+	irq_disable();
+	schedule(SWITCH_BLOCK);
+	irq_enable();
+}
+
+void sched_yield_now(void)
+{
+	struct run_queue *rq;
+
+	might_sleep();
+	irq_disable();
+	rq = this_rq();
+	if (rq->nr_running > 1)
+		schedule(SWITCH_YIELD);
+	else
+		rcu_quiescent();
+	irq_enable();
+}
+
+void sched_resched(void)
+{
+	might_sleep();
+	irq_disable();
+	if (is_rt(current_thread()) &&
+		current_thread()->se.sum_exec_ns >= (u64)current_thread()->se.slice_end_ns &&
+		current_thread()->policy == SCHED_RR) {
+		current_thread()->se.slice_end_ns = (s64)current_thread()->se.sum_exec_ns +
+			RR_SLICE_NS;
+		schedule(SWITCH_YIELD);
+	} else {
+		schedule(SWITCH_PREEMPT);
+	}
+	irq_enable();
+}
+
+void schedule_idle(void)
+{
+	schedule(SWITCH_PREEMPT);
+}
+
+/* First code of a thread: it comes out of switch_to with the queue locked. */
+static void thread_start_here(void *arg)
+{
+	struct thread *t = arg;
+
+	finish_switch();
+	irq_enable();
+	t->entry(t->arg);
+	thread_exit();
+}
+
+void thread_prepare(struct thread *t, void (*entry)(void *), void *arg)
+{
+	t->entry = entry;
+	t->arg = arg;
+	arch_thread_init(&t->arch, t->stack, thread_start_here, t);
+}
+
+void thread_fork_begin(void)
+{
+	finish_switch();
+	irq_enable();
+}
+
+noreturn void thread_exit(void)
+{
+	irq_disable();
+	current_thread()->state = THREAD_DEAD;
+	schedule(SWITCH_BLOCK);
+	panic("a dead thread runs again");
+}
+
+/* ---- waking --------------------------------------------------------------------------------- */
+
+void thread_set_state(u32 state)
+{
+	(void)xchg(&current_thread()->state, state); /* full barrier, see wait_prepare */
+}
+
+bool thread_wake_state(struct thread *t, u32 mask)
+{
+	struct run_queue *rq;
+	unsigned long flags;
+	u32 old;
+	int cpu;
+
+	smp_mb(); /* the condition was changed before; pairs with thread_set_state */
+	old = READ_ONCE(t->state);
+	do {
+		if (!(old & mask))
+			return false;
+	} while (!__atomic_compare_exchange_n(
+		&t->state, &old, THREAD_RUNNING, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+	rq = lock_thread_rq(t, &flags);
+	if (t->on_rq) { /* it has not gone to sleep yet, and won't */
+		spin_unlock_irqrestore(&rq->lock, flags);
+		return true;
+	}
+	if (old == THREAD_SLEEPING)
+		rq->nr_uninterruptible--;
+	cpu = choose_cpu(t, false);
+	if (likely(cpu == rq->cpu)) {
+		enqueue(rq, t, false);
+		spin_unlock_irqrestore(&rq->lock, flags);
+		return true;
+	}
+	spin_unlock(&rq->lock);
+	place(t, false);
+	irq_restore(flags);
+	return true;
+}
+
+void thread_start(struct thread *t)
+{
+	unsigned long flags;
+
+	thread_register(t);
+	flags = irq_save();
+	t->state = THREAD_RUNNING;
+	place(t, true);
+	irq_restore(flags);
+}
+
+void thread_set_work(struct thread *t, u32 work)
+{
+	__atomic_fetch_or(&t->arch.work, work, __ATOMIC_SEQ_CST);
+	if (READ_ONCE(t->on_cpu) && t != current_thread()) {
+		int cpu = READ_ONCE(t->cpu);
+
+		if (cpu != cpu_id())
+			arch_ipi_send(cpu, IPI_RESCHED);
+	}
+}
+
+void thread_interrupt(struct thread *t, u32 work, bool fatal)
+{
+	__atomic_fetch_or(&t->arch.work, work, __ATOMIC_SEQ_CST);
+	if (!thread_wake_state(t, THREAD_INTERRUPTIBLE | (fatal ? THREAD_KILLABLE : 0)))
+		thread_set_work(t, work);
+}
+
+/* t's affinity was changed and its CPU is no longer allowed. Its queue is not locked. */
+void move_to_allowed(struct thread *t)
+{
+	unsigned long flags;
+	struct run_queue *rq = lock_thread_rq(t, &flags);
+
+	if (t->on_rq && !(t->affinity >> rq->cpu & 1) && rq->curr != t) {
+		update_curr(rq);
+		dequeue(rq, t);
+		spin_unlock(&rq->lock);
+		place(t, false);
+		irq_restore(flags);
+		return;
+	}
+	spin_unlock_irqrestore(&rq->lock, flags);
+}

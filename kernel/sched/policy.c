@@ -1,0 +1,124 @@
+/* Policies, affinity and times of threads. */
+#include "sched.h"
+#include <arch/mmu.h>
+#include <lib/atomic.h>
+#include <lib/err.h>
+#include <sched/timer.h>
+
+/* Change t's parameters by set(), which sees it on no queue. */
+static void change(struct thread *t, int policy, int rt_priority, int nice)
+{
+	unsigned long flags;
+	struct run_queue *rq = lock_thread_rq(t, &flags);
+	bool queued = t->on_rq, running = rq->curr == t;
+
+	update_curr(rq);
+	if (queued && !running) {
+		dequeue(rq, t);
+	} else if (queued && !is_rt(t)) {
+		fair_leave(rq, t);
+		t->on_rq = false; /* for the average; curr is in no tree */
+	} else if (queued) {
+		t->on_rq = false;
+	}
+	t->policy = (u8)policy;
+	t->rt_priority = (u8)rt_priority;
+	t->nice = (s8)nice;
+	fair_set_weight(t);
+	if (policy == SCHED_RR)
+		t->se.slice_end_ns = (s64)t->se.sum_exec_ns + RR_SLICE_NS;
+	if (queued && !running) {
+		enqueue(rq, t, false);
+	} else if (queued) {
+		if (!is_rt(t))
+			fair_place(rq, t, false);
+		t->on_rq = true;
+		resched(rq);
+	}
+	spin_unlock_irqrestore(&rq->lock, flags);
+}
+
+int thread_set_policy(struct thread *t, int policy, int rt_priority, int nice)
+{
+	bool rt = policy == SCHED_FIFO || policy == SCHED_RR;
+
+	if (!rt && policy != SCHED_NORMAL && policy != SCHED_BATCH && policy != SCHED_IDLE)
+		return -EINVAL;
+	if (rt ? rt_priority < 1 || rt_priority >= NR_RT : rt_priority != 0)
+		return -EINVAL;
+	if (nice < -20 || nice > 19)
+		return -EINVAL;
+	change(t, policy, rt_priority, nice);
+	return 0;
+}
+
+int thread_set_affinity(struct thread *t, u64 mask)
+{
+	unsigned long flags;
+	struct run_queue *rq;
+	bool elsewhere;
+
+	if (!(mask & READ_ONCE(g_cpus_online_mask)))
+		return -EINVAL;
+	rq = lock_thread_rq(t, &flags);
+	WRITE_ONCE(t->affinity, mask);
+	elsewhere = t->on_rq && !(mask >> rq->cpu & 1);
+	if (elsewhere && rq->curr == t)
+		resched(rq);
+	spin_unlock_irqrestore(&rq->lock, flags);
+	if (!elsewhere)
+		return 0;
+	if (t == current_thread())
+		sched_resched();
+	else
+		move_to_allowed(t);
+	return 0;
+}
+
+void thread_times(const struct thread *t, u64 *utime_ns, u64 *stime_ns)
+{
+	u64 total = READ_ONCE(t->se.sum_exec_ns);
+	u64 u = READ_ONCE(t->utime_ns), s = READ_ONCE(t->stime_ns);
+
+	if (READ_ONCE(t->on_cpu)) {
+		s64 since = clock_mono_ns() - (s64)READ_ONCE(t->se.exec_start_ns);
+
+		if (since > 0)
+			total += (u64)since;
+	}
+	/* The exact sum, split as the ticks saw it. */
+	if (!u && !s)
+		u = t->mm ? 1 : 0;
+	if (!s) {
+		*utime_ns = u ? total : 0;
+	} else {
+		while ((u + s) >> 32) {
+			u >>= 1;
+			s >>= 1;
+		}
+		*utime_ns = total / (u + s) * u + total % (u + s) * u / (u + s);
+	}
+	*stime_ns = total - *utime_ns;
+}
+
+s64 sched_rr_interval_ns(const struct thread *t)
+{
+	switch (t->policy) {
+	case SCHED_FIFO:
+		return 0;
+	case SCHED_RR:
+		return RR_SLICE_NS;
+	default:
+		return SLICE_NS;
+	}
+}
+
+void thread_use_mm(struct arch_mm *mm)
+{
+	struct thread *t = current_thread();
+
+	irq_disable();
+	t->mm = mm;
+	arch_mm_activate(mm);
+	irq_enable();
+}

@@ -1,0 +1,237 @@
+/*
+ * Wait queues. The waiter's default function wakes the thread first and then marks the waiter as
+ * not queued: a sleeper that still sees itself queued takes the queue's lock to get out, so the
+ * waiter (on its stack) and the thread live until the waker is done with them.
+ */
+#include "sched.h"
+#include <lib/atomic.h>
+#include <sched/timer.h>
+#include <sched/wait.h>
+
+static bool (*g_fatal_hook)(const struct thread *t);
+
+void wait_queue_init(struct wait_queue *q)
+{
+	spin_init(&q->lock, RANK_WAITQUEUE);
+	list_init(&q->waiters);
+}
+
+static bool wake_default(struct waiter *w, unsigned long key)
+{
+	bool woken = thread_wake(w->thread);
+
+	list_del(&w->link);
+	store_release(&w->queue, NULL);
+	return woken;
+}
+
+void wake_up_key(struct wait_queue *q, int nr_exclusive, unsigned long key)
+{
+	unsigned long flags = spin_lock_irqsave(&q->lock);
+	struct waiter *w, *next;
+
+	list_for_each_entry_safe(w, next, &q->waiters, link) {
+		bool exclusive = w->exclusive;
+
+		if (w->fn(w, key) && exclusive && --nr_exclusive <= 0)
+			break;
+	}
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+void waiter_init(struct waiter *w)
+{
+	w->thread = current_thread();
+	w->fn = wake_default;
+	w->exclusive = false;
+	w->queue = NULL;
+}
+
+static void add(struct wait_queue *q, struct waiter *w, bool exclusive)
+{
+	unsigned long flags = spin_lock_irqsave(&q->lock);
+
+	if (!w->queue) {
+		w->exclusive = exclusive;
+		w->queue = q;
+		if (exclusive) /* shared ones come first and are all woken */
+			list_add_tail(&w->link, &q->waiters);
+		else
+			list_add(&w->link, &q->waiters);
+	}
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+void wait_add(struct wait_queue *q, struct waiter *w)
+{
+	add(q, w, w->exclusive);
+}
+
+void wait_remove(struct waiter *w)
+{
+	struct wait_queue *q = load_acquire(&w->queue);
+	unsigned long flags;
+
+	if (!q)
+		return;
+	flags = spin_lock_irqsave(&q->lock);
+	if (w->queue) {
+		list_del(&w->link);
+		w->queue = NULL;
+	}
+	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+void wait_prepare(struct wait_queue *q, struct waiter *w, u32 state)
+{
+	current_thread()->wait_channel = (unsigned long)__builtin_return_address(0);
+	if (!load_acquire(&w->queue))
+		add(q, w, false);
+	thread_set_state(state);
+}
+
+void wait_prepare_exclusive(struct wait_queue *q, struct waiter *w, u32 state)
+{
+	current_thread()->wait_channel = (unsigned long)__builtin_return_address(0);
+	if (!load_acquire(&w->queue))
+		add(q, w, true);
+	thread_set_state(state);
+}
+
+void wait_finish(struct waiter *w)
+{
+	WRITE_ONCE(current_thread()->state, THREAD_RUNNING);
+	wait_remove(w);
+}
+
+bool signal_interrupts(const struct thread *t, u32 state)
+{
+	if (likely(!thread_has_work(t, WORK_SIGNAL)))
+		return false;
+	if (state & THREAD_INTERRUPTIBLE)
+		return true;
+	return (state & THREAD_KILLABLE) && g_fatal_hook && g_fatal_hook(t);
+}
+
+void sched_set_fatal_hook(bool (*fn)(const struct thread *t))
+{
+	g_fatal_hook = fn;
+}
+
+/* ---- sleeping with a deadline ---- */
+
+struct sleeper {
+	struct timer timer;
+	struct thread *thread;
+	bool fired;
+};
+
+static void sleeper_fire(struct timer *t)
+{
+	struct sleeper *s = container_of(t, struct sleeper, timer);
+
+	s->fired = true;
+	thread_wake(s->thread);
+}
+
+bool sched_block_until(s64 deadline)
+{
+	struct sleeper s;
+
+	if (deadline == TIME_NEVER) {
+		sched_block();
+		return false;
+	}
+	if (deadline <= clock_mono_ns()) {
+		WRITE_ONCE(current_thread()->state, THREAD_RUNNING);
+		return true;
+	}
+	timer_init(&s.timer, sleeper_fire);
+	s.thread = current_thread();
+	s.fired = false;
+	timer_arm(&s.timer, deadline);
+	sched_block();
+	timer_cancel_sync(&s.timer);
+	return s.fired;
+}
+
+int sleep_until(s64 deadline)
+{
+	while (clock_mono_ns() < deadline) {
+		thread_set_state(THREAD_INTERRUPTIBLE);
+		if (signal_interrupts(current_thread(), THREAD_INTERRUPTIBLE)) {
+			WRITE_ONCE(current_thread()->state, THREAD_RUNNING);
+			return -ERESTARTSYS;
+		}
+		if (sched_block_until(deadline))
+			break;
+	}
+	return 0;
+}
+
+void sleep_ns(s64 ns)
+{
+	s64 deadline = deadline_after(ns);
+
+	while (clock_mono_ns() < deadline) {
+		thread_set_state(THREAD_SLEEPING);
+		sched_block_until(deadline);
+	}
+}
+
+/* ---- completions ---- */
+
+#define DONE_ALL U32_MAX
+
+void completion_init(struct completion *c)
+{
+	c->done = 0;
+	wait_queue_init(&c->wait);
+}
+
+/* The lock is held over the wake-up, so that a completion on the waiter's stack lives as long. */
+void complete(struct completion *c)
+{
+	unsigned long flags = spin_lock_irqsave(&c->wait.lock);
+
+	if (c->done != DONE_ALL)
+		c->done++;
+	if (!list_empty(&c->wait.waiters)) {
+		struct waiter *w = list_first_entry(&c->wait.waiters, struct waiter, link);
+
+		w->fn(w, 0);
+	}
+	spin_unlock_irqrestore(&c->wait.lock, flags);
+}
+
+void complete_all(struct completion *c)
+{
+	unsigned long flags = spin_lock_irqsave(&c->wait.lock);
+	struct waiter *w, *next;
+
+	c->done = DONE_ALL;
+	list_for_each_entry_safe(w, next, &c->wait.waiters, link)
+		w->fn(w, 0);
+	spin_unlock_irqrestore(&c->wait.lock, flags);
+}
+
+static bool take_done(struct completion *c)
+{
+	unsigned long flags = spin_lock_irqsave(&c->wait.lock);
+	bool done = c->done;
+
+	if (done && c->done != DONE_ALL)
+		c->done--;
+	spin_unlock_irqrestore(&c->wait.lock, flags);
+	return done;
+}
+
+void wait_for_completion(struct completion *c)
+{
+	wait_event(&c->wait, take_done(c));
+}
+
+int wait_for_completion_killable(struct completion *c)
+{
+	return wait_event_killable(&c->wait, take_done(c));
+}
