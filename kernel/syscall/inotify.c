@@ -1,7 +1,7 @@
 /* inotify_init, inotify_add_watch, inotify_rm_watch. */
 #include <syscall/syscall.h>
 #include <vfs/inotify.h>
-#include "name.h"
+#include "path.h"
 
 long sys_inotify_init1(int flags)
 {
@@ -37,7 +37,7 @@ long sys_inotify_add_watch(int fd, const char __user *name, unsigned int mask)
 	r = -EINVAL;
 	if (!inotify_is(f) || ((mask & IN_MASK_ADD) && (mask & IN_MASK_CREATE)))
 		goto out;
-	r = path_get_user(AT_FDCWD, name, lookup, &p);
+	r = user_lookup(AT_FDCWD, name, lookup, &p);
 	if (r)
 		goto out;
 	r = inode_permission(p.dentry->inode, MAY_READ, current_cred());

@@ -2,7 +2,7 @@
 #include <kmem/slab.h>
 #include <syscall/syscall.h>
 #include <vfs/xattr.h>
-#include "name.h"
+#include "path.h"
 
 /* What the calls of a family share: the target, or the descriptor. */
 struct target {
@@ -14,7 +14,7 @@ struct target {
 static long target_path(struct target *t, const char __user *name, u32 lookup)
 {
 	t->file = NULL;
-	return path_get_user(AT_FDCWD, name, lookup, &t->path);
+	return user_lookup(AT_FDCWD, name, lookup, &t->path);
 }
 
 static long target_fd(struct target *t, int fd)
