@@ -22,7 +22,8 @@ u64 bitmap_next_clear(const u64 *map, u64 size, u64 from) pure_fn;
 void bitmap_set_range(u64 *map, u64 from, u64 n);
 void bitmap_clear_range(u64 *map, u64 from, u64 n);
 u64 bitmap_count(const u64 *map, u64 size) pure_fn;
-#define bitmap_for_each_set(bit, map, size) \
-	for (u64 bit = bitmap_next_set(map, size, 0); bit < (size); bit = bitmap_next_set(map, size, bit + 1))
+#define bitmap_for_each_set(bit, map, size)                         \
+	for (u64 bit = bitmap_next_set(map, size, 0); bit < (size); \
+		bit = bitmap_next_set(map, size, bit + 1))
 
 #endif

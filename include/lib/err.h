@@ -11,13 +11,13 @@
  * Internal results of interrupted calls, never seen by user programs: the return path to user
  * mode (process/signal) turns them into a restart or EINTR. Values as strace knows them.
  */
-#define ERESTARTSYS	      512 /* restart if SA_RESTART or no handler, else EINTR */
-#define ERESTARTNOINTR	      513 /* always restart */
-#define ERESTARTNOHAND	      514 /* restart only if no handler runs, else EINTR */
-#define ENOIOCTLCMD	      515 /* ioctl not known at this layer; becomes ENOTTY */
+#define ERESTARTSYS           512 /* restart if SA_RESTART or no handler, else EINTR */
+#define ERESTARTNOINTR        513 /* always restart */
+#define ERESTARTNOHAND        514 /* restart only if no handler runs, else EINTR */
+#define ENOIOCTLCMD           515 /* ioctl not known at this layer; becomes ENOTTY */
 #define ERESTART_RESTARTBLOCK 516 /* restart through restart_syscall, EINTR if a handler runs */
 
-#define MAX_ERRNO 4095
+#define MAX_ERRNO             4095
 
 static inline bool is_err(const void *p)
 {

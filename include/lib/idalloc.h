@@ -10,10 +10,10 @@
 
 struct idalloc {
 	u64 bottom[64 * 64]; /* bit: id in use */
-	u64 middle[64];	     /* bit: bottom word full */
-	u64 top;	     /* bit: middle word full */
-	u32 limit;	     /* ids are < limit */
-	u32 last;	     /* for cyclic */
+	u64 middle[64];      /* bit: bottom word full */
+	u64 top;             /* bit: middle word full */
+	u32 limit;           /* ids are < limit */
+	u32 last;            /* for cyclic */
 	u32 nr_used;
 };
 

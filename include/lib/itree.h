@@ -6,7 +6,7 @@
 
 struct itree_node {
 	struct rb_node rb;
-	u64 start, last;     /* inclusive */
+	u64 start, last; /* inclusive */
 	u64 subtree_last;
 };
 struct itree_root {

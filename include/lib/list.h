@@ -10,7 +10,10 @@ struct list_head {
 	struct list_head *next, *prev;
 };
 
-#define LIST_INIT(name) { &(name), &(name) }
+#define LIST_INIT(name)          \
+	{                        \
+		&(name), &(name) \
+	}
 #define LIST_HEAD(name) struct list_head name = LIST_INIT(name)
 
 static inline void list_init(struct list_head *h)
@@ -87,28 +90,28 @@ static inline void list_splice_tail(struct list_head *from, struct list_head *to
 	list_init(from);
 }
 
-#define list_entry(ptr, type, member)	 container_of(ptr, type, member)
+#define list_entry(ptr, type, member)     container_of(ptr, type, member)
 #define list_first_entry(h, type, member) list_entry((h)->next, type, member)
-#define list_last_entry(h, type, member) list_entry((h)->prev, type, member)
-#define list_next_entry(pos, member)	 list_entry((pos)->member.next, __typeof__(*(pos)), member)
-#define list_prev_entry(pos, member)	 list_entry((pos)->member.prev, __typeof__(*(pos)), member)
+#define list_last_entry(h, type, member)  list_entry((h)->prev, type, member)
+#define list_next_entry(pos, member)      list_entry((pos)->member.next, __typeof__(*(pos)), member)
+#define list_prev_entry(pos, member)      list_entry((pos)->member.prev, __typeof__(*(pos)), member)
 #define list_first_entry_or_null(h, type, member) \
 	(list_empty(h) ? NULL : list_first_entry(h, type, member))
 
 #define list_for_each(pos, h) for (pos = (h)->next; pos != (h); pos = pos->next)
-#define list_for_each_entry(pos, h, member)                                  \
-	for (pos = list_first_entry(h, __typeof__(*pos), member);            \
-	     &pos->member != (h); pos = list_next_entry(pos, member))
-#define list_for_each_entry_safe(pos, n, h, member)                          \
-	for (pos = list_first_entry(h, __typeof__(*pos), member),            \
-	    n = list_next_entry(pos, member);                                \
-	     &pos->member != (h); pos = n, n = list_next_entry(n, member))
-#define list_for_each_entry_rcu(pos, h, member)                              \
-	for (pos = list_entry(__atomic_load_n(&(h)->next, __ATOMIC_ACQUIRE), \
-		 __typeof__(*pos), member);                                  \
-	     &pos->member != (h);                                            \
-	     pos = list_entry(__atomic_load_n(&pos->member.next, __ATOMIC_ACQUIRE), \
-		 __typeof__(*pos), member))
+#define list_for_each_entry(pos, h, member)                                            \
+	for (pos = list_first_entry(h, __typeof__(*pos), member); &pos->member != (h); \
+		pos = list_next_entry(pos, member))
+#define list_for_each_entry_safe(pos, n, h, member)               \
+	for (pos = list_first_entry(h, __typeof__(*pos), member), \
+	    n = list_next_entry(pos, member);                     \
+		&pos->member != (h); pos = n, n = list_next_entry(n, member))
+#define list_for_each_entry_rcu(pos, h, member)                                                \
+	for (pos = list_entry(                                                                 \
+		     __atomic_load_n(&(h)->next, __ATOMIC_ACQUIRE), __typeof__(*pos), member); \
+		&pos->member != (h);                                                           \
+		pos = list_entry(__atomic_load_n(&pos->member.next, __ATOMIC_ACQUIRE),         \
+			__typeof__(*pos), member))
 
 /* Hash lists. */
 struct hlist_node {
@@ -143,12 +146,15 @@ static inline void hlist_del(struct hlist_node *n)
 	n->pprev = NULL;
 }
 
-#define hlist_entry_safe(ptr, type, member) \
-	({ __auto_type _p = (ptr); _p ? container_of(_p, type, member) : NULL; })
-#define hlist_for_each_entry(pos, h, member)                                               \
-	for (pos = hlist_entry_safe(__atomic_load_n(&(h)->first, __ATOMIC_ACQUIRE),        \
-		 __typeof__(*pos), member);                                                \
-	     pos; pos = hlist_entry_safe(__atomic_load_n(&pos->member.next, __ATOMIC_ACQUIRE), \
-		      __typeof__(*pos), member))
+#define hlist_entry_safe(ptr, type, member)                 \
+	({                                                  \
+		__auto_type _p = (ptr);                     \
+		_p ? container_of(_p, type, member) : NULL; \
+	})
+#define hlist_for_each_entry(pos, h, member)                                                      \
+	for (pos = hlist_entry_safe(                                                              \
+		     __atomic_load_n(&(h)->first, __ATOMIC_ACQUIRE), __typeof__(*pos), member);   \
+		pos; pos = hlist_entry_safe(__atomic_load_n(&pos->member.next, __ATOMIC_ACQUIRE), \
+			     __typeof__(*pos), member))
 
 #endif

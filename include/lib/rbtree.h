@@ -16,7 +16,10 @@ struct rb_node {
 struct rb_root {
 	struct rb_node *node;
 };
-#define RB_ROOT { NULL }
+#define RB_ROOT      \
+	{            \
+		NULL \
+	}
 
 typedef void (*rb_update_fn)(struct rb_node *n);
 
@@ -60,6 +63,6 @@ struct rb_node *rb_prev(const struct rb_node *n) pure_fn;
 void rb_replace(struct rb_root *r, struct rb_node *old, struct rb_node *new);
 
 #define rb_entry(ptr, type, member) container_of(ptr, type, member)
-#define rb_for_each(n, root) for (struct rb_node *n = rb_first(root); n; n = rb_next(n))
+#define rb_for_each(n, root)        for (struct rb_node *n = rb_first(root); n; n = rb_next(n))
 
 #endif
