@@ -4,6 +4,7 @@
 #include <lib/seq_buf.h>
 #include <lib/string.h>
 #include <linux/magic.h>
+#include <linux/fcntl.h>
 #include "tmpfs.h"
 
 static SLAB_CACHE(g_node_cache, struct tmpfs_node);
@@ -73,6 +74,7 @@ struct inode *tmpfs_inode(
 	inode_init_owner(i, dir, mode, c);
 	list_init(&n->xattrs);
 	n->next_cookie = 2;
+	n->seals = F_SEAL_SEAL; /* only memfd_create makes files that can be sealed */
 	i->priv = n;
 	i->rdev = rdev;
 	set_ops(i);

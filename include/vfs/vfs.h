@@ -237,13 +237,13 @@ struct dentry {
 	struct super *super;
 	struct list_head children, sibling; /* parent's lock */
 	struct list_head lru, alias;
+	bool on_lru;		 /* the LRU list's lock */
 	struct rcu_head rcu;
 	void *priv;
 	char inline_name[40];
 };
 #define DENTRY_MOUNTED	1u  /* something is mounted here in some tree */
 #define DENTRY_UNHASHED 2u
-#define DENTRY_ON_LRU	4u
 #define DENTRY_DEAD	8u
 #define DENTRY_NOCACHE	16u /* drop when the last reference goes (procfs tasks) */
 #define DENTRY_PINNED	32u /* tmpfs: the dentry is the directory entry; holds one reference */

@@ -15,6 +15,7 @@
 #include <kmem/slab.h>
 #include <lib/hash.h>
 #include <lib/string.h>
+#include <vfs/inotify.h>
 #include "internal.h"
 
 static SLAB_CACHE_FLAGS(g_dentry_cache, struct dentry, SLAB_RECLAIMABLE);
@@ -80,9 +81,11 @@ static void unhash_locked(struct dentry *d)
 
 static void lru_remove(struct dentry *d)
 {
+	if (!READ_ONCE(d->on_lru))
+		return; /* d->lock is held: nobody puts it there now */
 	spin_lock(&g_lru_lock);
-	if (d->flags & DENTRY_ON_LRU) {
-		d->flags &= ~DENTRY_ON_LRU;
+	if (d->on_lru) {
+		d->on_lru = false;
 		list_del(&d->lru);
 		g_nr_lru--;
 	}
@@ -98,20 +101,25 @@ static void free_dentry_rcu(struct rcu_head *head)
 	slab_free(&g_dentry_cache, d);
 }
 
-/* Kill d if nobody uses it; returns the parent whose reference is to be put, or NULL. */
-static struct dentry *try_kill(struct dentry *d)
+/*
+ * Kill d, found under RCU with a count of zero, unless somebody uses it by now. Gives up the RCU read
+ * section: letting go of the inode sleeps. Returns the parent whose reference is to be put, or NULL.
+ */
+static struct dentry *kill_unlock_rcu(struct dentry *d)
 {
-	struct dentry *parent = d->parent;
+	struct dentry *parent = READ_ONCE(d->parent);
 	struct inode *inode;
+	bool last = false;
 
 	if (parent != d)
 		spin_lock(&parent->lock);
-	spin_lock_nested(&d->lock);
+	spin_lock_nested(&d->lock); /* a child, after its parent */
 	/* A rename may have moved it between reading the parent and locking it. */
 	if (ref_read(&d->refs) != 0 || (d->flags & DENTRY_DEAD) || d->parent != parent) {
 		spin_unlock(&d->lock);
 		if (parent != d)
 			spin_unlock(&parent->lock);
+		rcu_read_unlock();
 		return NULL;
 	}
 	d->flags |= DENTRY_DEAD;
@@ -124,10 +132,14 @@ static struct dentry *try_kill(struct dentry *d)
 	spin_unlock(&d->lock);
 	if (parent != d)
 		spin_unlock(&parent->lock);
+	rcu_read_unlock();
 	if (inode) {
 		spin_lock(&inode->spin);
 		list_del(&d->alias);
+		last = list_empty(&inode->dentries);
 		spin_unlock(&inode->spin);
+		if (last && unlikely(inode->watches) && inode->nlink == 0)
+			notify_inode_deleted(inode);
 		put_inode(inode);
 	}
 	rcu_call(&d->rcu, free_dentry_rcu);
@@ -149,9 +161,9 @@ void put_dentry(struct dentry *d)
 			return;
 		}
 		kill = (d->flags & (DENTRY_UNHASHED | DENTRY_NOCACHE)) != 0;
-		if (!kill && !(d->flags & DENTRY_ON_LRU)) {
+		if (!kill && !d->on_lru) {
 			spin_lock(&g_lru_lock);
-			d->flags |= DENTRY_ON_LRU;
+			d->on_lru = true;
 			list_add(&d->lru, &g_lru);
 			g_nr_lru++;
 			spin_unlock(&g_lru_lock);
@@ -159,8 +171,11 @@ void put_dentry(struct dentry *d)
 		/* A concurrent shrinker may free it as soon as the lock is gone: RCU keeps it. */
 		rcu_read_lock();
 		spin_unlock(&d->lock);
-		d = kill ? try_kill(d) : NULL;
-		rcu_read_unlock();
+		if (!kill) {
+			rcu_read_unlock();
+			return;
+		}
+		d = kill_unlock_rcu(d);
 	}
 }
 
@@ -268,22 +283,32 @@ static bool matches(struct dentry *d, struct dentry *parent, u32 hash, const cha
 	return same;
 }
 
+static struct dentry *find_in_bucket(
+	struct hlist_head *b, struct dentry *parent, u32 hash, const char *name, size_t len)
+{
+	struct dentry *d;
+
+	hlist_for_each_entry(d, b, hash)
+		if (matches(d, parent, hash, name, len) && get_live(d))
+			return d;
+	return NULL;
+}
+
 struct dentry *dcache_find(struct dentry *parent, const char *name, size_t len)
 {
-	u32 hash = name_hash(name, len);
+	u32 hash = name_hash(name, len), seq;
+	struct hlist_head *b = &g_table[bucket_of(parent, hash)];
 	struct dentry *d;
 
 	rcu_read_lock();
-	hlist_for_each_entry(d, &g_table[bucket_of(parent, hash)], hash) {
-		if (!matches(d, parent, hash, name, len))
-			continue;
-		if (get_live(d)) {
-			rcu_read_unlock();
-			return d;
-		}
-	}
+	do {
+		/* A dentry that is renamed while we stand on it leads into another bucket: what we
+		 * didn't see is only missing if nothing was renamed meanwhile. */
+		seq = seq_read_begin(&g_rename_seq);
+		d = find_in_bucket(b, parent, hash, name, len);
+	} while (!d && seq_read_retry(&g_rename_seq, seq));
 	rcu_read_unlock();
-	return NULL;
+	return d;
 }
 
 struct dentry *dentry_lookup(struct dentry *parent, const char *name, size_t len)
@@ -441,44 +466,58 @@ static bool kill_one_child(struct dentry *d)
 		}
 	rcu_read_lock();
 	spin_unlock(&d->lock);
-	if (victim)
-		put_dentry(try_kill(victim));
-	rcu_read_unlock();
-	return victim != NULL;
+	if (!victim) {
+		rcu_read_unlock();
+		return false;
+	}
+	put_dentry(kill_unlock_rcu(victim)); /* d's own reference is the caller's */
+	return true;
 }
 
-/* Unhash everything cached below d and free what nobody uses (unmount, a process's /proc folder). */
+/* Unhash d's children behind "from" (NULL: all) up to the first that has children: it, referenced. */
+static struct dentry *next_child(struct dentry *d, struct dentry *from)
+{
+	struct list_head *at;
+	struct dentry *c, *found = NULL;
+
+	spin_lock(&d->lock);
+	for (at = from ? from->sibling.next : d->children.next; at != &d->children; at = at->next) {
+		c = list_entry(at, struct dentry, sibling);
+		spin_lock_nested(&c->lock); /* a child, after its parent */
+		unhash_locked(c);
+		spin_unlock(&c->lock);
+		if (!list_empty(&c->children) && ref_get_unless_zero(&c->refs)) {
+			found = c;
+			break;
+		}
+	}
+	spin_unlock(&d->lock);
+	return found;
+}
+
+/* Unhash everything cached below top and free what nobody uses (unmount, rmdir, a process's /proc
+ * folder). Depth first without recursion: every dentry from top down to d is referenced. */
 void dentry_invalidate_tree(struct dentry *top)
 {
-	struct dentry *d = top, *c;
+	struct dentry *d = top, *from = NULL, *next;
 
-	/* Depth first without recursion: unused leaves go, then their parents become leaves. */
 	for (;;) {
-		struct dentry *next = NULL;
-
+		while (!from && kill_one_child(d))
+			cond_resched();
+		next = next_child(d, from);
+		if (from)
+			put_dentry(from); /* unhashed: goes unless it is in use */
+		if (next) {
+			from = NULL;
+			d = next;
+			continue;
+		}
 		while (kill_one_child(d))
 			cond_resched();
-		spin_lock(&d->lock);
-		list_for_each_entry(c, &d->children, sibling)
-			if (!(c->flags & DENTRY_UNHASHED) || !list_empty(&c->children)) {
-				spin_lock_nested(&c->lock);
-				unhash_locked(c);
-				spin_unlock(&c->lock);
-				if (!list_empty(&c->children)) {
-					next = c;
-					break;
-				}
-			}
-		if (next)
-			ref_get(&next->refs); /* in use by its children: not zero */
-		spin_unlock(&d->lock);
-		if (!next)
-			break;
-		for (; !list_empty(&next->children) && kill_one_child(next);)
-			;
-		put_dentry(next);
-		if (!list_empty(&next->children))
-			break; /* in use below: its users keep it */
+		if (d == top)
+			return;
+		from = d;
+		d = d->parent;
 	}
 }
 
@@ -583,14 +622,15 @@ static unsigned long dcache_scan(unsigned long nr, u32 gfp)
 		spin_lock(&g_lru_lock);
 		d = list_empty(&g_lru) ? NULL : list_last_entry(&g_lru, struct dentry, lru);
 		if (d) {
-			d->flags &= ~DENTRY_ON_LRU;
+			d->on_lru = false;
 			list_del(&d->lru);
 			g_nr_lru--;
 		}
 		spin_unlock(&g_lru_lock);
 		if (d && ref_read(&d->refs) == 0) {
-			put_dentry(try_kill(d));
+			put_dentry(kill_unlock_rcu(d));
 			freed++;
+			continue;
 		}
 		rcu_read_unlock();
 		if (!d)

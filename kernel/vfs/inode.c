@@ -5,6 +5,7 @@
 #include <kmem/slab.h>
 #include <lib/string.h>
 #include <sched/timer.h>
+#include <vfs/inotify.h>
 #include "internal.h"
 
 static SLAB_CACHE(g_inode_cache, struct inode);
@@ -43,6 +44,7 @@ void put_super(struct super *s)
 	spin_lock(&g_supers_lock);
 	list_del(&s->link);
 	spin_unlock(&g_supers_lock);
+	notify_unmount(s);
 	if (s->root) {
 		if (s->ops->empty)
 			s->ops->empty(s);

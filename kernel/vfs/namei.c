@@ -63,7 +63,7 @@ static int go_up(struct walk *w)
 		up = (struct path){p.mnt->parent, p.mnt->mountpoint};
 		if (!up.mnt || up.mnt == p.mnt) {
 			rwsem_read_unlock(&g_namespace_lock);
-			return 0; /* top of the tree */
+			return path_follow_mounts(&w->path, w->flags); /* top of the tree */
 		}
 		get_path(&up);
 		rwsem_read_unlock(&g_namespace_lock);

@@ -3,8 +3,8 @@
  */
 #include <kmem/slab.h>
 #include <lib/string.h>
-#include <linux/inotify.h>
 #include <sched/timer.h>
+#include <vfs/inotify.h>
 #include "internal.h"
 
 int g_protected_hardlinks = 1;
@@ -284,7 +284,9 @@ static int remove_name(const struct vfs_env *env, const struct path *base, const
 		if (!err) {
 			notify_child(d, IN_DELETE | (is_dir ? IN_ISDIR : 0), 0);
 			dentry_delete(d);
-			if (!is_dir)
+			if (is_dir)
+				dentry_invalidate_tree(d); /* what wasn't found in it */
+			else
 				notify_inode(i, IN_ATTRIB);
 		}
 	} else {
@@ -293,11 +295,8 @@ static int remove_name(const struct vfs_env *env, const struct path *base, const
 	put_dentry(d);
 out_unlock:
 	rwsem_write_unlock(&dir->rwsem);
-	if (!is_err(d) && i) {
-		if (!err && i->nlink == 0)
-			notify_inode(i, IN_DELETE_SELF);
+	if (!is_err(d) && i)
 		put_inode(i); /* the content may go now, with no directory locked */
-	}
 	mount_end_write(w.path.mnt);
 out_walk:
 	walk_end(&w);
@@ -397,15 +396,14 @@ static int check_rename(const struct vfs_env *env, struct walk *ow, struct walk 
 static void notify_rename(struct dentry *od, struct inode *victim)
 {
 	notify_inode(od->inode, IN_MOVE_SELF);
-	if (victim)
-		notify_inode(victim, victim->nlink ? IN_ATTRIB : IN_DELETE_SELF);
+	if (victim && !S_ISDIR(victim->mode))
+		notify_inode(victim, IN_ATTRIB); /* one link less */
 }
 
 static int do_rename(const struct vfs_env *env, struct walk *ow, struct walk *nw, u32 flags,
 	struct inode **victim_out)
 {
 	struct dentry *op = ow->path.dentry, *np = nw->path.dentry, *od, *nd;
-	static u32 next_cookie;
 	struct inode *victim = NULL;
 	bool lock_victim;
 	int err;
@@ -434,12 +432,14 @@ static int do_rename(const struct vfs_env *env, struct walk *ow, struct walk *nw
 	if (lock_victim)
 		rwsem_write_unlock(&victim->rwsem);
 	if (!err) {
-		u32 cookie = __atomic_add_fetch(&next_cookie, 1, __ATOMIC_RELAXED);
+		u32 cookie = notify_cookie();
 		u32 dir = S_ISDIR(od->inode->mode) ? IN_ISDIR : 0;
 
 		notify_child(od, IN_MOVED_FROM | dir, cookie);
 		dentry_move(od, nd, (flags & RENAME_EXCHANGE) != 0);
 		notify_child(od, IN_MOVED_TO | dir, cookie);
+		if (lock_victim)
+			dentry_invalidate_tree(nd);
 		notify_rename(od, flags & RENAME_EXCHANGE ? NULL : victim);
 	}
 out_both:
