@@ -7,10 +7,10 @@ T ?=
 pytest := PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -c tests/pytest.ini --rootdir=tests \
 	-p no:cacheprovider
 
-test: check all contract bench-programs
+test: check all contract bench-programs stress-programs
 	@$(pytest) $(T) tests
 
-test-all: check all contract bench-programs
+test-all: check all contract bench-programs stress-programs
 	@$(pytest) --long $(T) tests
 
 check: setup

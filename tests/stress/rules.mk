@@ -1,0 +1,12 @@
+# The stress program and the small one that it starts, as a root file system.
+
+build/stress/root/bin/stress: tests/stress/stress.c
+	@mkdir -p $(@D)
+	$(call quiet,CC,$@)gcc -std=gnu17 -O2 -Wall -Wextra -Werror -static -pthread -o $@ $<
+
+build/stress/root/bin/true-asm: tests/bench/true.S
+	@mkdir -p $(@D)
+	$(call quiet,AS,$@)gcc -static -nostdlib -o $@ $<
+
+.PHONY: stress-programs
+stress-programs: build/stress/root/bin/stress build/stress/root/bin/true-asm
