@@ -5,6 +5,7 @@
  * personality ADDR_NO_RANDOMIZE.
  */
 #include "exec.h"
+#include <core/init.h>
 #include <core/trace.h>
 
 #define STACK_RANDOM_BITS 22 /* pages: 16 GiB */
@@ -61,3 +62,10 @@ unsigned long layout_brk(const struct exec *x, unsigned long brk)
 		return brk;
 	return round_down(brk + random_u64() % BRK_RANDOM_RANGE, PAGE_SIZE);
 }
+
+static int option_norandmaps(const char *value)
+{
+	g_randomize_va_space = 0;
+	return 0;
+}
+INIT_OPTION("norandmaps", option_norandmaps);
