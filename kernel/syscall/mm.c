@@ -301,7 +301,7 @@ static long access_process(int pid, const struct iovec __user *lvec, unsigned lo
 	r = move_vec(mm, &local, rv, nr_remote, bounce, write);
 out:
 	if (mm)
-		put_mm_users(mm);
+		put_mm(mm);
 	if (t)
 		put_task(t);
 	kvfree(bounce);

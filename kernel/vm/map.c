@@ -47,7 +47,7 @@ unsigned long choose_address(struct mm *mm, const struct map_request *rq, size_t
 			return -EPERM;
 		return addr;
 	}
-	addr = round_up(addr, PAGE_SIZE);
+	addr = round_down(addr, PAGE_SIZE); /* a hint, as Linux rounds it */
 	if (rq->bit32) {
 		if (addr >= USER_START && addr + len <= LOW_CEILING &&
 			region_range_free(mm, addr, addr + len))
