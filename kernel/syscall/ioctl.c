@@ -1,0 +1,77 @@
+/* ioctl: the commands that every file knows; the rest is the file's. */
+#include <asm/ioctls.h>
+#include <linux/fs.h>
+#include <process/task.h>
+#include <syscall/syscall.h>
+
+static long set_flag(struct file *f, u32 flag, int __user *arg)
+{
+	int on;
+
+	if (get_user(on, arg))
+		return -EFAULT;
+	spin_lock(&f->lock);
+	if (on)
+		f->flags |= flag;
+	else
+		f->flags &= ~flag;
+	spin_unlock(&f->lock);
+	return 0;
+}
+
+static long regular_file(struct file *f, u32 cmd, unsigned long arg)
+{
+	s64 left;
+
+	switch (cmd) {
+	case FIONREAD:
+		left = (s64)READ_ONCE(f->inode->object.size) - f->pos;
+		return put_user((int)clamp(left, 0ll, (s64)INT_MAX), (int __user *)arg);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static long do_ioctl(struct file *f, int fd, u32 cmd, unsigned long arg)
+{
+	struct fd_table *files = current_task()->files;
+	long r;
+
+	switch (cmd) {
+	case FIOCLEX:
+		return fd_set_cloexec(files, fd, true);
+	case FIONCLEX:
+		return fd_set_cloexec(files, fd, false);
+	case FIONBIO:
+		return set_flag(f, O_NONBLOCK, (int __user *)arg);
+	case FIOASYNC:
+		if (!f->ops->fasync)
+			return -ENOTTY;
+		return set_flag(f, FASYNC, (int __user *)arg);
+	case FIOQSIZE:
+		if (S_ISREG(f->inode->mode) || S_ISDIR(f->inode->mode) || S_ISLNK(f->inode->mode))
+			return put_user((s64)f->inode->object.size, (s64 __user *)arg);
+		return -ENOTTY;
+	case FIGETBSZ:
+		return put_user((int)f->inode->super->blksize, (int __user *)arg);
+	default:
+		break;
+	}
+	if (!f->ops->ioctl)
+		return S_ISREG(f->inode->mode) ? regular_file(f, cmd, arg) : -ENOTTY;
+	r = f->ops->ioctl(f, cmd, arg);
+	return r == -ENOIOCTLCMD ? -ENOTTY : r;
+}
+
+long sys_ioctl(int fd, unsigned int cmd, unsigned long arg)
+{
+	bool need_put;
+	struct file *f = fd_get_light(current_task()->files, fd, &need_put);
+	long r;
+
+	if (!f)
+		return -EBADF;
+	r = do_ioctl(f, fd, cmd, arg);
+	fd_put_light(f, need_put);
+	return r;
+}
