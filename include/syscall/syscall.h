@@ -28,6 +28,10 @@ void syscall_dispatch(struct pt_regs *regs);
 void syscall_trace_enter(const struct pt_regs *regs);
 void syscall_trace_exit(const struct pt_regs *regs, long nr, long ret);
 
+/* A traced task ends inside a call: free its line. */
+struct task;
+void syscall_trace_forget(struct task *t);
+
 /* Log once per program that it used something this kernel doesn't have. what: a short name, the
  * number distinguishes within it. */
 void syscall_log_unknown(const char *what, unsigned long number);
