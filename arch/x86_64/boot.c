@@ -131,6 +131,9 @@ noreturn void x86_boot(u32 start_info)
 {
 	const struct pvh_start_info *si = phys_to_virt(start_info);
 
+	/* While its line to the CPU is still open, so that a request of the firmware's timer is
+	 * withdrawn and not left pending without a vector. */
+	x86_pic_disable();
 	x86_serial_early_init();
 	x86_features_detect();
 	x86_cpu_init(0, x86_boot_stacks());

@@ -20,7 +20,6 @@ static bool g_irq_is_msi[NR_IRQS]; /* g_lock */
 
 void x86_irq_init(void)
 {
-	x86_pic_disable();
 	x86_ioapic_map();
 }
 
