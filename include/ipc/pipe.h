@@ -7,6 +7,8 @@
 
 #include <vfs/file.h>
 
+#define PIPE_MAX_SIZE (1u << 20) /* fs.pipe-max-size: how far F_SETPIPE_SZ goes without privilege */
+
 struct pipe;
 int pipe_create(struct file **read_end, struct file **write_end, u32 o_flags) must_check; /* O_CLOEXEC is the caller's; O_NONBLOCK O_DIRECT */
 struct pipe *file_pipe(struct file *f); /* NULL: not a pipe */

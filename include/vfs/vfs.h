@@ -378,6 +378,9 @@ char *path_format(const struct path *p, const struct path *root, char *buf, size
 #define UMOUNT_NOFOLLOW 8
 #endif
 
+/* fs.protected_*: rules against tricks in shared directories (proc(5)); atomic */
+extern int g_protected_hardlinks, g_protected_symlinks, g_protected_fifos, g_protected_regular;
+
 /* mount(2) family; the caller checked CAP_SYS_ADMIN. */
 int vfs_mount(const struct vfs_env *env, const char *source, const char *target, const char *type, unsigned long flags, const char *data) must_check;
 int vfs_umount(const struct vfs_env *env, const char *target, int flags) must_check;

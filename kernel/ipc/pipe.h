@@ -6,7 +6,6 @@
 #include <linux/limits.h>
 
 #define PIPE_DEF_BUFFERS 16		/* 64 KiB */
-#define PIPE_MAX_SIZE	 (1u << 20)	/* fs.pipe-max-size */
 
 struct pipe_buf {
 	struct page *page; /* referenced */

@@ -71,6 +71,5 @@ int inode_truncate(struct inode *i, struct dentry *d, const struct cred *c, u64 
 extern struct vfs_limits g_vfs_limits;
 void inode_locks_free(struct inode *i);
 void inode_watches_free(struct inode *i);
-extern int g_protected_hardlinks, g_protected_symlinks, g_protected_fifos, g_protected_regular;
 
 #endif

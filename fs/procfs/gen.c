@@ -1,0 +1,139 @@
+/*
+ * Generated files. The text is made at the first read and whenever position 0 is read again, and
+ * kept by the open file in between, so that small reads see one consistent text.
+ */
+#include "procfs.h"
+#include <kmem/slab.h>
+#include <lib/string.h>
+
+#define STORE_MAX 4096 /* longest write */
+
+struct gen {
+	struct mutex lock; /* RANK_FILE_POS */
+	struct seq_buf text;
+	bool filled;
+};
+
+static bool grow(struct seq_buf *s, size_t need)
+{
+	size_t size = max(s->size * 2, round_up(s->len + need + 1, PAGE_SIZE));
+	char *bigger = kvmalloc(size, GFP_KERNEL);
+
+	if (!bigger)
+		return false;
+	if (s->buf)
+		memcpy(bigger, s->buf, s->len);
+	kvfree(s->buf);
+	s->buf = bigger;
+	s->size = size;
+	return true;
+}
+
+static int gen_open(struct inode *i, struct file *f)
+{
+	struct proc_node *n = i->priv;
+	struct gen *g;
+
+	if (n->pid) {
+		struct task *t = node_task(n);
+		bool ok;
+
+		if (!t)
+			return -ESRCH;
+		ok = !(n->entry->flags & PROC_PTRACE) || task_may_access(t, false, false);
+		put_task(t);
+		if (!ok)
+			return -EACCES;
+	}
+	if ((f->mode & FMODE_WRITE) && !n->entry->store)
+		return -EACCES;
+	g = kzalloc(sizeof(*g), GFP_KERNEL);
+	if (!g)
+		return -ENOMEM;
+	mutex_init(&g->lock, RANK_MUTEX_LEAF);
+	g->text.grow = grow;
+	f->priv = g;
+	return 0;
+}
+
+static void gen_release(struct file *f)
+{
+	struct gen *g = f->priv;
+
+	kvfree(g->text.buf);
+	kfree(g);
+}
+
+static int fill(struct gen *g, struct proc_node *n)
+{
+	int err;
+
+	g->text.len = 0;
+	g->text.overflow = false;
+	err = n->entry->show ? n->entry->show(&g->text, n) : 0;
+	if (!err && g->text.overflow)
+		err = -ENOMEM;
+	g->filled = !err;
+	return err;
+}
+
+static ssize_t gen_read(struct file *f, struct iter *to, off64_t *pos)
+{
+	struct gen *g = f->priv;
+	ssize_t r = 0;
+	size_t n;
+
+	mutex_lock(&g->lock);
+	if (*pos == 0 || !g->filled)
+		r = fill(g, f->inode->priv);
+	if (!r && (u64)*pos < g->text.len) {
+		n = iter_put(to, g->text.buf + *pos,
+			min_t(size_t, to->count, g->text.len - (size_t)*pos));
+		*pos += (off64_t)n;
+		r = n ? (ssize_t)n : to->count ? -EFAULT : 0;
+	}
+	mutex_unlock(&g->lock);
+	return r;
+}
+
+static ssize_t gen_write(struct file *f, struct iter *from, off64_t *pos)
+{
+	struct proc_node *n = f->inode->priv;
+	size_t len = from->count;
+	char *text;
+	int err;
+
+	if (len > STORE_MAX)
+		return -EINVAL;
+	text = kmalloc(len + 1, GFP_KERNEL);
+	if (!text)
+		return -ENOMEM;
+	err = iter_get(from, text, len) < len ? -EFAULT : 0;
+	if (!err) {
+		text[len] = 0;
+		err = n->entry->store(n, text, len);
+	}
+	kfree(text);
+	if (err)
+		return err;
+	*pos += (off64_t)len;
+	return (ssize_t)len;
+}
+
+static u32 gen_poll(struct file *f, struct poll_table *pt)
+{
+	struct proc_node *n = f->inode->priv;
+
+	if (n->entry->poll)
+		return n->entry->poll(f, n, pt);
+	return EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
+}
+
+const struct file_ops g_gen_fops = {
+	.open = gen_open,
+	.release = gen_release,
+	.read = gen_read,
+	.write = gen_write,
+	.seek = file_generic_seek,
+	.poll = gen_poll,
+};

@@ -1,0 +1,501 @@
+/* /proc/PID, /proc/PID/task/TID, and what is small in them. */
+#include "procfs.h"
+#include <kmem/slab.h>
+#include <lib/printf.h>
+#include <lib/string.h>
+#include <process/signal.h>
+
+#define LINK_BUF 64
+
+/* ---- text from the process's memory ---- */
+
+static int show_memory(struct seq_buf *s, struct proc_node *n, bool environment)
+{
+	struct task *t = node_task(n);
+	struct mm *mm = t ? task_get_mm(t) : NULL;
+	unsigned long at, end;
+	char *buf;
+
+	if (t)
+		put_task(t);
+	else
+		return -ESRCH;
+	if (!mm)
+		return 0;
+	at = environment ? mm->env_start : mm->arg_start;
+	end = environment ? mm->env_end : mm->arg_end;
+	buf = kmalloc(PAGE_SIZE, GFP_KERNEL);
+	while (buf && at < end) {
+		ssize_t got = mm_access(mm, at, buf, min(end - at, PAGE_SIZE), false);
+
+		if (got <= 0)
+			break;
+		seq_write(s, buf, (size_t)got);
+		at += (unsigned long)got;
+	}
+	put_mm(mm);
+	kfree(buf);
+	return buf ? 0 : -ENOMEM;
+}
+
+static int show_cmdline(struct seq_buf *s, struct proc_node *n)
+{
+	return show_memory(s, n, false);
+}
+
+static int show_environ(struct seq_buf *s, struct proc_node *n)
+{
+	return show_memory(s, n, true);
+}
+
+static int show_auxv(struct seq_buf *s, struct proc_node *n)
+{
+	struct task *t = node_task(n);
+	struct mm *mm = t ? task_get_mm(t) : NULL;
+	size_t words = 0;
+
+	if (t)
+		put_task(t);
+	if (!mm)
+		return t ? 0 : -ESRCH;
+	while (words + 2 < ARRAY_SIZE(mm->auxv) && mm->auxv[words])
+		words += 2;
+	seq_write(s, mm->auxv, (words + 2) * sizeof(mm->auxv[0]));
+	put_mm(mm);
+	return 0;
+}
+
+/* ---- names ---- */
+
+static int show_comm(struct seq_buf *s, struct proc_node *n)
+{
+	struct task *t = node_task(n);
+
+	if (!t)
+		return -ESRCH;
+	seq_printf(s, "%.15s\n", t->thread.name);
+	put_task(t);
+	return 0;
+}
+
+static int store_comm(struct proc_node *n, char *text, size_t len)
+{
+	struct task *t = node_task(n);
+	int err = 0;
+
+	if (!t)
+		return -ESRCH;
+	if (t->process != current_process())
+		err = -EINVAL;
+	else
+		task_set_name(t, text);
+	put_task(t);
+	return err;
+}
+
+/* ---- links ---- */
+
+static int jump_exe(struct proc_node *n, struct path *out)
+{
+	struct task *t = node_task(n);
+	struct mm *mm = t ? task_get_mm(t) : NULL;
+	struct file *f = mm ? mm_get_exe_file(mm) : NULL;
+
+	if (f) {
+		*out = f->path;
+		get_path(out);
+		put_file(f);
+	}
+	if (mm)
+		put_mm(mm);
+	if (t)
+		put_task(t);
+	return f ? 0 : -ENOENT;
+}
+
+static int jump_fs(struct proc_node *n, struct path *out, bool root)
+{
+	struct task *t = node_task(n);
+	struct fs_context *fs = t ? task_get_fs(t) : NULL;
+
+	if (t)
+		put_task(t);
+	if (!fs)
+		return -ENOENT;
+	spin_lock(&fs->lock);
+	*out = root ? fs->root : fs->cwd;
+	get_path(out);
+	spin_unlock(&fs->lock);
+	put_fs_context(fs);
+	return 0;
+}
+
+static int jump_cwd(struct proc_node *n, struct path *out)
+{
+	return jump_fs(n, out, false);
+}
+
+static int jump_root(struct proc_node *n, struct path *out)
+{
+	return jump_fs(n, out, true);
+}
+
+/* ---- mounts ---- */
+
+static int show_mounts_as(struct seq_buf *s, struct proc_node *n, int style)
+{
+	struct task *t = node_task(n);
+	struct fs_context *fs = t ? task_get_fs(t) : NULL;
+	struct path root;
+
+	if (t)
+		put_task(t);
+	if (!fs)
+		return t ? -EINVAL : -ESRCH;
+	spin_lock(&fs->lock);
+	root = fs->root;
+	get_path(&root);
+	spin_unlock(&fs->lock);
+	mounts_show(s, fs->ns, &root, style);
+	put_path(&root);
+	put_fs_context(fs);
+	return 0;
+}
+
+static int show_mounts(struct seq_buf *s, struct proc_node *n)
+{
+	return show_mounts_as(s, n, 0);
+}
+
+static int show_mountinfo(struct seq_buf *s, struct proc_node *n)
+{
+	return show_mounts_as(s, n, 1);
+}
+
+static int show_mountstats(struct seq_buf *s, struct proc_node *n)
+{
+	return show_mounts_as(s, n, 2);
+}
+
+/* Readable always; POLLERR|POLLPRI when the mounts changed since the last look. */
+static u32 poll_mounts(struct file *f, struct proc_node *n, struct poll_table *pt)
+{
+	u32 mask = EPOLLIN | EPOLLRDNORM;
+	u64 now = READ_ONCE(g_init_mount_ns->event);
+
+	poll_wait(f, mount_ns_wait(g_init_mount_ns), pt);
+	if (f->readahead.prev && f->readahead.prev != now + 1)
+		mask |= EPOLLERR | EPOLLPRI;
+	f->readahead.prev = now + 1;
+	return mask;
+}
+
+/* ---- figures ---- */
+
+static const struct {
+	const char *name, *unit;
+} g_limit_names[RLIM_NLIMITS] = {
+	[RLIMIT_CPU] = {"Max cpu time", "seconds"},
+	[RLIMIT_FSIZE] = {"Max file size", "bytes"},
+	[RLIMIT_DATA] = {"Max data size", "bytes"},
+	[RLIMIT_STACK] = {"Max stack size", "bytes"},
+	[RLIMIT_CORE] = {"Max core file size", "bytes"},
+	[RLIMIT_RSS] = {"Max resident set", "bytes"},
+	[RLIMIT_NPROC] = {"Max processes", "processes"},
+	[RLIMIT_NOFILE] = {"Max open files", "files"},
+	[RLIMIT_MEMLOCK] = {"Max locked memory", "bytes"},
+	[RLIMIT_AS] = {"Max address space", "bytes"},
+	[RLIMIT_LOCKS] = {"Max file locks", "locks"},
+	[RLIMIT_SIGPENDING] = {"Max pending signals", "signals"},
+	[RLIMIT_MSGQUEUE] = {"Max msgqueue size", "bytes"},
+	[RLIMIT_NICE] = {"Max nice priority", ""},
+	[RLIMIT_RTPRIO] = {"Max realtime priority", ""},
+	[RLIMIT_RTTIME] = {"Max realtime timeout", "us"},
+};
+
+static void show_limit(struct seq_buf *s, u64 v)
+{
+	if (v == RLIM64_INFINITY)
+		seq_printf(s, "%-20s ", "unlimited");
+	else
+		seq_printf(s, "%-20llu ", (unsigned long long)v);
+}
+
+static int show_limits(struct seq_buf *s, struct proc_node *n)
+{
+	struct task *t = node_task(n);
+	struct limits lim;
+
+	if (!t)
+		return -ESRCH;
+	spin_lock_irq(&t->process->limits_lock);
+	lim = t->process->limits;
+	spin_unlock_irq(&t->process->limits_lock);
+	put_task(t);
+	seq_printf(s, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
+	for (int i = 0; i < RLIM_NLIMITS; i++) {
+		seq_printf(s, "%-25s ", g_limit_names[i].name);
+		show_limit(s, lim.lim[i].rlim_cur);
+		show_limit(s, lim.lim[i].rlim_max);
+		seq_printf(s, "%-10s\n", g_limit_names[i].unit);
+	}
+	return 0;
+}
+
+static int show_oom_adj(struct seq_buf *s, struct proc_node *n)
+{
+	struct task *t = node_task(n);
+
+	if (!t)
+		return -ESRCH;
+	seq_printf(s, "%d\n", READ_ONCE(t->process->oom_score_adj));
+	put_task(t);
+	return 0;
+}
+
+static int store_oom_adj(struct proc_node *n, char *text, size_t len)
+{
+	struct task *t;
+	struct mm *mm;
+	s64 v;
+	int err = 0;
+
+	text[strcspn(text, "\n")] = 0;
+	if (parse_s64(text, 10, &v) || v < -1000 || v > 1000)
+		return -EINVAL;
+	t = node_task(n);
+	if (!t)
+		return -ESRCH;
+	if (v < READ_ONCE(t->process->oom_score_adj_min) && !capable(CAP_SYS_RESOURCE)) {
+		err = -EACCES;
+	} else {
+		WRITE_ONCE(t->process->oom_score_adj, (s16)v);
+		if (capable(CAP_SYS_RESOURCE))
+			WRITE_ONCE(t->process->oom_score_adj_min, (s16)v);
+		mm = task_get_mm(t);
+		if (mm) {
+			WRITE_ONCE(mm->oom_score_adj, (s16)v);
+			put_mm(mm);
+		}
+	}
+	put_task(t);
+	return err;
+}
+
+static int show_oom_score(struct seq_buf *s, struct proc_node *n)
+{
+	struct task *t = node_task(n);
+	struct mm *mm = t ? task_get_mm(t) : NULL;
+	struct mem_stats mem;
+	s64 score = 0;
+
+	if (!t)
+		return -ESRCH;
+	mem_get_stats(&mem);
+	if (mm) {
+		score = (s64)(mm_badness_pages(mm) * 1000 / max(mem.total, (u64)1));
+		put_mm(mm);
+	}
+	/* As Linux shows it: 0 to 2000, two thirds of which are the adjustment's range. */
+	score = (1000 + max(score + READ_ONCE(t->process->oom_score_adj), (s64)-1000)) * 2 / 3;
+	seq_printf(s, "%lld\n", (long long)max(score, (s64)0));
+	put_task(t);
+	return 0;
+}
+
+static int show_io(struct seq_buf *s, struct proc_node *n)
+{
+	struct task *t = node_task(n), *i;
+	u64 r = 0, w = 0, cr = 0, cw = 0;
+	struct process *p;
+
+	if (!t)
+		return -ESRCH;
+	p = t->process;
+	spin_lock_irq(&p->siglock);
+	if (!n->thread) {
+		r = p->io_read_bytes;
+		w = p->io_write_bytes;
+		cr = p->io_syscr;
+		cw = p->io_syscw;
+	}
+	list_for_each_entry(i, &p->threads, thread_link) {
+		if (n->thread && i != t)
+			continue;
+		r += i->io_read_bytes;
+		w += i->io_write_bytes;
+		cr += i->io_syscr;
+		cw += i->io_syscw;
+	}
+	spin_unlock_irq(&p->siglock);
+	put_task(t);
+	seq_printf(s,
+		"rchar: %llu\nwchar: %llu\nsyscr: %llu\nsyscw: %llu\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n",
+		(unsigned long long)r, (unsigned long long)w, (unsigned long long)cr,
+		(unsigned long long)cw);
+	return 0;
+}
+
+static int show_personality(struct seq_buf *s, struct proc_node *n)
+{
+	struct task *t = node_task(n);
+
+	if (!t)
+		return -ESRCH;
+	seq_printf(s, "%08x\n", READ_ONCE(t->personality));
+	put_task(t);
+	return 0;
+}
+
+static int show_cgroup(struct seq_buf *s, struct proc_node *n)
+{
+	seq_puts(s, "0::/\n");
+	return 0;
+}
+
+static int show_wchan(struct seq_buf *s, struct proc_node *n)
+{
+	seq_putc(s, '0'); /* without a newline, as Linux when it does not tell */
+	return 0;
+}
+
+/* ---- the directories ---- */
+
+#define FILE(name_, mode_, show_, store_)                                                \
+	{                                                                                \
+		.name = name_, .mode = S_IFREG | (mode_), .show = show_, .store = store_ \
+	}
+#define SECRET(name_, show_)                                                               \
+	{                                                                                  \
+		.name = name_, .mode = S_IFREG | 0400, .show = show_, .flags = PROC_PTRACE \
+	}
+#define LINK(name_, jump_)                                           \
+	{                                                            \
+		.name = name_, .mode = S_IFLNK | 0777, .jump = jump_ \
+	}
+#define COMMON                                                                    \
+	SECRET("auxv", show_auxv), FILE("cgroup", 0444, show_cgroup, NULL),       \
+		FILE("cmdline", 0444, show_cmdline, NULL),                        \
+		FILE("comm", 0644, show_comm, store_comm), LINK("cwd", jump_cwd), \
+		SECRET("environ", show_environ), LINK("exe", jump_exe),           \
+		{.name = "fd", .mode = S_IFDIR | 0500, .dir = &g_fd_dir},         \
+		{.name = "fdinfo", .mode = S_IFDIR | 0555, .dir = &g_fdinfo_dir}, \
+		SECRET("io", show_io), FILE("limits", 0444, show_limits, NULL),   \
+		{.name = "maps",                                                  \
+			.mode = S_IFREG | 0444,                                   \
+			.show = pid_show_maps,                                    \
+			.flags = PROC_PTRACE},                                    \
+		FILE("mountinfo", 0444, show_mountinfo, NULL),                    \
+		{.name = "mounts",                                                \
+			.mode = S_IFREG | 0444,                                   \
+			.show = show_mounts,                                      \
+			.poll = poll_mounts},                                     \
+		FILE("oom_score", 0444, show_oom_score, NULL),                    \
+		FILE("oom_score_adj", 0644, show_oom_adj, store_oom_adj),         \
+		SECRET("personality", show_personality), LINK("root", jump_root), \
+		{.name = "smaps",                                                 \
+			.mode = S_IFREG | 0444,                                   \
+			.show = pid_show_smaps,                                   \
+			.flags = PROC_PTRACE},                                    \
+		{.name = "smaps_rollup",                                          \
+			.mode = S_IFREG | 0444,                                   \
+			.show = pid_show_rollup,                                  \
+			.flags = PROC_PTRACE},                                    \
+		FILE("stat", 0444, pid_show_stat, NULL),                          \
+		FILE("statm", 0444, pid_show_statm, NULL),                        \
+		FILE("status", 0444, pid_show_status, NULL), FILE("wchan", 0444, show_wchan, NULL)
+
+static const struct proc_entry g_tid_entries[] = {COMMON, {0}};
+static const struct proc_entry g_pid_entries[] = {
+	COMMON,
+	{.name = "mountstats", .mode = S_IFREG | 0400, .show = show_mountstats},
+	{.name = "task", .mode = S_IFDIR | 0555, .dir = &g_tasks_dir},
+	{0},
+};
+const struct proc_entry g_pid_entry = {.mode = S_IFDIR | 0555, .children = g_pid_entries};
+const struct proc_entry g_tid_entry = {.mode = S_IFDIR | 0555, .children = g_tid_entries};
+
+/* ---- names of processes and threads ---- */
+
+static s32 parse_nr(const char *name, size_t len)
+{
+	s32 v = 0;
+
+	if (!len || len > 7 || name[0] == '0')
+		return 0;
+	while (len--) {
+		if (*name < '0' || *name > '9')
+			return 0;
+		v = v * 10 + (*name++ - '0');
+	}
+	return v;
+}
+
+/* A thread's number leads to a directory too, as on Linux, though it is not listed. */
+static int find_pid(struct proc_node *dir, const char *name, size_t len, struct proc_node *out)
+{
+	struct pid *pid = pid_get(parse_nr(name, len));
+
+	if (!pid)
+		return -ENOENT;
+	if (!rcu_load(pid->task)) {
+		put_pid(pid);
+		return -ENOENT;
+	}
+	*out = (struct proc_node){.entry = &g_pid_entry, .pid = pid};
+	return 0;
+}
+
+static int next_pid(struct proc_node *dir, u64 *cookie, char *name, size_t size, u8 *type)
+{
+	s32 nr = *cookie > INT_MAX ? INT_MAX : (s32)*cookie - 1;
+	struct process *p = process_next(&nr);
+
+	if (!p)
+		return 0;
+	put_process(p);
+	*cookie = (u64)nr;
+	*type = S_IFDIR >> 12;
+	return ksnprintf(name, size, "%d", nr);
+}
+
+static int find_tid(struct proc_node *dir, const char *name, size_t len, struct proc_node *out)
+{
+	struct task *leader = node_task(dir), *t;
+	s32 nr = parse_nr(name, len);
+	int err = -ENOENT;
+
+	if (!leader)
+		return -ENOENT;
+	t = nr ? task_find(nr) : NULL;
+	if (t && t->process == leader->process) {
+		get_pid(t->pid);
+		*out = (struct proc_node){.entry = &g_tid_entry, .pid = t->pid, .thread = true};
+		err = 0;
+	}
+	if (t)
+		put_task(t);
+	put_task(leader);
+	return err;
+}
+
+static int next_tid(struct proc_node *dir, u64 *cookie, char *name, size_t size, u8 *type)
+{
+	struct task *leader = node_task(dir), *t;
+	s32 nr;
+
+	if (!leader)
+		return 0;
+	t = process_thread_next(leader->process, *cookie > INT_MAX ? INT_MAX : (s32)*cookie - 1);
+	put_task(leader);
+	if (!t)
+		return 0;
+	nr = task_tid(t);
+	put_task(t);
+	*cookie = (u64)nr;
+	*type = S_IFDIR >> 12;
+	return ksnprintf(name, size, "%d", nr);
+}
+
+const struct proc_dir_ops g_pids_dir = {.find = find_pid, .next = next_pid};
+const struct proc_dir_ops g_tasks_dir = {.find = find_tid, .next = next_tid};

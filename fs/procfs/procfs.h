@@ -1,0 +1,76 @@
+/* Interfaces between the files of fs/procfs. */
+#ifndef PROCFS_PROCFS_H
+#define PROCFS_PROCFS_H
+
+#include <lib/seq_buf.h>
+#include <process/task.h>
+#include <vfs/file.h>
+
+struct proc_entry;
+
+/* What an inode of /proc stands for: inode->priv, freed with the inode. */
+struct proc_node {
+	const struct proc_entry *entry; /* immutable */
+	struct pid *pid;                /* referenced; NULL: not of a process */
+	bool thread;                    /* below task/TID: that thread's own figures */
+	int fd;                         /* below fd and fdinfo */
+};
+
+/* Directories whose content is not a table. */
+struct proc_dir_ops {
+	/* The node for name: 0 and *out filled (references included), or -ENOENT. */
+	int (*find)(struct proc_node *dir, const char *name, size_t len, struct proc_node *out);
+	/* The next name with a cookie >= *cookie: its length, 0 at the end. *cookie becomes its
+	 * own. */
+	int (*next)(struct proc_node *dir, u64 *cookie, char *name, size_t size, u8 *type);
+};
+
+/* One name. Tables end with an entry without name. Slots that don't apply are NULL. */
+struct proc_entry {
+	const char *name;
+	kmode_t mode;                      /* with type */
+	u32 flags;                         /* PROC_* */
+	const struct proc_entry *children; /* directory */
+	const struct proc_dir_ops *dir;    /* directory: further, generated names */
+	int (*show)(struct seq_buf *s, struct proc_node *n);
+	int (*store)(struct proc_node *n, char *text, size_t len); /* text ends with NUL */
+	int (*jump)(struct proc_node *n, struct path *out);        /* magic link; path referenced */
+	int (*text)(struct proc_node *n, char *buf, size_t size);  /* ordinary link */
+	u32 (*poll)(struct file *f, struct proc_node *n, struct poll_table *pt);
+	void *data; /* sysctl's variable */
+	s64 min, max;
+};
+#define PROC_PTRACE 1u /* opening needs the right to look into the process */
+
+/* tree.c */
+extern const struct inode_ops g_proc_link_ops;
+/* The task behind a node, referenced, or NULL when it is gone. */
+struct task *node_task(const struct proc_node *n);
+/* Owner and mode of a process's inode follow its credentials. */
+void proc_inode_refresh(struct inode *i);
+
+/* gen.c */
+extern const struct file_ops g_gen_fops;
+
+/* the tables */
+extern const struct proc_entry g_root_entries[];
+extern const struct proc_entry g_sys_entries[];
+extern const struct proc_entry g_pid_entry, g_tid_entry;
+extern const struct proc_dir_ops g_pids_dir, g_tasks_dir, g_fd_dir, g_fdinfo_dir;
+
+/* pid_stat.c, pid_maps.c, pid_fd.c */
+int pid_show_stat(struct seq_buf *s, struct proc_node *n);
+int pid_show_statm(struct seq_buf *s, struct proc_node *n);
+int pid_show_status(struct seq_buf *s, struct proc_node *n);
+int pid_show_maps(struct seq_buf *s, struct proc_node *n);
+int pid_show_smaps(struct seq_buf *s, struct proc_node *n);
+int pid_show_rollup(struct seq_buf *s, struct proc_node *n);
+/* "0-3,5" */
+void show_cpu_list(struct seq_buf *s, u64 mask);
+u64 online_mask(void);
+static inline u64 ns_to_ticks(u64 ns)
+{
+	return ns / (NS_PER_SEC / 100);
+}
+
+#endif

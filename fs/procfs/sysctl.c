@@ -1,0 +1,265 @@
+/* /proc/sys: variables of the modules, each with its range. */
+#include "procfs.h"
+#include <core/init.h>
+#include <core/log.h>
+#include <core/trace.h>
+#include <ipc/pipe.h>
+#include <kmem/page.h>
+#include <lib/printf.h>
+#include <lib/string.h>
+#include <process/uts.h>
+#include <vfs/inotify.h>
+
+#define NGROUPS_MAX 65536
+#define OVERFLOW_ID 65534
+
+/* ---- numbers ---- */
+
+static int show_int(struct seq_buf *s, struct proc_node *n)
+{
+	seq_printf(s, "%d\n", READ_ONCE(*(int *)n->entry->data));
+	return 0;
+}
+
+static int store_int(struct proc_node *n, char *text, size_t len)
+{
+	s64 v;
+
+	text[strcspn(text, "\n")] = 0;
+	if (parse_s64(text, 10, &v) || v < n->entry->min || v > n->entry->max)
+		return -EINVAL;
+	WRITE_ONCE(*(int *)n->entry->data, (int)v);
+	return 0;
+}
+
+static int show_u64(struct seq_buf *s, struct proc_node *n)
+{
+	seq_printf(s, "%llu\n", (unsigned long long)READ_ONCE(*(u64 *)n->entry->data));
+	return 0;
+}
+
+static int store_u64(struct proc_node *n, char *text, size_t len)
+{
+	u64 v;
+
+	text[strcspn(text, "\n")] = 0;
+	if (parse_u64(text, 10, &v) || v < (u64)n->entry->min)
+		return -EINVAL;
+	WRITE_ONCE(*(u64 *)n->entry->data, v);
+	return 0;
+}
+
+/* A number that cannot be changed: in max. */
+static int show_const(struct seq_buf *s, struct proc_node *n)
+{
+	seq_printf(s, "%lld\n", (long long)n->entry->max);
+	return 0;
+}
+
+/* ---- strings ---- */
+
+static int show_string(struct seq_buf *s, struct proc_node *n)
+{
+	seq_printf(s, "%s\n", (const char *)n->entry->data);
+	return 0;
+}
+
+static int show_hostname(struct seq_buf *s, struct proc_node *n)
+{
+	struct new_utsname u;
+
+	uts_get(&u);
+	seq_printf(s, "%s\n", n->entry->data ? u.domainname : u.nodename);
+	return 0;
+}
+
+static int store_hostname(struct proc_node *n, char *text, size_t len)
+{
+	len = strcspn(text, "\n");
+	if (len > __NEW_UTS_LEN)
+		len = __NEW_UTS_LEN;
+	if (n->entry->data)
+		uts_set_domainname(text, len);
+	else
+		uts_set_nodename(text, len);
+	return 0;
+}
+
+static int store_core_pattern(struct proc_node *n, char *text, size_t len)
+{
+	text[strcspn(text, "\n")] = 0;
+	(void)str_copy(g_core_pattern, text, sizeof(g_core_pattern));
+	return 0;
+}
+
+/* ---- others ---- */
+
+static int show_printk(struct seq_buf *s, struct proc_node *n)
+{
+	seq_printf(s, "%d\t4\t1\t7\n", READ_ONCE(g_console_loglevel));
+	return 0;
+}
+
+static int store_printk(struct proc_node *n, char *text, size_t len)
+{
+	s64 v;
+
+	text[strcspn(text, " \t\n")] = 0; /* the console's level is the only one that changes */
+	if (parse_s64(text, 10, &v) || v < 1 || v > 8)
+		return -EINVAL;
+	WRITE_ONCE(g_console_loglevel, (int)v);
+	return 0;
+}
+
+static void show_random_uuid(struct seq_buf *s, const u8 *b)
+{
+	for (int i = 0; i < 16; i++)
+		seq_printf(s, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", b[i]);
+	seq_putc(s, '\n');
+}
+
+static void make_uuid(u8 *b)
+{
+	random_bytes(b, 16);
+	b[6] = (b[6] & 0x0f) | 0x40; /* version 4 */
+	b[8] = (b[8] & 0x3f) | 0x80;
+}
+
+static int show_uuid(struct seq_buf *s, struct proc_node *n)
+{
+	u8 b[16];
+
+	make_uuid(b);
+	show_random_uuid(s, b);
+	return 0;
+}
+
+static u8 g_boot_id[16]; /* immutable after start-up */
+
+static int boot_id_init(void)
+{
+	make_uuid(g_boot_id);
+	return 0;
+}
+INIT_HOOK(INIT_LATE, boot_id_init);
+
+static int show_boot_id(struct seq_buf *s, struct proc_node *n)
+{
+	show_random_uuid(s, g_boot_id);
+	return 0;
+}
+
+static int show_entropy(struct seq_buf *s, struct proc_node *n)
+{
+	seq_printf(s, "%d\n", random_ready() ? 256 : 0);
+	return 0;
+}
+
+static int show_file_nr(struct seq_buf *s, struct proc_node *n)
+{
+	seq_printf(s, "%lld\t0\t%llu\n", (long long)files_open(), (unsigned long long)g_max_files);
+	return 0;
+}
+
+#define INT(name_, var, min_, max_)                                                          \
+	{                                                                                    \
+		.name = name_, .mode = S_IFREG | 0644, .show = show_int, .store = store_int, \
+		.data = &(var), .min = min_, .max = max_                                     \
+	}
+#define CONST(name_, value)                                                             \
+	{                                                                               \
+		.name = name_, .mode = S_IFREG | 0444, .show = show_const, .max = value \
+	}
+#define STRING(name_, text)                                                                        \
+	{                                                                                          \
+		.name = name_, .mode = S_IFREG | 0444, .show = show_string, .data = (void *)(text) \
+	}
+#define SHOW(name_, fn)                                           \
+	{                                                         \
+		.name = name_, .mode = S_IFREG | 0444, .show = fn \
+	}
+#define DIR(name_, list)                                                \
+	{                                                               \
+		.name = name_, .mode = S_IFDIR | 0555, .children = list \
+	}
+
+static const struct proc_entry g_random_entries[] = {
+	SHOW("boot_id", show_boot_id),
+	SHOW("entropy_avail", show_entropy),
+	CONST("poolsize", 256),
+	SHOW("uuid", show_uuid),
+	{0},
+};
+
+static const struct proc_entry g_pty_entries[] = {CONST("max", 4096), {0}};
+
+static const struct proc_entry g_kernel_entries[] = {
+	CONST("cap_last_cap", CAP_LAST_CAP),
+	{.name = "core_pattern",
+		.mode = S_IFREG | 0644,
+		.show = show_string,
+		.store = store_core_pattern,
+		.data = g_core_pattern},
+	INT("dmesg_restrict", g_dmesg_restrict, 0, 1),
+	{.name = "domainname",
+		.mode = S_IFREG | 0644,
+		.show = show_hostname,
+		.store = store_hostname,
+		.data = "domain"},
+	{.name = "hostname", .mode = S_IFREG | 0644, .show = show_hostname, .store = store_hostname},
+	CONST("ngroups_max", NGROUPS_MAX),
+	STRING("osrelease", UTS_RELEASE),
+	STRING("ostype", "Linux"),
+	CONST("overflowgid", OVERFLOW_ID),
+	CONST("overflowuid", OVERFLOW_ID),
+	INT("pid_max", g_pid_max, 301, PROC_NR_MAX_LIMIT),
+	{.name = "printk", .mode = S_IFREG | 0644, .show = show_printk, .store = store_printk},
+	DIR("pty", g_pty_entries),
+	DIR("random", g_random_entries),
+	INT("randomize_va_space", g_randomize_va_space, 0, 2),
+	CONST("tainted", 0),
+	INT("threads-max", g_threads_max, 20, 0x3fffffff),
+	STRING("version", UTS_VERSION),
+	{0},
+};
+
+static const struct proc_entry g_vm_entries[] = {
+	CONST("max_map_count", VM_MAX_MAP_COUNT),
+	CONST("mmap_min_addr", USER_START),
+	INT("overcommit_memory", g_overcommit_memory, 0, 2),
+	INT("overcommit_ratio", g_overcommit_ratio, 0, INT_MAX),
+	{0},
+};
+
+static const struct proc_entry g_inotify_entries[] = {
+	INT("max_queued_events", g_inotify_max_events, 0, INT_MAX),
+	INT("max_user_instances", g_inotify_max_instances, 0, INT_MAX),
+	INT("max_user_watches", g_inotify_max_watches, 0, INT_MAX),
+	{0},
+};
+
+static const struct proc_entry g_fs_entries[] = {
+	{.name = "file-max",
+		.mode = S_IFREG | 0644,
+		.show = show_u64,
+		.store = store_u64,
+		.data = &g_max_files,
+		.min = 1},
+	SHOW("file-nr", show_file_nr),
+	DIR("inotify", g_inotify_entries),
+	INT("nr_open", g_nr_open_max, 64, 1 << 20),
+	CONST("pipe-max-size", PIPE_MAX_SIZE),
+	INT("protected_fifos", g_protected_fifos, 0, 2),
+	INT("protected_hardlinks", g_protected_hardlinks, 0, 1),
+	INT("protected_regular", g_protected_regular, 0, 2),
+	INT("protected_symlinks", g_protected_symlinks, 0, 1),
+	INT("suid_dumpable", g_suid_dumpable, 0, 2),
+	{0},
+};
+
+const struct proc_entry g_sys_entries[] = {
+	DIR("fs", g_fs_entries),
+	DIR("kernel", g_kernel_entries),
+	DIR("vm", g_vm_entries),
+	{0},
+};
