@@ -8,12 +8,8 @@
 #include <arch/thread.h>
 #include <syscall_kinds.h>
 
-/* While families are being written a listed call may have no handler yet: it answers ENOSYS. */
-#define SYSCALL_LINKAGE __weak
-
 struct syscall_desc {
 	const char *name;
-	void *handler;
 	long (*call)(const struct pt_regs *regs);
 	u8 nr_args;
 	u8 kinds[6]; /* enum syscall_arg_kind */

@@ -46,7 +46,7 @@ static noinline long call_missing(long nr)
 
 static noinline void dispatch_traced(struct pt_regs *regs, long nr)
 {
-	bool known = (unsigned long)nr <= SYSCALL_NR_MAX && g_syscalls[nr].handler;
+	bool known = (unsigned long)nr <= SYSCALL_NR_MAX && g_syscalls[nr].call;
 	long ret;
 
 	syscall_trace_enter(regs);
@@ -63,7 +63,7 @@ void syscall_dispatch(struct pt_regs *regs)
 		dispatch_traced(regs, nr);
 		return;
 	}
-	if (likely((unsigned long)nr <= SYSCALL_NR_MAX && g_syscalls[nr].handler))
+	if (likely((unsigned long)nr <= SYSCALL_NR_MAX && g_syscalls[nr].call))
 		regs_set_return(regs, g_syscalls[nr].call(regs));
 	else
 		regs_set_return(regs, call_missing(nr));

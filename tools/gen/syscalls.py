@@ -87,11 +87,11 @@ def generate(out):
     for nr, name, _, args in calls:
         params = ", ".join(f"{ctype(k, s)} {a}" for k, s, a in args) or "void"
         params = params.replace("* ", "*")
-        h.append(f"long sys_{name}({params}) SYSCALL_LINKAGE;")
+        h.append(f"long sys_{name}({params});")
         actual = ", ".join(f"({ctype(k, s)})regs_arg(regs, {i})" for i, (k, s, _) in enumerate(args))
         t.append(f"static long call_{name}(const struct pt_regs *regs)\n{{\n\treturn sys_{name}({actual});\n}}")
         kinds = ", ".join(kind_enum(k) for k, _, _ in args)
-        rows.append(f'\t[{nr}] = {{ "{name}", sys_{name}, call_{name}, {len(args)}, {{ {kinds} }} }},')
+        rows.append(f'\t[{nr}] = {{ "{name}", call_{name}, {len(args)}, {{ {kinds} }} }},')
     h += ["", "#endif", ""]
     t += ["", "#define SYSCALL_TABLE \\"] + [r + " \\" for r in rows] + ["", ""]
     kinds = sorted({kind_enum(k) for k in list(KINDS) + ["s"]})
