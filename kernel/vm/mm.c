@@ -56,21 +56,23 @@ void put_mm(struct mm *mm)
 static void *mm_empty(struct mm *mm)
 {
 	void *exe;
-	struct region *r, *gone = NULL;
+	struct region *r, *next, *gone = NULL;
 	struct gather g;
 
 	arch_mm_leave(&mm->arch);
 	mm_write_lock_always(mm);
 	mm_update_hiwater(mm);
 	gather_init(&g, mm, true);
-	while ((r = mm_first_region(mm))) {
+	for (r = mm_first_region(mm); r; r = next) {
+		next = region_next(r);
 		region_remove(r); /* first, so that object_unmap doesn't come any more */
 		zap_range(&g, r, r->start, r->end);
+		/* Nothing is left below: the last region over a table frees it. */
+		pt_free_range(&g, r->start, r->end, 0, next ? next->start : USER_END);
 		r->next_gone = gone;
 		gone = r;
 		cond_resched();
 	}
-	pt_free_range(&g, 0, USER_END, 0, USER_END);
 	gather_flush(&g);
 	exe = mm->exe_file;
 	mm->exe_file = NULL;
