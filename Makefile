@@ -101,7 +101,7 @@ $(objs): Makefile $(wildcard arch/$(ARCH)/flags.mk)
 
 $(obj)/%.o: %.c
 	@mkdir -p $(@D)
-	$(call quiet,CC,$<)$(CC) $(cflags) $(cflags-arch) $(warn) $(incs) -MMD -MP -c -o $@ $<
+	$(call quiet,CC,$<)$(CC) $(cflags) $(cflags-arch) $(warn) $(warn-arch) $(incs) -MMD -MP -c -o $@ $<
 
 $(obj)/%.o: %.S
 	@mkdir -p $(@D)

@@ -40,7 +40,7 @@ $(unit-out)/lib/%_test.o: tests/unit/lib/%_test.c tests/unit/rules.mk Makefile |
 
 $(unit-out)/%_test.o: tests/unit/%_test.c tests/unit/rules.mk Makefile | $(gen)/.stamp
 	@mkdir -p $(@D)
-	$(call quiet,CC,$<)$(CC) $(cflags) $(cflags-arch) $(warn) $(incs) -Itests/unit -MMD -MP -c -o $@ $<
+	$(call quiet,CC,$<)$(CC) $(cflags) $(cflags-arch) $(warn) $(warn-arch) $(incs) -Itests/unit -MMD -MP -c -o $@ $<
 
 $(unit-out)/unit_os.o: tests/unit/unit_os.c tests/unit/rules.mk
 	@mkdir -p $(@D)

@@ -159,8 +159,21 @@ u8 *unit_filter(const char *command, const void *data, size_t n, size_t *out_n)
 	return out;
 }
 
-int main(int argc, char **argv)
+/* Of the kernel as a host library (arch/host.h); absent in tests of lib. */
+struct host_config {
+	u64 ram, seed;
+	const char *cmdline;
+	bool verbose;
+};
+int host_run(const struct host_config *config, int (*fn)(void *arg), void *arg)
+	__attribute__((weak));
+
+static int g_argc;
+
+static int run_all(void *arg)
 {
+	char **argv = arg;
+	int argc = g_argc;
 	const char *seed = getenv("UNIT_SEED"), *name = strrchr(argv[0], '/');
 	unsigned ran = 0, failed = 0;
 
@@ -183,4 +196,17 @@ int main(int argc, char **argv)
 	printf("  %-7s %s: %u tests%s\n", failed ? "NOT OK" : "ok", name, ran,
 		ran ? "" : " (none of that name)");
 	return failed || !ran;
+}
+
+/* Tests that are linked with the kernel run in one of its threads. */
+int main(int argc, char **argv)
+{
+	const char *seed = getenv("UNIT_SEED");
+	struct host_config config = {
+		.seed = seed ? strtoull(seed, NULL, 0) : 1,
+		.verbose = getenv("UNIT_VERBOSE") != NULL,
+	};
+
+	g_argc = argc;
+	return host_run ? host_run(&config, run_all, argv) : run_all(argv);
 }

@@ -28,9 +28,12 @@
 #define PAGE_SHIFT 12
 #define PAGE_SIZE (1ul << PAGE_SHIFT)
 #define PAGE_MASK (~(PAGE_SIZE - 1))
-#define KSTACK_SIZE (16ul << 10) /* below it an unmapped guard page */
 
 #include <arch/impl/cpu.h>
+
+#ifndef KSTACK_SIZE
+#define KSTACK_SIZE (16ul << 10) /* below it an unmapped guard page */
+#endif
 
 /* CPUs are numbered densely in the order they are found; 0 boots. */
 extern int g_nr_cpus;		/* present; set by arch before init level "smp"; then immutable */
