@@ -1,7 +1,8 @@
 /*
- * Start-up on the host, as kernel/init does it on machines. The kernel boots on a context of its own
- * ("CPU 0", which becomes the idle thread); host_run waits in the host thread's own context until the
- * test function has returned.
+ * Start-up on the host, as kernel/init does it on machines. The kernel boots on a context of its
+ * own
+ * ("CPU 0", which becomes the idle thread); host_run waits in the host thread's own context until
+ * the test function has returned.
  */
 #include "host.h"
 #include <arch/host.h>
@@ -14,6 +15,7 @@
 #include <kmem/page.h>
 #include <sched/thread.h>
 #include <sched/timer.h>
+#include <vfs/rootfs.h>
 
 #define DEFAULT_RAM MiB(64)
 
@@ -28,8 +30,11 @@ static int g_result;
 
 static void first_thread(void *unused)
 {
-	for (enum init_level l = INIT_SMP; l < NR_INIT_LEVELS; l++)
+	for (enum init_level l = INIT_SMP; l < NR_INIT_LEVELS; l++) {
+		if (l == INIT_FS + 1 && rootfs_mount())
+			panic("host: cannot mount the root file system");
 		init_run_level(l);
+	}
 	g_result = g_fn(g_arg);
 	host_done = true;
 }

@@ -3,8 +3,8 @@
 #define ARCH_HOST_PRIVATE_H
 
 /* os.c: built against the C library */
-void *os_arena(unsigned long size);		 /* RAM: the memory file's first view */
-void *os_reserve(unsigned long size);		 /* addresses without memory */
+void *os_arena(unsigned long size);                  /* RAM: the memory file's first view */
+void *os_reserve(unsigned long size);                /* addresses without memory */
 int os_map(void *va, unsigned long phys, int write); /* a page of RAM there too */
 int os_unmap(void *va, unsigned long len);
 void os_write(const char *s, unsigned long n);

@@ -13,7 +13,7 @@ bool host_irqs_on;
 bool host_irq_pending;
 bool host_done;
 
-static u64 g_now = NS_PER_MS;	   /* virtual */
+static u64 g_now = NS_PER_MS;       /* virtual */
 static s64 g_timer_ns = TIME_NEVER; /* what arch_timer_arm said */
 static u64 g_raised[NR_IRQS / 64];
 static u64 g_random;

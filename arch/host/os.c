@@ -29,8 +29,8 @@ void *os_reserve(unsigned long size)
 
 int os_map(void *va, unsigned long phys, int write)
 {
-	return mmap(va, PAGE, PROT_READ | (write ? PROT_WRITE : 0), MAP_SHARED | MAP_FIXED, g_memory,
-		       (off_t)phys) == MAP_FAILED
+	return mmap(va, PAGE, PROT_READ | (write ? PROT_WRITE : 0), MAP_SHARED | MAP_FIXED,
+		       g_memory, (off_t)phys) == MAP_FAILED
 		? -1
 		: 0;
 }

@@ -22,7 +22,8 @@ void __asan_unpoison_memory_region(const void *addr, size_t size);
 static void __sanitizer_start_switch_fiber(void **fake_stack_save, const void *bottom, size_t size)
 {
 }
-static void __sanitizer_finish_switch_fiber(void *fake_stack_save, const void **bottom, size_t *size)
+static void __sanitizer_finish_switch_fiber(
+	void *fake_stack_save, const void **bottom, size_t *size)
 {
 }
 static void __asan_unpoison_memory_region(const void *addr, size_t size)
@@ -36,7 +37,6 @@ void host_thread_main(void *arg, void (*entry)(void *));
 
 struct switch_frame { /* what host_switch_stack pops */
 	u64 r15, r14, r13, r12, rbx, rbp, ip;
-	u64 end; /* keeps the stack aligned as after a call */
 };
 
 static struct arch_thread *g_running; /* whose stack we are on */
@@ -61,8 +61,7 @@ void arch_thread_init(struct arch_thread *t, void *stack, void (*entry)(void *),
 	__asan_unpoison_memory_region(stack, KSTACK_SIZE); /* frames of an earlier thread */
 	*f = (struct switch_frame){
 		.rbx = (u64)entry, .r12 = (u64)arg, .ip = (u64)host_thread_start};
-	*t = (struct arch_thread){
-		.sp = (u64)f, .stack_bottom = stack, .stack_size = KSTACK_SIZE};
+	*t = (struct arch_thread){.sp = (u64)f, .stack_bottom = stack, .stack_size = KSTACK_SIZE};
 }
 
 void arch_switch(struct arch_thread *prev, struct arch_thread *next)

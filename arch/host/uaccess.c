@@ -108,8 +108,7 @@ int user_cmpxchg32(u32 __user *p, u32 old, u32 new, u32 *prev)
 {
 	if (reach((const void *)p, sizeof(*p)) != sizeof(*p))
 		return -EFAULT;
-	__atomic_compare_exchange_n(
-		(u32 *)p, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	__atomic_compare_exchange_n((u32 *)p, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 	*prev = old;
 	return 0;
 }
