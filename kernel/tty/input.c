@@ -61,15 +61,11 @@ void n_tty_canon_changed(struct tty *t, bool was_canon)
 	struct n_tty *n = t->ld;
 	unsigned long flags = spin_lock_irqsave(&t->spin);
 
-	if (!was_canon && n->head != n->tail) {
-		/* Raw bytes become one line. */
-		memset(n->line_end, 0, sizeof(n->line_end));
+	/* Raw bytes become one line. In raw mode the reader's place runs ahead of canon_head. */
+	memset(n->line_end, 0, sizeof(n->line_end));
+	if (!was_canon && n->head != n->tail)
 		mark(n, n->head - 1, true);
-		n->canon_head = n->head;
-	} else if (was_canon) {
-		memset(n->line_end, 0, sizeof(n->line_end));
-		n->canon_head = n->head;
-	}
+	n->canon_head = n->head;
 	n->lnext = false;
 	spin_unlock_irqrestore(&t->spin, flags);
 	wake_up_all(&t->read_wait);
