@@ -128,7 +128,7 @@ struct fd_table *fd_table_copy(struct fd_table *old, u32 max_fds)
 {
 	struct fd_table *t = slab_alloc(&g_table_cache, GFP_KERNEL);
 	struct fd_array *a, *o;
-	u32 last;
+	u32 last, limit;
 
 	if (!t)
 		return err_ptr(-ENOMEM);
@@ -141,7 +141,8 @@ struct fd_table *fd_table_copy(struct fd_table *old, u32 max_fds)
 		o = old->fds;
 		for (last = o->size / 64; last && !o->open[last - 1]; last--)
 			;
-		last = min(last * 64, round_up(max_fds, 64u));
+		limit = max_fds < o->size ? round_up(max_fds, 64u) : o->size;
+		last = min(last * 64, limit);
 		size = max(last, MIN_FDS);
 		if (!is_power_of_2(size))
 			size = 2u << ilog2(size);
@@ -153,7 +154,8 @@ struct fd_table *fd_table_copy(struct fd_table *old, u32 max_fds)
 		}
 		spin_lock(&old->lock);
 		o = old->fds;
-		if (o->size <= a->size || bitmap_next_set(o->open, o->size, a->size) == o->size)
+		limit = max_fds < o->size ? round_up(max_fds, 64u) : o->size;
+		if (limit <= a->size || bitmap_next_set(o->open, limit, a->size) == limit)
 			break;
 		spin_unlock(&old->lock); /* it grew meanwhile */
 		kvfree(a);
