@@ -5,6 +5,7 @@
 #include <lib/list.h>
 #include <sched/timer.h>
 
+/* One item never runs on two workers at a time; queued while it runs, it runs once more. */
 struct work {
 	struct list_head link;
 	void (*fn)(struct work *w);

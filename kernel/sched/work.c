@@ -18,6 +18,7 @@ struct worker {
 	struct thread *thread;
 	struct work *current; /* g_lock; the item may be gone already, only compared */
 	u64 nr;               /* g_lock: current's number */
+	bool again;           /* g_lock: current was queued meanwhile */
 };
 
 static DEFINE_SPINLOCK(g_lock, RANK_WORK);
@@ -51,15 +52,33 @@ bool work_queue(struct work *w)
 	return fresh;
 }
 
+static struct worker *runner_locked(const struct work *w)
+{
+	for (int i = 0; i < NR_WORKERS; i++)
+		if (g_workers[i].current == w)
+			return &g_workers[i];
+	return NULL;
+}
+
+/* An item never runs twice at a time: the worker that has it runs it again. */
 static struct work *take(struct worker *self)
 {
 	struct work *w = NULL;
 	unsigned long flags = spin_lock_irqsave(&g_lock);
 
-	if (!list_empty(&g_list)) {
+	while (!w && !list_empty(&g_list)) {
+		struct worker *runner;
+
 		w = list_first_entry(&g_list, struct work, link);
 		list_del(&w->link);
 		w->state = 0; /* from here it may be queued again, or freed by its function */
+		runner = runner_locked(w);
+		if (runner) {
+			runner->again = true;
+			g_first_nr++;
+			w = NULL;
+			continue;
+		}
 		self->current = w;
 		self->nr = g_first_nr++;
 	}
@@ -67,13 +86,19 @@ static struct work *take(struct worker *self)
 	return w;
 }
 
-static void finish(struct worker *self)
+/* False: the item is to run once more. */
+static bool finish(struct worker *self)
 {
 	unsigned long flags = spin_lock_irqsave(&g_lock);
+	bool done = !self->again;
 
-	self->current = NULL;
+	self->again = false;
+	if (done)
+		self->current = NULL;
 	spin_unlock_irqrestore(&g_lock, flags);
-	wake_up_all(&g_done);
+	if (done)
+		wake_up_all(&g_done);
+	return done;
 }
 
 static void worker_main(void *arg)
@@ -84,8 +109,9 @@ static void worker_main(void *arg)
 		struct work *w;
 
 		(void)!wait_event_interruptible_exclusive(&g_more, (w = take(self)) != NULL);
-		w->fn(w);
-		finish(self);
+		do
+			w->fn(w);
+		while (!finish(self));
 		cond_resched();
 	}
 }
