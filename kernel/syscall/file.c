@@ -33,7 +33,8 @@ static long do_open(int dirfd, const char __user *name, u32 flags, kmode_t mode,
 	err = fd;
 	if (fd < 0)
 		goto out;
-	err = base_get(&base, dirfd, u.text);
+	/* RESOLVE_IN_ROOT: dirfd is what "/" means, too. */
+	err = base_get(&base, dirfd, lookup & LOOKUP_IN_ROOT ? "." : u.text);
 	if (err)
 		goto out_fd;
 	f = vfs_open(&env, base.use, u.text, flags, mode, lookup);

@@ -41,7 +41,8 @@ static u32 name_hash(const char *name, size_t len)
 	return hash_name(name, len, g_hash_seed);
 }
 
-/* ---- references ------------------------------------------------------------------------------------ */
+/* ---- references
+ * ------------------------------------------------------------------------------------ */
 
 void get_dentry(struct dentry *d)
 {
@@ -102,8 +103,9 @@ static void free_dentry_rcu(struct rcu_head *head)
 }
 
 /*
- * Kill d, found under RCU with a count of zero, unless somebody uses it by now. Gives up the RCU read
- * section: letting go of the inode sleeps. Returns the parent whose reference is to be put, or NULL.
+ * Kill d, found under RCU with a count of zero, unless somebody uses it by now. Gives up the RCU
+ * read section: letting go of the inode sleeps. Returns the parent whose reference is to be put, or
+ * NULL.
  */
 static struct dentry *kill_unlock_rcu(struct dentry *d)
 {
@@ -179,7 +181,8 @@ void put_dentry(struct dentry *d)
 	}
 }
 
-/* ---- making and finding ---------------------------------------------------------------------------- */
+/* ---- making and finding
+ * ---------------------------------------------------------------------------- */
 
 struct dentry *dentry_alloc(struct dentry *parent, const struct qstr *name)
 {
@@ -347,7 +350,8 @@ struct dentry *dentry_lookup(struct dentry *parent, const char *name, size_t len
 	return d;
 }
 
-/* ---- changes ---------------------------------------------------------------------------------------- */
+/* ---- changes
+ * ---------------------------------------------------------------------------------------- */
 
 void dentry_drop(struct dentry *d)
 {
@@ -521,7 +525,8 @@ void dentry_invalidate_tree(struct dentry *top)
 	}
 }
 
-/* ---- text -------------------------------------------------------------------------------------------- */
+/* ---- text
+ * -------------------------------------------------------------------------------------------- */
 
 static bool prepend(char **at, char *buf, const char *text, size_t len)
 {
@@ -562,8 +567,9 @@ char *path_format(const struct path *p, const struct path *root, char *buf, size
 				m = up;
 				continue;
 			}
-			ok = prepend(&at, buf, d->name.name, min_t(size_t, READ_ONCE(d->name.len), NAME_MAX)) &&
-			     prepend(&at, buf, "/", 1);
+			ok = prepend(&at, buf, d->name.name,
+				     min_t(size_t, READ_ONCE(d->name.len), NAME_MAX)) &&
+				prepend(&at, buf, "/", 1);
 			d = READ_ONCE(d->parent);
 		}
 	} while (seq_read_retry(&g_rename_seq, seq));
@@ -593,8 +599,9 @@ char *dentry_format(struct dentry *d, char *buf, size_t size)
 		ok = true;
 		seq = seq_read_begin(&g_rename_seq);
 		for (; ok && p != READ_ONCE(p->parent); p = READ_ONCE(p->parent))
-			ok = prepend(&at, buf, p->name.name, min_t(size_t, READ_ONCE(p->name.len), NAME_MAX)) &&
-			     prepend(&at, buf, "/", 1);
+			ok = prepend(&at, buf, p->name.name,
+				     min_t(size_t, READ_ONCE(p->name.len), NAME_MAX)) &&
+				prepend(&at, buf, "/", 1);
 	} while (seq_read_retry(&g_rename_seq, seq));
 	rcu_read_unlock();
 	if (ok && *at == 0)
@@ -602,7 +609,8 @@ char *dentry_format(struct dentry *d, char *buf, size_t size)
 	return ok ? at : err_ptr(-ENAMETOOLONG);
 }
 
-/* ---- memory pressure ---------------------------------------------------------------------------------- */
+/* ---- memory pressure
+ * ---------------------------------------------------------------------------------- */
 
 static unsigned long dcache_count(void)
 {

@@ -13,7 +13,8 @@ static DEFINE_SPINLOCK(g_supers_lock, RANK_MOUNT);
 static LIST_HEAD(g_supers);
 static u32 g_next_anon_minor; /* atomic */
 
-/* ---- super blocks ------------------------------------------------------------------------------- */
+/* ---- super blocks -------------------------------------------------------------------------------
+ */
 
 struct super *super_alloc(const struct fs_type *t, const struct super_ops *ops)
 {
@@ -84,7 +85,8 @@ int vfs_sync_all(bool wait)
 	return err;
 }
 
-/* ---- life ---------------------------------------------------------------------------------------- */
+/* ---- life
+ * ---------------------------------------------------------------------------------------- */
 
 struct inode *inode_alloc(struct super *s)
 {
@@ -145,8 +147,8 @@ void inode_init_owner(struct inode *i, const struct inode *dir, kmode_t mode, co
 		i->gid = dir->gid;
 		if (S_ISDIR(mode))
 			mode |= S_ISGID;
-		else if ((mode & (S_ISGID | 010)) == (S_ISGID | 010) && !cred_in_group(c, dir->gid) &&
-			 !cred_capable(c, CAP_FSETID))
+		else if ((mode & (S_ISGID | 010)) == (S_ISGID | 010) &&
+			!cred_in_group(c, dir->gid) && !cred_capable(c, CAP_FSETID))
 			mode &= ~S_ISGID;
 	}
 	i->mode = mode;
@@ -155,7 +157,8 @@ void inode_init_owner(struct inode *i, const struct inode *dir, kmode_t mode, co
 		rwsem_init(&i->rwsem, RANK_INODE_DIR);
 }
 
-/* ---- permission ------------------------------------------------------------------------------------ */
+/* ---- permission
+ * ------------------------------------------------------------------------------------ */
 
 bool inode_owner_or_capable(const struct inode *i, const struct cred *c)
 {
@@ -168,7 +171,8 @@ static int check_mode(struct inode *i, int mask, const struct cred *c)
 
 	if (c->fsuid == i->uid)
 		mode >>= 6;
-	else if (((mode >> 3) & 7 & (kmode_t)mask) != (mode & 7 & (kmode_t)mask) && cred_in_group(c, i->gid))
+	else if (((mode >> 3) & 7 & (kmode_t)mask) != (mode & 7 & (kmode_t)mask) &&
+		cred_in_group(c, i->gid))
 		mode >>= 3;
 	if (((kmode_t)mask & 7 & ~mode) == 0)
 		return 0;
@@ -235,7 +239,8 @@ void inode_allow_write(struct inode *i)
 	__atomic_fetch_add(&i->write_count, 1, __ATOMIC_RELEASE);
 }
 
-/* ---- attributes ------------------------------------------------------------------------------------ */
+/* ---- attributes
+ * ------------------------------------------------------------------------------------ */
 
 int inode_apply_attr(struct inode *i, const struct iattr *a)
 {

@@ -81,7 +81,8 @@ static int go_up(struct walk *w)
 		struct dentry *parent = READ_ONCE(p.dentry->parent);
 		u32 old = ref_read(&parent->refs);
 
-		/* A parent is pinned by its child, so the count is not zero while p.dentry is held. */
+		/* A parent is pinned by its child, so the count is not zero while p.dentry is held.
+		 */
 		if (old && try_cmpxchg(&parent->refs.n, &old, old + 1)) {
 			rcu_read_unlock();
 			get_mount(p.mnt);
@@ -121,7 +122,8 @@ static int lookup_child(struct walk *w, const char *name, size_t len, struct pat
 	return 0;
 }
 
-/* Cut the next component off w->rest: its length, 0 at the end. *final: nothing but slashes follow. */
+/* Cut the next component off w->rest: its length, 0 at the end. *final: nothing but slashes follow.
+ */
 static size_t next_component(struct walk *w, const char **name, bool *final, bool *slash)
 {
 	const char *p = w->rest, *end;
@@ -374,8 +376,16 @@ int vfs_lookup(const struct vfs_env *env, const struct path *base, const char *n
 {
 	struct walk w;
 	struct path p;
-	int err = walk_begin(&w, env, base, name, flags);
+	int err;
 
+	if (!*name && (flags & LOOKUP_EMPTY)) {
+		spin_lock(&env->fs->lock);
+		*out = base ? *base : env->fs->cwd;
+		get_path(out);
+		spin_unlock(&env->fs->lock);
+		return 0;
+	}
+	err = walk_begin(&w, env, base, name, flags);
 	if (err)
 		return err;
 	for (;;) {
@@ -409,7 +419,8 @@ int vfs_lookup(const struct vfs_env *env, const struct path *base, const char *n
 				continue;
 			}
 		}
-		if ((w.slash || (flags & LOOKUP_DIRECTORY)) && w.last_type == LAST_NORM && !S_ISDIR(i->mode)) {
+		if ((w.slash || (flags & LOOKUP_DIRECTORY)) && w.last_type == LAST_NORM &&
+			!S_ISDIR(i->mode)) {
 			put_path(&p);
 			err = -ENOTDIR;
 			break;

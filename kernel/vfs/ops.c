@@ -9,7 +9,8 @@
 
 int g_protected_hardlinks = 1;
 
-/* ---- common checks -------------------------------------------------------------------------------- */
+/* ---- common checks
+ * -------------------------------------------------------------------------------- */
 
 int may_create(const struct vfs_env *env, struct inode *dir)
 {
@@ -116,7 +117,8 @@ static kmode_t masked(const struct vfs_env *env, kmode_t mode)
 	return mode & ~READ_ONCE(env->fs->umask);
 }
 
-/* ---- creating --------------------------------------------------------------------------------------- */
+/* ---- creating
+ * --------------------------------------------------------------------------------------- */
 
 int vfs_mkdir(const struct vfs_env *env, const struct path *base, const char *name, kmode_t mode)
 {
@@ -132,7 +134,8 @@ int vfs_mkdir(const struct vfs_env *env, const struct path *base, const char *na
 	return creation_end(&c, err, IN_CREATE | IN_ISDIR);
 }
 
-int vfs_mknod(const struct vfs_env *env, const struct path *base, const char *name, kmode_t mode, kdev_t dev)
+int vfs_mknod(const struct vfs_env *env, const struct path *base, const char *name, kmode_t mode,
+	kdev_t dev)
 {
 	struct creation c;
 	int err;
@@ -157,16 +160,21 @@ int vfs_mknod(const struct vfs_env *env, const struct path *base, const char *na
 	if (err)
 		return err;
 	mode = masked(env, mode & 07777) | (mode & S_IFMT);
-	if ((S_ISCHR(mode) || S_ISBLK(mode)) && !(S_ISCHR(mode) && dev == 0) && !cred_capable(env->cred, CAP_MKNOD))
+	if ((S_ISCHR(mode) || S_ISBLK(mode)) && !(S_ISCHR(mode) && dev == 0) &&
+		!cred_capable(env->cred, CAP_MKNOD))
 		err = -EPERM;
 	else if (S_ISREG(mode))
-		err = c.dir->ops->create ? c.dir->ops->create(c.dir, c.path.dentry, mode, env->cred) : -EACCES;
+		err = c.dir->ops->create ? c.dir->ops->create(c.dir, c.path.dentry, mode, env->cred)
+					 : -EACCES;
 	else
-		err = c.dir->ops->mknod ? c.dir->ops->mknod(c.dir, c.path.dentry, mode, dev, env->cred) : -EPERM;
+		err = c.dir->ops->mknod
+			? c.dir->ops->mknod(c.dir, c.path.dentry, mode, dev, env->cred)
+			: -EPERM;
 	return creation_end(&c, err, IN_CREATE);
 }
 
-int vfs_symlink(const struct vfs_env *env, const struct path *base, const char *name, const char *target)
+int vfs_symlink(
+	const struct vfs_env *env, const struct path *base, const char *name, const char *target)
 {
 	struct creation c;
 	int err;
@@ -176,7 +184,8 @@ int vfs_symlink(const struct vfs_env *env, const struct path *base, const char *
 	err = creation_begin(&c, env, base, name, false);
 	if (err)
 		return err;
-	err = c.dir->ops->symlink ? c.dir->ops->symlink(c.dir, c.path.dentry, target, env->cred) : -EPERM;
+	err = c.dir->ops->symlink ? c.dir->ops->symlink(c.dir, c.path.dentry, target, env->cred)
+				  : -EPERM;
 	return creation_end(&c, err, IN_CREATE);
 }
 
@@ -185,7 +194,8 @@ static int may_link(const struct vfs_env *env, struct inode *i)
 {
 	if (!g_protected_hardlinks || inode_owner_or_capable(i, env->cred))
 		return 0;
-	if (!S_ISREG(i->mode) || (i->mode & S_ISUID) || (i->mode & (S_ISGID | 010)) == (S_ISGID | 010) ||
+	if (!S_ISREG(i->mode) || (i->mode & S_ISUID) ||
+		(i->mode & (S_ISGID | 010)) == (S_ISGID | 010) ||
 		inode_permission(i, MAY_READ | MAY_WRITE, env->cred))
 		return -EPERM;
 	return 0;
@@ -204,7 +214,8 @@ int vfs_link(const struct vfs_env *env, const struct path *obase, const char *on
 	if ((at_flags & AT_EMPTY_PATH) && !cred_capable(env->cred, CAP_DAC_READ_SEARCH) && !*oname)
 		return -ENOENT;
 	err = vfs_lookup(env, obase, oname,
-		(at_flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0) | (at_flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0),
+		(at_flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0) |
+			(at_flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0),
 		&old);
 	if (err)
 		return err;
@@ -234,9 +245,11 @@ out:
 	return err;
 }
 
-/* ---- removing ------------------------------------------------------------------------------------------ */
+/* ---- removing
+ * ------------------------------------------------------------------------------------------ */
 
-static int remove_name(const struct vfs_env *env, const struct path *base, const char *name, bool is_dir)
+static int remove_name(
+	const struct vfs_env *env, const struct path *base, const char *name, bool is_dir)
 {
 	struct walk w;
 	struct inode *dir, *i = NULL;
@@ -246,10 +259,10 @@ static int remove_name(const struct vfs_env *env, const struct path *base, const
 	if (err)
 		return err;
 	if (w.last_type != LAST_NORM) {
-		err = !is_dir		      ? -EISDIR
-		      : w.last_type == LAST_DOT	  ? -EINVAL
-		      : w.last_type == LAST_ROOT  ? -EBUSY
-						  : -ENOTEMPTY;
+		err = !is_dir                      ? -EISDIR
+			: w.last_type == LAST_DOT  ? -EINVAL
+			: w.last_type == LAST_ROOT ? -EBUSY
+						   : -ENOTEMPTY;
 		goto out_walk;
 	}
 	err = mount_want_write(w.path.mnt);
@@ -313,11 +326,12 @@ int vfs_rmdir(const struct vfs_env *env, const struct path *base, const char *na
 	return remove_name(env, base, name, true);
 }
 
-/* ---- renaming -------------------------------------------------------------------------------------------- */
+/* ---- renaming
+ * -------------------------------------------------------------------------------------------- */
 
 /*
- * Two directories are locked with the super block's rename lock held, so the tree's shape is stable:
- * an ancestor before its descendant, unrelated ones in address order.
+ * Two directories are locked with the super block's rename lock held, so the tree's shape is
+ * stable: an ancestor before its descendant, unrelated ones in address order.
  */
 static void lock_parents(struct dentry *a, struct dentry *b)
 {
@@ -341,8 +355,8 @@ static void unlock_parents(struct dentry *a, struct dentry *b)
 	mutex_unlock(&a->super->rename_lock);
 }
 
-static int check_rename(const struct vfs_env *env, struct walk *ow, struct walk *nw, struct dentry *od,
-	struct dentry *nd, u32 flags)
+static int check_rename(const struct vfs_env *env, struct walk *ow, struct walk *nw,
+	struct dentry *od, struct dentry *nd, u32 flags)
 {
 	struct inode *odir = ow->path.dentry->inode, *ndir = nw->path.dentry->inode;
 	struct inode *oi = od->inode, *ni = nd->inode;
@@ -495,7 +509,8 @@ out_old:
 	return err;
 }
 
-/* ---- attributes -------------------------------------------------------------------------------------------- */
+/* ---- attributes
+ * -------------------------------------------------------------------------------------------- */
 
 ssize_t vfs_readlink(const struct vfs_env *env, const struct path *p, char *buf, size_t size)
 {
@@ -546,20 +561,23 @@ static int check_setattr(const struct vfs_env *env, struct inode *i, struct iatt
 		return -EPERM;
 	if ((a->valid & ATTR_UID) && (!owner || a->uid != i->uid) && !cred_capable(c, CAP_CHOWN))
 		return -EPERM;
-	if ((a->valid & ATTR_GID) &&
-		(!owner || (!cred_in_group(c, a->gid) && a->gid != i->gid)) && !cred_capable(c, CAP_CHOWN))
+	if ((a->valid & ATTR_GID) && (!owner || (!cred_in_group(c, a->gid) && a->gid != i->gid)) &&
+		!cred_capable(c, CAP_CHOWN))
 		return -EPERM;
 	if (a->valid & ATTR_MODE) {
-		if (!(a->valid & (ATTR_KILL_SUID | ATTR_KILL_SGID)) && !inode_owner_or_capable(i, c))
+		if (!(a->valid & (ATTR_KILL_SUID | ATTR_KILL_SGID)) &&
+			!inode_owner_or_capable(i, c))
 			return -EPERM;
 		/* setgid for a group one isn't in is dropped silently */
 		if (!(a->valid & ATTR_KILL_SGID) && (a->mode & S_ISGID) &&
-			!cred_in_group(c, a->valid & ATTR_GID ? a->gid : i->gid) && !cred_capable(c, CAP_FSETID))
+			!cred_in_group(c, a->valid & ATTR_GID ? a->gid : i->gid) &&
+			!cred_capable(c, CAP_FSETID))
 			a->mode &= ~S_ISGID;
 	}
 	if ((a->valid & (ATTR_ATIME_SET | ATTR_MTIME_SET)) && !inode_owner_or_capable(i, c))
 		return -EPERM;
-	if ((a->valid & (ATTR_ATIME | ATTR_MTIME)) && !(a->valid & (ATTR_ATIME_SET | ATTR_MTIME_SET | ATTR_SIZE)) &&
+	if ((a->valid & (ATTR_ATIME | ATTR_MTIME)) &&
+		!(a->valid & (ATTR_ATIME_SET | ATTR_MTIME_SET | ATTR_SIZE)) &&
 		!inode_owner_or_capable(i, c)) {
 		int err = inode_permission(i, MAY_WRITE, c);
 
@@ -637,7 +655,8 @@ int vfs_setattr(const struct vfs_env *env, const struct path *p, struct iattr *a
 }
 
 /* Set the size of an open or permitted file; sheds setuid bits. i->rwsem not held. */
-int inode_truncate(struct inode *i, struct dentry *d, const struct cred *c, u64 size, u32 extra_valid)
+int inode_truncate(
+	struct inode *i, struct dentry *d, const struct cred *c, u64 size, u32 extra_valid)
 {
 	struct iattr a = {.valid = ATTR_SIZE | ATTR_MTIME | extra_valid, .size = size};
 	int err;
@@ -731,8 +750,8 @@ int vfs_access(const struct vfs_env *env, const struct path *p, int mask)
 	if ((mask & MAY_EXEC) && S_ISREG(i->mode) && path_noexec(p))
 		return -EACCES;
 	err = inode_permission(i, mask, env->cred);
-	if (!err && (mask & MAY_WRITE) && !S_ISCHR(i->mode) && !S_ISBLK(i->mode) && !S_ISFIFO(i->mode) &&
-		!S_ISSOCK(i->mode) && (p->mnt->flags & MS_RDONLY))
+	if (!err && (mask & MAY_WRITE) && !S_ISCHR(i->mode) && !S_ISBLK(i->mode) &&
+		!S_ISFIFO(i->mode) && !S_ISSOCK(i->mode) && (p->mnt->flags & MS_RDONLY))
 		err = -EROFS;
 	return err;
 }
