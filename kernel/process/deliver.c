@@ -278,8 +278,10 @@ bool process_page_fault(struct pt_regs *regs, const struct fault_info *fi)
 	if (!t->mm)
 		return false;
 	err = mm_fault(t->mm, fi->addr, access, &code);
-	if (likely(err == 0))
+	if (likely(err == 0)) {
+		t->minflt++; /* nothing here tells the ones that waited for a disk */
 		return true;
+	}
 	if (!fi->user)
 		return false;
 	switch (err) {

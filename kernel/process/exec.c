@@ -360,7 +360,7 @@ static void take_cred(struct exec *x)
 	if (x->secure || x->setid)
 		WRITE_ONCE(t->pdeath_signal, 0);
 	cred_commit(c);
-	task_follow_user(t);
+	task_charge_user(t, current_cred()->user);
 	if (x->secure) {
 		struct rlimit64 *lim = &t->process->limits.lim[RLIMIT_STACK];
 

@@ -35,7 +35,6 @@ void put_sighand(struct sighand *s);
 struct sighand *sighand_alloc(void) must_check;
 struct session *session_alloc(struct pid *sid) must_check;
 void task_charge_user(struct task *t, struct user_account *u); /* NULL: uncharge */
-void task_follow_user(struct task *t); /* cred_commit has moved the count: keep track */
 bool task_over_nproc(const struct cred *c);
 void task_work_run(struct task *t);
 void task_work_close(struct task *t);

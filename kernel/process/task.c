@@ -203,17 +203,6 @@ void task_charge_user(struct task *t, struct user_account *u)
 	}
 }
 
-void task_follow_user(struct task *t)
-{
-	struct user_account *old = t->charged, *u = t->thread.cred->user;
-
-	if (old == u)
-		return;
-	ref_get(&u->refs);
-	t->charged = u;
-	put_user_account(old);
-}
-
 /* RLIMIT_NPROC: root's own processes are never counted against it. */
 bool task_over_nproc(const struct cred *c)
 {
@@ -234,7 +223,7 @@ void task_creds_changed(const struct cred *old, const struct cred *new_cred)
 			WRITE_ONCE(t->mm->dumpable, (u32)g_suid_dumpable);
 		WRITE_ONCE(t->pdeath_signal, 0);
 	}
-	task_follow_user(t);
+	task_charge_user(t, new_cred->user);
 	t->nproc_exceeded = task_over_nproc(new_cred);
 }
 
