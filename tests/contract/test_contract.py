@@ -66,12 +66,13 @@ def pytest_generate_tests(metafunc):
 def run_area(kernel, libc, cpus, area):
     """Boots once; returns {test name: (passed, message)} and the guest's output."""
     with tempfile.TemporaryDirectory(prefix="contract-") as root:
-        shutil.copy(BINARIES / libc / area, root)
-        for name in ("dev", "proc", "sys", "tmp"):
+        os.chmod(root, 0o755)
+        for name in ("dev", "proc", "sys", "tests", "tmp"):
             os.mkdir(os.path.join(root, name))
+        shutil.copy(BINARIES / libc / area, os.path.join(root, "tests"))
         command = [TOP / "tools" / "aramid", "run", "--as", "initramfs", "--kernel", kernel,
                    "--smp", str(cpus), "--mem", "512M", "--timeout", str(AREA_TIMEOUT),
-                   root, "--", "/" + area, "--timeout", str(TEST_TIMEOUT)]
+                   root, "--", "/tests/" + area, "--timeout", str(TEST_TIMEOUT)]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=AREA_TIMEOUT + 60)
     text = done.stdout.decode(errors="replace").replace("\r", "")

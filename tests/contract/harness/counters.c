@@ -36,11 +36,22 @@ int counters_read(struct counters *c)
 /* How much a counter may have moved towards "more in use". */
 static long tolerance(const char *name)
 {
-	if (!strcmp(name, "free_pages"))
+	if (!strcmp(name, "mem.free"))
 		return FREE_PAGES_TOLERANCE;
 	if (!strncmp(name, "slab.", 5))
 		return SLAB_TOLERANCE;
 	return 0;
+}
+
+/* Must be the same after a test, to the digit. */
+static bool is_exact(const char *name)
+{
+	static const char *const names[] = {"threads", "files", "processes", "warnings"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return false;
 }
 
 int counters_leak(
@@ -48,15 +59,13 @@ int counters_leak(
 {
 	for (int i = 0; i < before->nr && i < after->nr; i++) {
 		const char *name = before->entry[i].name;
-		bool exact = !strcmp(name, "threads") || !strcmp(name, "files") ||
-			!strcmp(name, "processes");
 		long used = after->entry[i].value - before->entry[i].value;
 
 		if (strcmp(name, after->entry[i].name))
 			continue;
-		if (!strcmp(name, "free_pages"))
+		if (!strcmp(name, "mem.free"))
 			used = -used;
-		else if (!exact && strncmp(name, "slab.", 5))
+		else if (!is_exact(name) && strncmp(name, "slab.", 5))
 			continue;
 		if (used > tolerance(name)) {
 			snprintf(text, len, "leak: %s: expected %ld, got %ld", name,
