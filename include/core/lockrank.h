@@ -30,7 +30,8 @@ enum lock_rank {
 	RANK_PAGE,		/* page lock bit */
 	RANK_FS_JOURNAL,
 	RANK_FS_META,
-	RANK_MUTEX_LEAF,	/* a mutex under which no other sleeping lock is taken */
+	RANK_MUTEX_LEAF,	/* a mutex under which no other sleeping lock is taken, but the next */
+	RANK_RCU_DRAIN,		/* one rcu_barrier at a time */
 	/* spinlocks */
 	RANK_SPIN_FIRST = 64,
 	RANK_TASKLIST,		/* process tree, groups, sessions */

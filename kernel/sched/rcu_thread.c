@@ -103,7 +103,7 @@ static void synchronize(void)
 	__atomic_fetch_sub(&g_urgent, 1, __ATOMIC_SEQ_CST);
 }
 
-static struct mutex g_drain_mutex = MUTEX_INIT(g_drain_mutex, RANK_MUTEX_LEAF);
+static struct mutex g_drain_mutex = MUTEX_INIT(g_drain_mutex, RANK_RCU_DRAIN);
 static DEFINE_PER_CPU(struct rcu_waiter, g_drain_waiter); /* g_drain_mutex */
 
 static void drain_cpu(void *arg)
