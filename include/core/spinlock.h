@@ -1,5 +1,5 @@
 /*
- * Spinlocks: fair (ticket or queued), never recursive. Holding one forbids sleeping. A lock that an
+ * Spinlocks, never recursive. Holding one forbids sleeping. A lock that an
  * interrupt handler takes must be taken with interrupts off everywhere: use the _irq or _irqsave
  * forms. Statistics by rank (DEBUG): acquisitions, contended, in /proc/aramid/locks.
  */

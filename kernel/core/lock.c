@@ -3,19 +3,22 @@
 #include <core/spinlock.h>
 #include <lib/seq_buf.h>
 
-#define BACKOFF_PER_WAITER 16 /* rounds of cpu_relax for each CPU ahead of us */
+#define BACKOFF_MAX 64 /* rounds of cpu_relax between two looks */
 
-void spin_wait(struct spinlock *l, u16 ticket)
+void spin_wait(struct spinlock *l)
 {
-	const u16 *turn = (const u16 *)&l->word;
+	unsigned int backoff = 1;
 
 	for (;;) {
-		u16 ahead = (u16)(ticket - __atomic_load_n(turn, __ATOMIC_ACQUIRE));
+		u32 free = 0;
 
-		if (!ahead)
-			return;
-		for (unsigned int i = (ahead - 1u) * BACKOFF_PER_WAITER + 1; i; i--)
+		for (unsigned int i = backoff; i; i--)
 			cpu_relax();
+		if (!__atomic_load_n(&l->word, __ATOMIC_RELAXED) &&
+			__atomic_compare_exchange_n(
+				&l->word, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return;
+		backoff = min(backoff * 2, (unsigned int)BACKOFF_MAX);
 	}
 }
 
