@@ -153,6 +153,9 @@ void pt_free_range(struct gather *g, unsigned long start, unsigned long end, uns
 {
 	struct free_range fr = {g, start, end, floor, ceiling};
 
+	/* User space ends a page before its last table does. */
+	if (ceiling >= USER_END)
+		fr.ceiling = ceiling = round_up(USER_END, 1ul << PT_SHIFT(PT_LEVELS - 1));
 	/* Nothing can go when not even one lowest table lies inside: the usual small munmap. */
 	if (round_up(floor, HUGE_SIZE) >= round_down(ceiling, HUGE_SIZE))
 		return;
