@@ -50,7 +50,7 @@ static int gen_open(struct inode *i, struct file *f)
 	g = kzalloc(sizeof(*g), GFP_KERNEL);
 	if (!g)
 		return -ENOMEM;
-	mutex_init(&g->lock, RANK_MUTEX_LEAF);
+	mutex_init(&g->lock, RANK_PROC_FILE);
 	g->text.grow = grow;
 	f->priv = g;
 	return 0;

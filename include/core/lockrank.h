@@ -14,6 +14,7 @@ enum lock_rank {
 	RANK_SESSION,
 	RANK_EXEC,		/* process exec/cred change */
 	RANK_FILE_POS,		/* file->pos_lock */
+	RANK_PROC_FILE,		/* the text of an open /proc file while it is made */
 	RANK_EPOLL,		/* epoll instance */
 	RANK_PIPE,		/* pipe buffer ring */
 	RANK_TTY,		/* terminal: termios, open and close */
