@@ -164,9 +164,7 @@ static long rw_buf(int fd, void __user *buf, size_t count, bool write)
 	if (!f)
 		return -EBADF;
 	it = iter_user(buf, count);
-	if (unlikely((ssize_t)count < 0))
-		n = f->mode & (write ? FMODE_WRITE : FMODE_READ) ? -EINVAL : -EBADF;
-	else if (unlikely(!user_range_ok((unsigned long)buf, count)))
+	if (unlikely(!user_range_ok((unsigned long)buf, count)))
 		n = f->mode & (write ? FMODE_WRITE : FMODE_READ) ? -EFAULT : -EBADF;
 	else
 		n = write ? vfs_write(f, &it, NULL) : vfs_read(f, &it, NULL);
