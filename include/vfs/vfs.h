@@ -283,8 +283,14 @@ struct mount {
 	struct mount *parent;	/* mount tree lock below */
 	struct dentry *mountpoint; /* in parent */
 	u32 flags;		/* MNT_RDONLY...; atomic */
-	u32 id, peer_group, master_group;
-	struct list_head children, child_link, ns_link, peers, slaves, slave_link;
+	u32 id;
+	u32 peer_group;		/* shared: mounts below it appear on all peers; 0: not; namespace lock */
+	u32 master_group;	/* slave: mounts below those peers appear here, too; 0: not */
+	bool unbindable;
+	/* Only while one change is made under the namespace lock: next receiver of propagation, its
+	 * copy of what is mounted; the copy of this mount in a tree that is copied. */
+	struct mount *prop_next, *prop_copy, *cloned;
+	struct list_head children, child_link, ns_link;
 	struct hlist_node hash;	/* (parent, mountpoint) -> mount; RCU */
 	struct mount_ns *ns;	/* NULL: detached */
 	s32 writers;		/* atomic: open writes, guards remount ro */

@@ -12,6 +12,7 @@ enum iter_kind { ITER_UBUF, ITER_IOVEC, ITER_KBUF };
 
 struct iter {
 	enum iter_kind kind;
+	bool append;			/* write at the end of the file, whatever the position (RWF_APPEND) */
 	size_t count;			/* bytes left */
 	size_t offset;			/* into the current segment */
 	union {

@@ -11,10 +11,11 @@
 
 #define FAST_IOV 8
 
-/* ---- open ---------------------------------------------------------------------------------------- */
+/* ---- open
+ * ---------------------------------------------------------------------------------------- */
 
-#define VALID_OPEN_FLAGS                                                                       \
-	(O_RDONLY | O_WRONLY | O_RDWR | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND |     \
+#define VALID_OPEN_FLAGS                                                                        \
+	(O_RDONLY | O_WRONLY | O_RDWR | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND |      \
 		O_NONBLOCK | O_DSYNC | O_SYNC | FASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | \
 		O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | __O_TMPFILE)
 
@@ -78,7 +79,8 @@ long sys_creat(const char __user *name, kmode_t mode)
 }
 
 /* A structure that may be longer than ours: what we don't know must be zero. */
-static int copy_versioned(void *dst, size_t size, const void __user *src, size_t usize, size_t least)
+static int copy_versioned(
+	void *dst, size_t size, const void __user *src, size_t usize, size_t least)
 {
 	if (usize < least)
 		return -EINVAL;
@@ -102,8 +104,9 @@ static int resolve_flags(u64 resolve, u32 *lookup)
 		u64 resolve;
 		u32 lookup;
 	} map[] = {{RESOLVE_NO_XDEV, LOOKUP_NO_XDEV}, {RESOLVE_NO_MAGICLINKS, LOOKUP_NO_MAGIC},
-		{RESOLVE_NO_SYMLINKS, LOOKUP_NO_SYMLINKS | LOOKUP_NO_MAGIC}, {RESOLVE_BENEATH, LOOKUP_BENEATH},
-		{RESOLVE_IN_ROOT, LOOKUP_IN_ROOT}, {RESOLVE_CACHED, LOOKUP_CACHED}};
+		{RESOLVE_NO_SYMLINKS, LOOKUP_NO_SYMLINKS | LOOKUP_NO_MAGIC},
+		{RESOLVE_BENEATH, LOOKUP_BENEATH}, {RESOLVE_IN_ROOT, LOOKUP_IN_ROOT},
+		{RESOLVE_CACHED, LOOKUP_CACHED}};
 
 	*lookup = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(map); i++)
@@ -129,7 +132,8 @@ long sys_openat2(int dirfd, const char __user *name, struct open_how __user *uho
 		return err;
 	if (how.flags & ~(u64)VALID_OPEN_FLAGS)
 		return -EINVAL;
-	if ((how.flags & O_PATH) && (how.flags & ~(u64)(O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)))
+	if ((how.flags & O_PATH) &&
+		(how.flags & ~(u64)(O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)))
 		return -EINVAL;
 	if (how.mode && !(how.flags & (O_CREAT | __O_TMPFILE)))
 		return -EINVAL;
@@ -152,7 +156,8 @@ long sys_close(int fd)
 	return err;
 }
 
-/* ---- read and write --------------------------------------------------------------------------------- */
+/* ---- read and write
+ * --------------------------------------------------------------------------------- */
 
 static long rw_buf(int fd, void __user *buf, size_t count, bool write)
 {
@@ -217,8 +222,8 @@ long sys_pwrite64(int fd, const void __user *buf, size_t count, off64_t pos)
 }
 
 /* The vector calls. pos -1 with at_pos false: the file's own position. flags: RWF_*. */
-static long rw_vec(int fd, const struct iovec __user *vec, unsigned long nr, const off64_t *pos, int flags,
-	bool write)
+static long rw_vec(int fd, const struct iovec __user *vec, unsigned long nr, const off64_t *pos,
+	int flags, bool write)
 {
 	struct iovec fast[FAST_IOV], *iov = fast;
 	struct iter it;
@@ -234,11 +239,12 @@ static long rw_vec(int fd, const struct iovec __user *vec, unsigned long nr, con
 	n = -EOPNOTSUPP;
 	if (flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND))
 		goto out;
-	if (flags & (RWF_NOWAIT | RWF_APPEND))
-		goto out; /* not known to any file here yet */
+	if (flags & RWF_NOWAIT)
+		goto out; /* no file here knows what would block */
 	n = iter_import(&it, vec, nr, fast, FAST_IOV, &iov);
 	if (n < 0)
 		goto out;
+	it.append = (flags & RWF_APPEND) != 0;
 	if (pos)
 		n = rw_at(f, &it, *pos, write);
 	else
@@ -265,8 +271,8 @@ long sys_writev(int fd, const struct iovec __user *vec, unsigned long nr)
 	return rw_vec(fd, vec, nr, NULL, 0, true);
 }
 
-static long rw_vec_at(int fd, const struct iovec __user *vec, unsigned long nr, unsigned long low, int flags,
-	bool write, bool allow_current)
+static long rw_vec_at(int fd, const struct iovec __user *vec, unsigned long nr, unsigned long low,
+	int flags, bool write, bool allow_current)
 {
 	off64_t pos = (off64_t)low; /* 64-bit callers pass it whole in the low word */
 
@@ -277,12 +283,14 @@ static long rw_vec_at(int fd, const struct iovec __user *vec, unsigned long nr, 
 	return rw_vec(fd, vec, nr, &pos, flags, write);
 }
 
-long sys_preadv(int fd, const struct iovec __user *vec, unsigned long nr, unsigned long low, unsigned long high)
+long sys_preadv(int fd, const struct iovec __user *vec, unsigned long nr, unsigned long low,
+	unsigned long high)
 {
 	return rw_vec_at(fd, vec, nr, low, 0, false, false);
 }
 
-long sys_pwritev(int fd, const struct iovec __user *vec, unsigned long nr, unsigned long low, unsigned long high)
+long sys_pwritev(int fd, const struct iovec __user *vec, unsigned long nr, unsigned long low,
+	unsigned long high)
 {
 	return rw_vec_at(fd, vec, nr, low, 0, true, false);
 }
@@ -299,7 +307,8 @@ long sys_pwritev2(int fd, const struct iovec __user *vec, unsigned long nr, unsi
 	return rw_vec_at(fd, vec, nr, low, flags, true, true);
 }
 
-/* ---- position and size --------------------------------------------------------------------------------- */
+/* ---- position and size
+ * --------------------------------------------------------------------------------- */
 
 long sys_lseek(int fd, off64_t offset, int whence)
 {
@@ -331,16 +340,16 @@ long sys_truncate(const char __user *name, off64_t length)
 }
 
 /* Run a simple operation on an open file. */
-#define WITH_FILE(fd, f, expr)                                                             \
-	({                                                                                 \
-		bool _put;                                                                 \
-		struct file *f = fd_get_light(current_task()->files, (fd), &_put);         \
-		long _r = -EBADF;                                                          \
-		if (f) {                                                                   \
-			_r = (expr);                                                       \
-			fd_put_light(f, _put);                                             \
-		}                                                                          \
-		_r;                                                                        \
+#define WITH_FILE(fd, f, expr)                                                     \
+	({                                                                         \
+		bool _put;                                                         \
+		struct file *f = fd_get_light(current_task()->files, (fd), &_put); \
+		long _r = -EBADF;                                                  \
+		if (f) {                                                           \
+			_r = (expr);                                               \
+			fd_put_light(f, _put);                                     \
+		}                                                                  \
+		_r;                                                                \
 	})
 
 long sys_ftruncate(int fd, off64_t length)
@@ -355,7 +364,8 @@ long sys_fallocate(int fd, int mode, off64_t offset, off64_t len)
 	return WITH_FILE(fd, f, vfs_fallocate(f, mode, (u64)offset, (u64)len));
 }
 
-/* ---- syncing, advice -------------------------------------------------------------------------------------- */
+/* ---- syncing, advice
+ * -------------------------------------------------------------------------------------- */
 
 long sys_fsync(int fd)
 {
@@ -394,8 +404,8 @@ static long sync_range(struct file *f, off64_t off, off64_t n, u32 flags)
 		return -ESPIPE;
 	if (!o->ops || !o->ops->writeback)
 		return 0;
-	return o->ops->writeback(o, (u64)off >> PAGE_SHIFT, n ? (u64)(off + n - 1) >> PAGE_SHIFT : U64_MAX,
-		(flags & 5) != 0);
+	return o->ops->writeback(o, (u64)off >> PAGE_SHIFT,
+		n ? (u64)(off + n - 1) >> PAGE_SHIFT : U64_MAX, (flags & 5) != 0);
 }
 
 long sys_sync_file_range(int fd, off64_t offset, off64_t nbytes, unsigned int flags)
@@ -407,8 +417,8 @@ static long fadvise(struct file *f, off64_t len, int advice)
 {
 	if (f->mode & FMODE_STREAM)
 		return -ESPIPE;
-	/* POSIX_FADV_NORMAL .. NOREUSE. Content in memory needs no reading ahead; dropping clean pages
-	 * is what DONTNEED may do, not must. */
+	/* POSIX_FADV_NORMAL .. NOREUSE. Content in memory needs no reading ahead; dropping clean
+	 * pages is what DONTNEED may do, not must. */
 	return len < 0 || advice < 0 || advice > 5 ? -EINVAL : 0;
 }
 

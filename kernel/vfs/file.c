@@ -13,11 +13,11 @@
 #include "internal.h"
 
 static SLAB_CACHE_FLAGS(g_file_cache, struct file, SLAB_RCU);
-static bool (*g_defer)(struct file *f);	     /* set once at start-up */
+static bool (*g_defer)(struct file *f);      /* set once at start-up */
 static void (*g_epoll_gone)(struct file *f); /* set once at start-up */
-struct vfs_limits g_vfs_limits;		     /* set once at start-up */
-static s64 g_nr_files;			     /* atomic */
-u64 g_max_files;			     /* fs.file-max */
+struct vfs_limits g_vfs_limits;              /* set once at start-up */
+static s64 g_nr_files;                       /* atomic */
+u64 g_max_files;                             /* fs.file-max */
 
 const struct file_ops g_path_fops = {0}; /* O_PATH, and files whose open failed */
 
@@ -130,7 +130,8 @@ void put_file(struct file *f)
 	work_queue(&g_release_work);
 }
 
-/* ---- reading and writing ---------------------------------------------------------------------------- */
+/* ---- reading and writing
+ * ---------------------------------------------------------------------------- */
 
 static int check_area(const struct file *f, const off64_t *pos, size_t count)
 {
@@ -313,8 +314,9 @@ int vfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 
 	if ((off64_t)off < 0 || (off64_t)len <= 0)
 		return -EINVAL;
-	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE |
-			    FALLOC_FL_ZERO_RANGE | FALLOC_FL_INSERT_RANGE | FALLOC_FL_UNSHARE_RANGE))
+	if (mode &
+		~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE |
+			FALLOC_FL_ZERO_RANGE | FALLOC_FL_INSERT_RANGE | FALLOC_FL_UNSHARE_RANGE))
 		return -EOPNOTSUPP;
 	if ((mode & FALLOC_FL_PUNCH_HOLE) && (mode & FALLOC_FL_ZERO_RANGE))
 		return -EOPNOTSUPP;
@@ -339,7 +341,8 @@ int vfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 	return f->ops->fallocate(f, mode, off, len);
 }
 
-/* ---- object-backed files ------------------------------------------------------------------------------ */
+/* ---- object-backed files
+ * ------------------------------------------------------------------------------ */
 
 /* relatime: only when older than the last change or than a day. */
 static void touch_atime(struct file *f)
@@ -354,7 +357,8 @@ static void touch_atime(struct file *f)
 	now = clock_coarse_real_ns();
 	if (now == at)
 		return;
-	if ((flags & MS_RELATIME) && at > i->mtime_ns && at > i->ctime_ns && now - at < 86400 * NS_PER_SEC)
+	if ((flags & MS_RELATIME) && at > i->mtime_ns && at > i->ctime_ns &&
+		now - at < 86400 * NS_PER_SEC)
 		return;
 	WRITE_ONCE(i->atime_ns, now);
 }
@@ -391,7 +395,7 @@ ssize_t file_object_write(struct file *f, struct iter *from, off64_t *pos)
 	if (from->count == 0)
 		return 0;
 	rwsem_write_lock(&i->rwsem);
-	if (f->flags & O_APPEND)
+	if ((f->flags & O_APPEND) || from->append)
 		*pos = (off64_t)i->object.size;
 	if (g_vfs_limits.fsize) {
 		u64 fsize = g_vfs_limits.fsize();
@@ -414,7 +418,8 @@ ssize_t file_object_write(struct file *f, struct iter *from, off64_t *pos)
 	}
 	rwsem_write_unlock(&i->rwsem);
 	if (n > 0 && (f->flags & (O_DSYNC | O_SYNC)) && f->ops->fsync) {
-		int err = vfs_fsync(f, (u64)(*pos - n), (u64)*pos, !(f->flags & (O_SYNC & ~O_DSYNC)));
+		int err = vfs_fsync(
+			f, (u64)(*pos - n), (u64)*pos, !(f->flags & (O_SYNC & ~O_DSYNC)));
 
 		if (err)
 			n = err;

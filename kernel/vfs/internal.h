@@ -18,18 +18,18 @@ enum last_type { LAST_NORM, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
 
 struct walk {
 	const struct vfs_env *env;
-	struct path path;	/* where we are, referenced */
-	struct path root;	/* of the walk, referenced */
-	u32 flags;		/* LOOKUP_* */
-	int links;		/* symlinks followed so far */
-	int depth;		/* below the start, for LOOKUP_BENEATH; by identity of base */
-	struct path base;	/* start of a LOOKUP_BENEATH walk; referenced */
-	const char *rest;	/* what is still to resolve */
-	char *buffer;		/* kmalloc'ed expansion that rest points into, or NULL */
-	const char *last;	/* final component */
+	struct path path; /* where we are, referenced */
+	struct path root; /* of the walk, referenced */
+	u32 flags;        /* LOOKUP_* */
+	int links;        /* symlinks followed so far */
+	int depth;        /* below the start, for LOOKUP_BENEATH; by identity of base */
+	struct path base; /* start of a LOOKUP_BENEATH walk; referenced */
+	const char *rest; /* what is still to resolve */
+	char *buffer;     /* kmalloc'ed expansion that rest points into, or NULL */
+	const char *last; /* final component */
 	size_t last_len;
 	enum last_type last_type;
-	bool slash;		/* it was followed by a slash */
+	bool slash; /* it was followed by a slash */
 };
 /* Resolve up to the directory of the final component. On success walk_end must follow. */
 int walk_begin(struct walk *w, const struct vfs_env *env, const struct path *base, const char *name,
@@ -47,6 +47,28 @@ int path_follow_mounts(struct path *p, u32 flags) must_check;
 struct mount *mount_lookup(struct mount *parent, struct dentry *at); /* referenced or NULL */
 extern struct rwsem g_namespace_lock;
 bool dentry_is_mountpoint(struct dentry *d);
+/* All of these: g_namespace_lock held for writing. */
+enum clone_mode { CLONE_PEER, CLONE_SLAVE, CLONE_SLAVE_SHARED };
+/* A detached copy of old and of the mounts below it, showing from root on. NULL: no memory.
+ * whole: with its children, unbindable ones left out. */
+struct mount *mount_clone(
+	struct mount *old, struct dentry *root, enum clone_mode mode, bool whole) must_check;
+void mount_free_clone(struct mount *m); /* one that was never attached */
+void mount_attach(struct mount *m, const struct path *p);
+void mount_detach_tree(struct mount *top);
+struct mount *mount_next_in_tree(
+	struct mount *m, const struct mount *top); /* parents first; NULL */
+
+/* ---- propagation.c: shared subtrees. g_namespace_lock held for writing. ---- */
+u32 mount_new_group(void);
+void mount_leave_groups(struct mount *m);
+void mount_set_propagation(struct mount *m, unsigned long type); /* MS_SHARED ... */
+/* Attach m at p, with copies wherever p's mount propagates to. -ENOMEM: nothing was attached. */
+int mount_attach_shared(struct mount *m, const struct path *p) must_check;
+/* Is a mount that would go with m (at its place in other mounts) in use? */
+bool mount_copies_busy(struct mount *m);
+/* Unmount what m's unmounting takes along. m itself stays. */
+void mount_detach_copies(struct mount *m);
 /* The entry goes away: mounts on it (elsewhere) are detached. */
 void detach_mounts_on(struct dentry *d);
 
@@ -59,7 +81,8 @@ bool path_noexec(const struct path *p);
 /* Write access counting for ETXTBSY. */
 int inode_want_write(struct inode *i) must_check; /* -ETXTBSY */
 void inode_end_write(struct inode *i);
-int may_delete(const struct vfs_env *env, struct inode *dir, struct dentry *victim, bool is_dir) must_check;
+int may_delete(const struct vfs_env *env, struct inode *dir, struct dentry *victim,
+	bool is_dir) must_check;
 int may_create(const struct vfs_env *env, struct inode *dir) must_check;
 /* "/"-path inside its file system, without mounts. */
 char *dentry_format(struct dentry *d, char *buf, size_t size) must_check;
@@ -67,7 +90,8 @@ char *dentry_format(struct dentry *d, char *buf, size_t size) must_check;
 void fs_contexts_pivot(const struct path *from, const struct path *to);
 /* Text of a magic link's target: path, or the name of an anonymous file. */
 char *link_text(const struct path *p, const struct path *root, char *buf, size_t size) must_check;
-int inode_truncate(struct inode *i, struct dentry *d, const struct cred *c, u64 size, u32 extra_valid) must_check;
+int inode_truncate(struct inode *i, struct dentry *d, const struct cred *c, u64 size,
+	u32 extra_valid) must_check;
 extern struct vfs_limits g_vfs_limits;
 void inode_locks_free(struct inode *i);
 void inode_watches_free(struct inode *i);

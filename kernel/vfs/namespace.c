@@ -18,12 +18,14 @@
 struct rwsem g_namespace_lock;
 struct mount_ns *g_init_mount_ns;
 
+#define MAX_MOUNTS 100000 /* fs.mount-max */
 #define TABLE_SIZE 1024
 static struct hlist_head g_table[TABLE_SIZE]; /* lock for writers, RCU for readers */
 static struct wait_queue g_change_wait = WAIT_QUEUE_INIT(g_change_wait);
 static u32 g_next_id = 20; /* lock */
 
-#define MOUNT_FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME)
+#define MOUNT_FLAGS \
+	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME)
 
 static struct hlist_head *bucket(const struct mount *parent, const struct dentry *at)
 {
@@ -79,7 +81,8 @@ struct mount *mount_lookup(struct mount *parent, struct dentry *at)
 	return NULL;
 }
 
-static struct mount *mount_alloc(struct super *s, struct dentry *root, const char *source, u32 flags)
+static struct mount *mount_alloc(
+	struct super *s, struct dentry *root, const char *source, u32 flags)
 {
 	struct mount *m = kzalloc(sizeof(*m), GFP_KERNEL);
 
@@ -103,7 +106,8 @@ static struct mount *mount_alloc(struct super *s, struct dentry *root, const cha
 	return m;
 }
 
-/* ---- attaching ---------------------------------------------------------------------------------- */
+/* ---- attaching ----------------------------------------------------------------------------------
+ */
 
 static void changed(struct mount_ns *ns)
 {
@@ -112,8 +116,10 @@ static void changed(struct mount_ns *ns)
 }
 
 /* m (one reference: the attachment's) appears at p. g_namespace_lock held for writing. */
-static void attach(struct mount *m, const struct path *p, struct mount_ns *ns)
+void mount_attach(struct mount *m, const struct path *p)
 {
+	struct mount_ns *ns = g_init_mount_ns;
+
 	get_path(p);
 	m->mountpoint = p->dentry;
 	m->parent = p->mnt;
@@ -180,7 +186,7 @@ static void collect_tree(struct mount *m, struct list_head *out)
 	}
 }
 
-static void detach_tree(struct mount *top)
+void mount_detach_tree(struct mount *top)
 {
 	LIST_HEAD(tree);
 	struct mount *m;
@@ -190,6 +196,7 @@ static void detach_tree(struct mount *top)
 		struct path at;
 
 		m = list_last_entry(&tree, struct mount, ns_link); /* children are behind parents */
+		mount_leave_groups(m);
 		at = detach(m);
 		if (at.mnt)
 			put_path(&at);
@@ -205,7 +212,7 @@ void detach_mounts_on(struct dentry *d)
 again:
 	list_for_each_entry(m, &g_init_mount_ns->mounts, ns_link)
 		if (m->mountpoint == d) {
-			detach_tree(m);
+			mount_detach_tree(m);
 			goto again;
 		}
 	rwsem_write_unlock(&g_namespace_lock);
@@ -227,7 +234,8 @@ struct mount *vfs_kern_mount(const char *type, const char *source, const char *d
 	return m ? m : err_ptr(-ENOMEM);
 }
 
-/* ---- mount(2) ------------------------------------------------------------------------------------- */
+/* ---- mount(2)
+ * ------------------------------------------------------------------------------------- */
 
 static int attach_at(struct mount *m, struct path *p)
 {
@@ -244,13 +252,13 @@ static int attach_at(struct mount *m, struct path *p)
 		return -ENOENT;
 	if (!p->mnt->ns)
 		return -EINVAL;
-	if (p->mnt->ns->count >= 100000)
+	if (p->mnt->ns->count >= MAX_MOUNTS)
 		return -ENOSPC;
-	attach(m, p, p->mnt->ns);
-	return 0;
+	return mount_attach_shared(m, p);
 }
 
-static int new_mount(struct path *at, const char *source, const char *type, u32 flags, const char *data)
+static int new_mount(
+	struct path *at, const char *source, const char *type, u32 flags, const char *data)
 {
 	struct fs_type *t;
 	struct super *s;
@@ -262,7 +270,8 @@ static int new_mount(struct path *at, const char *source, const char *type, u32 
 	t = fs_type_find(type);
 	if (!t)
 		return -ENODEV;
-	s = t->mount(t, source, flags & (MS_RDONLY | MS_SYNCHRONOUS | MS_DIRSYNC | MS_LAZYTIME), data);
+	s = t->mount(
+		t, source, flags & (MS_RDONLY | MS_SYNCHRONOUS | MS_DIRSYNC | MS_LAZYTIME), data);
 	if (is_err(s))
 		return ptr_err(s);
 	m = mount_alloc(s, s->root, source, flags);
@@ -277,35 +286,71 @@ static int new_mount(struct path *at, const char *source, const char *type, u32 
 	return err;
 }
 
-static struct mount *clone_one(struct mount *old, struct dentry *root)
+/* ---- copies of mounts
+ * ----------------------------------------------------------------------------- */
+
+static struct mount *clone_one(struct mount *old, struct dentry *root, enum clone_mode mode)
 {
-	return mount_alloc(old->super, root, old->source, old->flags);
-}
+	struct mount *m = mount_alloc(old->super, root, old->source, old->flags);
 
-/* Copy the mounts below old (at root) onto the copy; lock held. */
-static int clone_children(struct mount *old, struct dentry *root, struct mount *copy)
-{
-	struct mount *c;
-	int err;
-
-	list_for_each_entry(c, &old->children, child_link) {
-		struct path at = {copy, c->mountpoint};
-		struct mount *cc;
-
-		if (!dentry_is_ancestor(root, c->mountpoint) || c == copy)
-			continue;
-		cc = clone_one(c, c->root);
-		if (!cc)
-			return -ENOMEM;
-		attach(cc, &at, g_init_mount_ns);
-		err = clone_children(c, c->root, cc); /* depth: of nested mounts, limited by path length */
-		if (err)
-			return err;
+	if (!m)
+		return NULL;
+	if (mode == CLONE_PEER) {
+		m->peer_group = old->peer_group;
+		m->master_group = old->master_group;
+	} else {
+		m->master_group = old->peer_group ? old->peer_group : old->master_group;
+		m->peer_group = mode == CLONE_SLAVE_SHARED ? mount_new_group() : 0;
 	}
-	return 0;
+	return m;
 }
 
-static int bind_mount(const struct vfs_env *env, struct path *at, const char *source, bool recursive)
+struct mount *mount_next_in_tree(struct mount *m, const struct mount *top)
+{
+	if (!list_empty(&m->children))
+		return list_first_entry(&m->children, struct mount, child_link);
+	for (; m != top; m = m->parent)
+		if (!list_is_last(&m->child_link, &m->parent->children))
+			return list_next_entry(m, child_link);
+	return NULL;
+}
+
+void mount_free_clone(struct mount *m)
+{
+	while (!list_empty(&m->children))
+		mount_detach_tree(list_first_entry(&m->children, struct mount, child_link));
+	mount_leave_groups(m);
+	put_mount(m);
+}
+
+struct mount *mount_clone(struct mount *old, struct dentry *root, enum clone_mode mode, bool whole)
+{
+	struct mount *copy = clone_one(old, root, mode), *c;
+
+	old->cloned = copy;
+	if (!copy || !whole)
+		return copy;
+	/* Parents come before their children; what hangs on something left out is left out, too. */
+	for (c = mount_next_in_tree(old, old); c; c = mount_next_in_tree(c, old)) {
+		struct path at = {c->parent->cloned, c->mountpoint};
+
+		c->cloned = NULL;
+		if (!at.mnt || c->unbindable || c == copy)
+			continue;
+		if (c->parent == old && !dentry_is_ancestor(root, c->mountpoint))
+			continue;
+		c->cloned = clone_one(c, c->root, mode);
+		if (!c->cloned) {
+			mount_free_clone(copy);
+			return NULL;
+		}
+		mount_attach(c->cloned, &at);
+	}
+	return copy;
+}
+
+static int bind_mount(
+	const struct vfs_env *env, struct path *at, const char *source, bool recursive)
 {
 	struct path from;
 	struct mount *m;
@@ -318,35 +363,45 @@ static int bind_mount(const struct vfs_env *env, struct path *at, const char *so
 		return err;
 	rwsem_write_lock(&g_namespace_lock);
 	err = -EINVAL;
-	if (!from.mnt->ns)
-		goto out;
-	err = -ENOMEM;
-	m = clone_one(from.mnt, from.dentry);
-	if (!m)
+	if (!from.mnt->ns || from.mnt->unbindable)
 		goto out;
 	err = path_follow_mounts(at, 0);
-	if (!err && S_ISDIR(at->dentry->inode->mode) != S_ISDIR(from.dentry->inode->mode))
-		err = -ENOTDIR;
-	if (err) {
-		put_mount(m);
+	if (err)
 		goto out;
-	}
-	if (recursive) {
-		/* Children are copied before the copy is attached, or it would contain itself. */
-		m->ns = g_init_mount_ns;
-		err = clone_children(from.mnt, from.dentry, m);
-	}
-	if (!err)
-		attach(m, at, at->mnt->ns);
-	else {
-		while (!list_empty(&m->children))
-			detach_tree(list_first_entry(&m->children, struct mount, child_link));
-		put_mount(m);
-	}
+	err = -EINVAL;
+	if (!at->mnt->ns)
+		goto out;
+	err = -ENOTDIR;
+	if (S_ISDIR(at->dentry->inode->mode) != S_ISDIR(from.dentry->inode->mode))
+		goto out;
+	err = -ENOENT;
+	if ((at->dentry->flags & DENTRY_UNHASHED) && at->dentry != at->dentry->parent)
+		goto out;
+	err = -ENOSPC;
+	if (g_init_mount_ns->count >= MAX_MOUNTS)
+		goto out;
+	/* Copied before the copy is attached, or it would contain itself. */
+	err = -ENOMEM;
+	m = mount_clone(from.mnt, from.dentry, CLONE_PEER, recursive);
+	if (!m)
+		goto out;
+	err = mount_attach_shared(m, at);
+	if (err)
+		mount_free_clone(m);
 out:
 	rwsem_write_unlock(&g_namespace_lock);
 	put_path(&from);
 	return err;
+}
+
+static bool contains_unbindable(struct mount *top)
+{
+	struct mount *m;
+
+	for (m = top; m; m = mount_next_in_tree(m, top))
+		if (m->unbindable)
+			return true;
+	return false;
 }
 
 static int move_mount(const struct vfs_env *env, struct path *at, const char *source)
@@ -364,6 +419,8 @@ static int move_mount(const struct vfs_env *env, struct path *at, const char *so
 	err = -EINVAL;
 	if (from.dentry != from.mnt->root || !from.mnt->parent || !at->mnt->ns)
 		goto out;
+	if (from.mnt->parent->peer_group || (at->mnt->peer_group && contains_unbindable(from.mnt)))
+		goto out;
 	if (S_ISDIR(at->dentry->inode->mode) != S_ISDIR(from.dentry->inode->mode))
 		goto out;
 	err = -ELOOP;
@@ -371,9 +428,10 @@ static int move_mount(const struct vfs_env *env, struct path *at, const char *so
 		if (up == from.mnt)
 			goto out;
 	old = detach(from.mnt);
-	attach(from.mnt, at, g_init_mount_ns);
+	err = mount_attach_shared(from.mnt, at);
+	if (err)
+		mount_attach(from.mnt, &old);
 	put_path(&old);
-	err = 0;
 out:
 	rwsem_write_unlock(&g_namespace_lock);
 	put_path(&from);
@@ -425,16 +483,21 @@ static int remount(struct path *at, u32 flags, const char *data, bool only_mount
 	return err;
 }
 
-/* Propagation types. Mounts here are always private: making them so is done, the others aren't there. */
 static int change_propagation(struct path *at, unsigned long flags)
 {
 	unsigned long type = flags & (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE);
+	struct mount *m;
 
 	if (!is_power_of_2(type) || (flags & ~(type | MS_REC | MS_SILENT)))
 		return -EINVAL;
 	if (at->dentry != at->mnt->root)
 		return -EINVAL;
-	return type == MS_PRIVATE ? 0 : -EINVAL;
+	rwsem_write_lock(&g_namespace_lock);
+	for (m = at->mnt; m; m = flags & MS_REC ? mount_next_in_tree(m, at->mnt) : NULL)
+		mount_set_propagation(m, type);
+	changed(g_init_mount_ns);
+	rwsem_write_unlock(&g_namespace_lock);
+	return 0;
 }
 
 int vfs_mount(const struct vfs_env *env, const char *source, const char *target, const char *type,
@@ -466,7 +529,8 @@ int vfs_mount(const struct vfs_env *env, const char *source, const char *target,
 	return err;
 }
 
-/* ---- umount(2), pivot_root(2) -------------------------------------------------------------------- */
+/* ---- umount(2), pivot_root(2)
+ * -------------------------------------------------------------------- */
 
 static int umount_busy_check(struct mount *m)
 {
@@ -475,13 +539,28 @@ static int umount_busy_check(struct mount *m)
 	if (!list_empty(&m->children))
 		return -EBUSY;
 	hlist_del(&m->hash);
-	rcu_synchronize(); /* lookups that found it have their reference by now */
+	rcu_synchronize();            /* lookups that found it have their reference by now */
 	if (ref_read(&m->refs) > 2) { /* the attachment's and our caller's */
 		hlist_add_head(&m->hash, b);
 		return -EBUSY;
 	}
 	hlist_add_head(&m->hash, b);
-	return 0;
+	return mount_copies_busy(m) ? -EBUSY : 0;
+}
+
+/* Unmount the tree at m, leaves first, here and wherever it was propagated to. */
+static void detach_everywhere(struct mount *top)
+{
+	for (;;) {
+		struct mount *leaf = top;
+
+		while (!list_empty(&leaf->children))
+			leaf = list_last_entry(&leaf->children, struct mount, child_link);
+		mount_detach_copies(leaf);
+		mount_detach_tree(leaf);
+		if (leaf == top)
+			return;
+	}
 }
 
 int vfs_umount(const struct vfs_env *env, const char *target, int flags)
@@ -516,7 +595,7 @@ int vfs_umount(const struct vfs_env *env, const char *target, int flags)
 		err = flags & MNT_DETACH ? 0 : umount_busy_check(m);
 	}
 	if (!err)
-		detach_tree(m);
+		detach_everywhere(m);
 out:
 	rwsem_write_unlock(&g_namespace_lock);
 	put_mount(m);
@@ -548,14 +627,16 @@ int vfs_pivot_root(const struct vfs_env *env, const char *new_root, const char *
 	if (new.dentry != new.mnt->root || !new.mnt->parent || root.dentry != root.mnt->root ||
 		!root.mnt->parent)
 		goto out; /* the initramfs root has no parent: it can't be moved */
+	if (new.mnt->parent->peer_group || root.mnt->parent->peer_group || old.mnt->peer_group)
+		goto out;
 	for (up = old.mnt; up && up != new.mnt; up = up->parent)
 		;
 	if (!up || (old.mnt == new.mnt && !dentry_is_ancestor(new.dentry, old.dentry)))
 		goto out;
 	at_new = detach(new.mnt);
 	at_root = detach(root.mnt);
-	attach(root.mnt, &old, g_init_mount_ns);
-	attach(new.mnt, &at_root, g_init_mount_ns);
+	mount_attach(root.mnt, &old);
+	mount_attach(new.mnt, &at_root);
 	put_path(&at_new);
 	put_path(&at_root);
 	fs_contexts_pivot(&root, &new);
@@ -568,7 +649,8 @@ out:
 	return err;
 }
 
-/* ---- text ------------------------------------------------------------------------------------------- */
+/* ---- text
+ * ------------------------------------------------------------------------------------------- */
 
 static void show_flags(struct seq_buf *s, u32 flags)
 {
@@ -576,14 +658,16 @@ static void show_flags(struct seq_buf *s, u32 flags)
 		u32 bit;
 		const char *text;
 	} names[] = {{MS_NOSUID, ",nosuid"}, {MS_NODEV, ",nodev"}, {MS_NOEXEC, ",noexec"},
-		{MS_NOATIME, ",noatime"}, {MS_NODIRATIME, ",nodiratime"}, {MS_RELATIME, ",relatime"}};
+		{MS_NOATIME, ",noatime"}, {MS_NODIRATIME, ",nodiratime"},
+		{MS_RELATIME, ",relatime"}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (flags & names[i].bit)
 			seq_puts(s, names[i].text);
 }
 
-static void show_one(struct seq_buf *s, struct mount *m, const struct path *root, int style, char *buf)
+static void show_one(
+	struct seq_buf *s, struct mount *m, const struct path *root, int style, char *buf)
 {
 	struct path p = {m, m->root}, in_fs = {m, m->root};
 	char *where = path_format(&p, root, buf, PATH_MAX), *sub;
@@ -592,14 +676,20 @@ static void show_one(struct seq_buf *s, struct mount *m, const struct path *root
 	if (is_err(where) || str_has_prefix(where, "(unreachable)"))
 		return;
 	if (style == 1) {
-		seq_printf(s, "%u %u %u:%u ", m->id, m->parent ? m->parent->id : m->id, dev_major(m->super->dev),
-			dev_minor(m->super->dev));
+		seq_printf(s, "%u %u %u:%u ", m->id, m->parent ? m->parent->id : m->id,
+			dev_major(m->super->dev), dev_minor(m->super->dev));
 		sub = dentry_format(in_fs.dentry, buf + PATH_MAX, PATH_MAX);
 		seq_escape(s, is_err(sub) ? "/" : sub, NULL);
 		seq_putc(s, ' ');
 		seq_escape(s, where, NULL);
 		seq_puts(s, m->flags & MS_RDONLY ? " ro" : " rw");
 		show_flags(s, m->flags);
+		if (m->peer_group)
+			seq_printf(s, " shared:%u", m->peer_group);
+		if (m->master_group)
+			seq_printf(s, " master:%u", m->master_group);
+		if (m->unbindable)
+			seq_puts(s, " unbindable");
 		seq_printf(s, " - %s ", m->super->type->name);
 		seq_escape(s, m->source, "#");
 		seq_puts(s, m->super->flags & MS_RDONLY ? " ro" : " rw");
@@ -643,7 +733,8 @@ struct wait_queue *mount_ns_wait(struct mount_ns *ns)
 	return &g_change_wait;
 }
 
-/* ---- file system types, start ---------------------------------------------------------------------- */
+/* ---- file system types, start
+ * ---------------------------------------------------------------------- */
 
 static LIST_HEAD(g_types); /* added at start-up only */
 

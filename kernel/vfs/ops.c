@@ -4,6 +4,7 @@
 #include <kmem/slab.h>
 #include <lib/string.h>
 #include <sched/timer.h>
+#include <linux/magic.h>
 #include <vfs/inotify.h>
 #include "internal.h"
 
@@ -765,6 +766,8 @@ int vfs_statfs(const struct path *p, struct kstatfs *st)
 	if (!s->ops->statfs)
 		return -ENOSYS;
 	err = s->ops->statfs(s, st);
+	if (st->type == ANON_INODE_FS_MAGIC && S_ISFIFO(p->dentry->inode->mode))
+		st->type = PIPEFS_MAGIC; /* to the user pipes are a file system of their own */
 	if (!st->frsize)
 		st->frsize = st->bsize;
 	if (!st->fsid)

@@ -1,0 +1,211 @@
+/*
+ * Shared subtrees: what is mounted below one mount appears below its peers and slaves.
+ *
+ * Every mount may be a member of one peer group (shared) and a slave of one other. A mount or
+ * unmount below a shared mount P happens at the same place in every receiver: P's peers, the slaves
+ * of that group, their peers, and so on. A copy stands to what was mounted as its receiver stands
+ * to P. The last peer that leaves a group hands its slaves to the group's own master.
+ *
+ * All of it runs under g_namespace_lock held for writing. Receivers are chained by prop_next.
+ */
+#include "internal.h"
+
+static u32 g_next_group; /* namespace lock */
+
+u32 mount_new_group(void)
+{
+	return ++g_next_group;
+}
+
+static bool has_other_peer(const struct mount *m)
+{
+	struct mount *x;
+
+	list_for_each_entry(x, &g_init_mount_ns->mounts, ns_link)
+		if (x != m && x->peer_group == m->peer_group)
+			return true;
+	return false;
+}
+
+/* Nobody propagates to the group's slaves any more but the group's master. */
+static void hand_slaves_over(u32 group, u32 master)
+{
+	struct mount *x;
+
+	list_for_each_entry(x, &g_init_mount_ns->mounts, ns_link)
+		if (x->master_group == group)
+			x->master_group = master;
+}
+
+void mount_leave_groups(struct mount *m)
+{
+	if (m->peer_group && !has_other_peer(m))
+		hand_slaves_over(m->peer_group, m->master_group);
+	m->peer_group = 0;
+	m->master_group = 0;
+}
+
+static void become_slave(struct mount *m)
+{
+	u32 group = m->peer_group;
+
+	if (!group)
+		return; /* a slave already, or private: nothing to follow */
+	if (has_other_peer(m))
+		m->master_group = group;
+	else
+		hand_slaves_over(group, m->master_group);
+	m->peer_group = 0;
+}
+
+void mount_set_propagation(struct mount *m, unsigned long type)
+{
+	m->unbindable = type == MS_UNBINDABLE;
+	if (type == MS_SLAVE)
+		become_slave(m);
+	else if (type != MS_SHARED)
+		mount_leave_groups(m);
+	else if (!m->peer_group)
+		m->peer_group = mount_new_group();
+}
+
+/* ---- receivers --------------------------------------------------------------------------------- */
+
+static bool is_below(const struct mount *m, const struct mount *top)
+{
+	while (m && m != top)
+		m = m->parent;
+	return m == top;
+}
+
+static bool chained(const struct mount *first, const struct mount *m)
+{
+	while (first && first != m)
+		first = first->prop_next;
+	return first == m;
+}
+
+/* The first receiver in the chain that is a member of group. */
+static struct mount *member(struct mount *first, u32 group)
+{
+	while (first && first->peer_group != group)
+		first = first->prop_next;
+	return first;
+}
+
+/* Where changes below p go besides p itself, masters before their slaves. skip: what is being
+ * mounted is no receiver of itself. */
+static struct mount *receivers(const struct mount *p, const struct mount *skip)
+{
+	struct mount *first = NULL, **end = &first, *m;
+	bool more = p->peer_group != 0;
+
+	while (more) {
+		more = false;
+		list_for_each_entry(m, &g_init_mount_ns->mounts, ns_link) {
+			bool peer = m->peer_group &&
+				(m->peer_group == p->peer_group || member(first, m->peer_group));
+			bool slave = m->master_group &&
+				(m->master_group == p->peer_group ||
+					member(first, m->master_group));
+
+			if ((!peer && !slave) || m == p || chained(first, m) ||
+				(skip && is_below(m, skip)))
+				continue;
+			m->prop_next = NULL;
+			m->prop_copy = NULL;
+			*end = m;
+			end = &m->prop_next;
+			more = true;
+		}
+	}
+	return first;
+}
+
+/* ---- mounting
+ * ------------------------------------------------------------------------------------- */
+
+/* The copy of m for receiver r; first is the chain up to it. */
+static struct mount *copy_for(
+	struct mount *m, const struct mount *p, struct mount *first, struct mount *r)
+{
+	enum clone_mode slave = r->peer_group ? CLONE_SLAVE_SHARED : CLONE_SLAVE;
+	struct mount *x;
+
+	if (r->peer_group == p->peer_group)
+		return mount_clone(m, m->root, CLONE_PEER, true);
+	for (x = first; x != r; x = x->prop_next)
+		if (x->prop_copy && r->peer_group && x->peer_group == r->peer_group)
+			return mount_clone(x->prop_copy, m->root, CLONE_PEER, true);
+	for (x = first; x != r; x = x->prop_next)
+		if (x->prop_copy && x->peer_group && x->peer_group == r->master_group)
+			return mount_clone(x->prop_copy, m->root, slave, true);
+	return mount_clone(m, m->root, slave, true);
+}
+
+int mount_attach_shared(struct mount *m, const struct path *p)
+{
+	struct mount *first, *r, *x;
+
+	if (!p->mnt->peer_group) {
+		mount_attach(m, p);
+		return 0;
+	}
+	for (x = m; x; x = mount_next_in_tree(x, m))
+		if (!x->peer_group)
+			x->peer_group = mount_new_group();
+	first = receivers(p->mnt, m);
+	for (r = first; r; r = r->prop_next) {
+		if (!dentry_is_ancestor(r->root, p->dentry))
+			continue; /* a bind mount that doesn't show this place */
+		r->prop_copy = copy_for(m, p->mnt, first, r);
+		if (!r->prop_copy)
+			goto fail;
+	}
+	mount_attach(m, p);
+	for (r = first; r; r = r->prop_next) {
+		struct path at = {r, p->dentry};
+
+		if (r->prop_copy)
+			mount_attach(r->prop_copy, &at);
+	}
+	return 0;
+fail:
+	for (r = first; r; r = r->prop_next)
+		if (r->prop_copy)
+			mount_free_clone(r->prop_copy);
+	return -ENOMEM;
+}
+
+/* ---- unmounting
+ * ----------------------------------------------------------------------------------- */
+
+bool mount_copies_busy(struct mount *m)
+{
+	struct mount *r, *c;
+	bool busy = false;
+
+	for (r = receivers(m->parent, NULL); r && !busy; r = r->prop_next) {
+		c = mount_lookup(r, m->mountpoint);
+		if (!c)
+			continue;
+		/* The attachment's reference and ours; one with mounts on it stays anyway. */
+		busy = c != m && list_empty(&c->children) && ref_read(&c->refs) > 2;
+		put_mount(c);
+	}
+	return busy;
+}
+
+void mount_detach_copies(struct mount *m)
+{
+	struct mount *r, *c;
+
+	for (r = receivers(m->parent, NULL); r; r = r->prop_next) {
+		c = mount_lookup(r, m->mountpoint);
+		if (!c)
+			continue;
+		if (c != m && list_empty(&c->children))
+			mount_detach_tree(c);
+		put_mount(c);
+	}
+}
