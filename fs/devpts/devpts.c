@@ -21,6 +21,7 @@ struct devpts { /* one instance: super->priv */
 	struct slave {
 		struct tty_pty *pty;
 		struct inode *inode; /* referenced: keeps owner and mode */
+		struct mount *mnt;   /* through which it was made, referenced: TIOCGPTPEER opens there */
 	} *slaves;
 	int nr; /* slots in slaves */
 	struct inode *ptmx;
@@ -157,16 +158,19 @@ static struct inode *make_inode(struct devpts *d, u64 ino, kmode_t mode, kdev_t 
 static void slave_gone(struct tty_pty *p)
 {
 	struct devpts *d = p->owner;
+	struct mount *mnt;
 	struct inode *i;
 
 	mutex_lock(&d->lock);
 	i = d->slaves[p->index].inode;
-	d->slaves[p->index] = (struct slave){NULL, NULL};
+	mnt = d->slaves[p->index].mnt;
+	d->slaves[p->index] = (struct slave){NULL, NULL, NULL};
 	mutex_unlock(&d->lock);
 	i->nlink = 0;
 	i->priv = NULL;
 	put_inode(i);
 	put_super(d->super);
+	put_mount(mnt);
 }
 
 static int grow_slots(struct devpts *d)
@@ -186,15 +190,13 @@ static struct file *slave_open_peer(struct tty_pty *p, struct file *master, u32 
 {
 	struct devpts *d = p->owner;
 	struct vfs_env env = current_env();
-	struct path root = {master->path.mnt, d->super->root}, out;
+	struct path root = {d->slaves[p->index].mnt, d->super->root}, out; /* stable: the master is open */
 	struct file *f;
 	char name[12];
 	int err;
 
 	if (o_flags & ~(u32)(O_ACCMODE | O_NOCTTY | O_NONBLOCK | O_CLOEXEC))
 		return err_ptr(-EINVAL);
-	if (master->path.mnt->super != d->super)
-		return err_ptr(-EIO); /* the instance isn't reachable through the master's mount */
 	ksnprintf(name, sizeof(name), "%d", p->index);
 	err = vfs_lookup(&env, &root, name, 0, &out);
 	if (err)
@@ -204,7 +206,7 @@ static struct file *slave_open_peer(struct tty_pty *p, struct file *master, u32 
 	return f;
 }
 
-static int make_pair(struct devpts *d, struct file *f)
+static int make_pair(struct devpts *d, struct file *f, struct mount *mnt)
 {
 	const struct cred *c = current_cred();
 	struct tty_pty *p;
@@ -238,7 +240,8 @@ static int make_pair(struct devpts *d, struct file *f)
 	i->fops = &g_slave_fops;
 	i->priv = p;
 	ref_get(&d->super->refs);
-	d->slaves[index] = (struct slave){p, i};
+	get_mount(mnt);
+	d->slaves[index] = (struct slave){p, i, mnt};
 	f->ops = &g_pty_master_fops;
 	err = 0;
 out:
@@ -277,7 +280,7 @@ static int ptmx_open(struct inode *inode, struct file *f)
 	int err;
 
 	if (strcmp(f->path.dentry->super->type->name, "devpts") == 0)
-		return make_pair(devpts_of(f->path.dentry->super), f);
+		return make_pair(devpts_of(f->path.dentry->super), f, f->path.mnt);
 	err = vfs_lookup(&env, &dir, "pts", LOOKUP_FOLLOW, &pts);
 	if (err)
 		return err;
@@ -285,7 +288,7 @@ static int ptmx_open(struct inode *inode, struct file *f)
 		pts.dentry != pts.dentry->super->root)
 		err = -ENODEV;
 	else
-		err = make_pair(devpts_of(pts.dentry->super), f);
+		err = make_pair(devpts_of(pts.dentry->super), f, pts.mnt);
 	put_path(&pts);
 	return err;
 }

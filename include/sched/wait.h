@@ -39,6 +39,8 @@ static inline bool wait_queue_active(const struct wait_queue *q)
 }
 /* Wake all shared and up to nr exclusive waiters; key is passed to callbacks. Any context. */
 void wake_up_key(struct wait_queue *q, int nr_exclusive, unsigned long key);
+/* From a callback that runs under another queue's lock; the caller's comment names the order. */
+void wake_up_key_nested(struct wait_queue *q, int nr_exclusive, unsigned long key);
 static inline void wake_up(struct wait_queue *q)
 {
 	if (wait_queue_active(q))

@@ -16,7 +16,6 @@
  * not begun.
  */
 #include <core/init.h>
-#include <sched/work.h>
 #include <ipc/ipc.h>
 #include <kmem/slab.h>
 #include <lib/rbtree.h>
@@ -37,7 +36,6 @@ struct epoll {
 	u32 nr_ready;		   /* ready_lock */
 	struct list_head sleepers; /* struct sleeper; ready_lock */
 	struct wait_queue poll_wait; /* whoever polls this instance */
-	struct work nested_wake;   /* wakes poll_wait outside of callbacks */
 	struct user_account *user;
 };
 
@@ -84,7 +82,6 @@ static void put_epoll(struct epoll *ep)
 {
 	if (!ref_put(&ep->refs))
 		return;
-	(void)work_cancel_sync(&ep->nested_wake);
 	put_user_account(ep->user);
 	kfree(ep);
 }
@@ -112,17 +109,11 @@ static bool make_ready(struct epitem *it)
 	}
 	spin_unlock_irqrestore(&ep->ready_lock, flags);
 	if (wait_queue_active(&ep->poll_wait)) {
-		work_queue(&ep->nested_wake);
+		/* Under the watched file's queue lock: outer instances only, the graph has no cycles. */
+		wake_up_key_nested(&ep->poll_wait, INT_MAX, EPOLLIN | EPOLLRDNORM);
 		woke = true;
 	}
 	return woke;
-}
-
-static void nested_wake(struct work *w)
-{
-	struct epoll *ep = container_of(w, struct epoll, nested_wake);
-
-	wake_up_key(&ep->poll_wait, INT_MAX, EPOLLIN | EPOLLRDNORM);
 }
 
 static bool item_woken(struct waiter *w, unsigned long key)
@@ -634,7 +625,6 @@ struct file *epoll_create_file(u32 o_flags)
 	list_init(&ep->ready);
 	list_init(&ep->sleepers);
 	wait_queue_init(&ep->poll_wait);
-	work_init(&ep->nested_wake, nested_wake);
 	ep->user = current_cred()->user;
 	get_user_account(ep->user);
 	f = file_anon("[eventpoll]", &g_epoll_fops, ep, O_RDWR | o_flags);

@@ -18,8 +18,10 @@ static struct pipe *get_fifo_pipe(struct inode *inode)
 			p = inode->pipe = fresh; /* the inode's reference */
 			fresh = NULL;
 		}
-		if (p)
+		if (p) {
 			ref_get(&p->refs);
+			p->files++;
+		}
 		spin_unlock(&inode->spin);
 		if (p)
 			break;

@@ -80,15 +80,17 @@ void pipe_count_open(struct pipe *p, struct file *f)
 	}
 }
 
-int pipe_wait_data(struct pipe *p, bool nonblock)
+int pipe_wait_data(struct pipe *p, bool nonblock, bool *waited)
 {
 	int err;
 
+	*waited = false;
 	while (pipe_used(p) == 0) {
 		if (p->writers == 0)
 			return 0;
 		if (nonblock)
 			return -EAGAIN;
+		*waited = true;
 		mutex_unlock(&p->lock);
 		err = wait_event_interruptible_exclusive(
 			&p->rd_wait, pipe_used(p) != 0 || READ_ONCE(p->writers) == 0);
@@ -123,13 +125,13 @@ static ssize_t pipe_read(struct file *f, struct iter *to, off64_t *pos)
 {
 	struct pipe *p = f->priv;
 	ssize_t done = 0;
-	bool was_full, more;
+	bool was_full, waited, more;
 	int err;
 
 	if (to->count == 0)
 		return 0;
 	mutex_lock(&p->lock);
-	err = pipe_wait_data(p, (f->flags & O_NONBLOCK) != 0);
+	err = pipe_wait_data(p, (f->flags & O_NONBLOCK) != 0, &waited);
 	was_full = pipe_full(p);
 	while (err > 0 && to->count && pipe_used(p)) {
 		struct pipe_buf *b = pipe_at(p, p->tail);
@@ -153,8 +155,8 @@ static ssize_t pipe_read(struct file *f, struct iter *to, off64_t *pos)
 	mutex_unlock(&p->lock);
 	if (was_full && !pipe_full(p))
 		pipe_woke_writers(p);
-	if (more)
-		pipe_woke_readers(p); /* exclusive waiters: pass it on */
+	if (more && waited)
+		pipe_woke_readers(p); /* an exclusive waiter that leaves data passes the wake-up on */
 	return done ? done : min(err, 0);
 }
 
@@ -292,6 +294,7 @@ static void pipe_release(struct file *f)
 {
 	struct pipe *p = f->priv;
 	struct inode *inode = f->inode;
+	bool last;
 
 	mutex_lock(&p->lock);
 	if (f->mode & FMODE_READ)
@@ -301,28 +304,14 @@ static void pipe_release(struct file *f)
 	mutex_unlock(&p->lock);
 	wake_up_key(&p->rd_wait, INT_MAX, EPOLLIN | EPOLLRDNORM | EPOLLHUP);
 	wake_up_key(&p->wr_wait, INT_MAX, EPOLLOUT | EPOLLWRNORM | EPOLLERR);
-	if (S_ISFIFO(inode->mode) && inode->pipe == p) {
-		bool last;
-
-		spin_lock(&inode->spin);
-		last = inode->pipe == p && ref_read(&p->refs) == 2; /* this file's and the inode's */
-		if (last)
-			inode->pipe = NULL;
-		spin_unlock(&inode->spin);
-		if (last)
-			put_pipe(p);
-	}
+	spin_lock(&inode->spin);
+	last = --p->files == 0;
+	if (last)
+		inode->pipe = NULL;
+	spin_unlock(&inode->spin);
+	if (last)
+		put_pipe(p); /* the inode's reference */
 	put_pipe(p);
-}
-
-static const char *pipe_name(struct file *f, char *buf, size_t size)
-{
-	struct pipe *p = f->priv;
-
-	if (f->inode->pipe == p)
-		return NULL; /* a FIFO has a real path */
-	ksnprintf(buf, size, "pipe:[%llu]", (unsigned long long)f->inode->ino);
-	return buf;
 }
 
 const struct file_ops g_pipe_fops = {
@@ -331,7 +320,6 @@ const struct file_ops g_pipe_fops = {
 	.poll = pipe_poll,
 	.ioctl = pipe_ioctl,
 	.release = pipe_release,
-	.name = pipe_name,
 };
 
 struct pipe *file_pipe(struct file *f)
@@ -350,6 +338,9 @@ static struct file *open_end(struct pipe *p, struct inode *inode, u32 flags)
 		return f;
 	}
 	ref_get(&p->refs);
+	spin_lock(&inode->spin);
+	p->files++;
+	spin_unlock(&inode->spin);
 	f->priv = p;
 	f->mode |= FMODE_STREAM;
 	f->mode &= ~FMODE_LSEEK;
@@ -369,20 +360,21 @@ int pipe_create(struct file **read_end, struct file **write_end, u32 o_flags)
 	if (!p)
 		goto out_inode;
 	p->readers = p->writers = p->r_opens = p->w_opens = 1;
+	inode->pipe = p; /* so that /proc/PID/fd/N can open it again; the first reference is the inode's */
 	*read_end = open_end(p, inode, O_RDONLY | (o_flags & (O_NONBLOCK | O_DIRECT)));
 	if (is_err(*read_end)) {
 		err = ptr_err(*read_end);
-		goto out_pipe;
+		inode->pipe = NULL;
+		put_pipe(p);
+		goto out_inode;
 	}
 	*write_end = open_end(p, inode, O_WRONLY | (o_flags & (O_NONBLOCK | O_DIRECT)));
 	if (is_err(*write_end)) {
 		err = ptr_err(*write_end);
-		put_file(*read_end);
-		goto out_pipe;
+		put_file(*read_end); /* the last file takes the inode's reference with it */
+		goto out_inode;
 	}
 	err = 0;
-out_pipe:
-	put_pipe(p);
 out_inode:
 	put_inode(inode);
 	return err;

@@ -21,6 +21,7 @@ struct pipe {
 	u32 ring;		/* power of two */
 	struct pipe_buf *bufs;
 	u32 readers, writers;	/* open ends */
+	u32 files;		/* open files; inode->spin. The inode holds one reference while > 0 */
 	u32 r_opens, w_opens;	/* ever; FIFO open waits for a change */
 	struct page *spare;	/* an empty page kept for the next write */
 	struct wait_queue rd_wait, wr_wait;
@@ -50,7 +51,7 @@ void pipe_woke_writers(struct pipe *p);
 void pipe_count_open(struct pipe *p, struct file *f);
 /* Wait until data is there / until room is there; lock held at entry and exit. 1: go on, 0: no other
  * end (end of file, or the caller raises SIGPIPE), -EAGAIN, -ERESTARTSYS. */
-int pipe_wait_data(struct pipe *p, bool nonblock);
+int pipe_wait_data(struct pipe *p, bool nonblock, bool *waited);
 int pipe_wait_room(struct pipe *p, bool nonblock);
 extern const struct file_ops g_pipe_fops;
 

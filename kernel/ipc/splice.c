@@ -115,10 +115,11 @@ ssize_t pipe_splice_to_file(struct file *in, struct file *out, off64_t *pos, siz
 {
 	struct pipe *p = file_pipe(in);
 	ssize_t done = 0, n = 0;
+	bool waited;
 	int err;
 
 	mutex_lock(&p->lock);
-	err = pipe_wait_data(p, nonblocking(in, flags));
+	err = pipe_wait_data(p, nonblocking(in, flags), &waited);
 	while (err > 0 && len && pipe_used(p)) {
 		struct pipe_buf *b = pipe_at(p, p->tail);
 		struct page *page = b->page;
@@ -171,6 +172,7 @@ static ssize_t pipe_to_pipe(struct file *fin, struct file *fout, size_t len, u32
 {
 	struct pipe *in = file_pipe(fin), *out = file_pipe(fout);
 	ssize_t done = 0;
+	bool waited;
 	u32 at;
 	int err;
 
@@ -178,7 +180,7 @@ static ssize_t pipe_to_pipe(struct file *fin, struct file *fout, size_t len, u32
 		return -EINVAL;
 	for (;;) {
 		mutex_lock(&in->lock);
-		err = pipe_wait_data(in, nonblocking(fin, flags));
+		err = pipe_wait_data(in, nonblocking(fin, flags), &waited);
 		mutex_unlock(&in->lock);
 		if (err <= 0)
 			return err;

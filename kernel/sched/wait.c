@@ -25,9 +25,9 @@ static bool wake_default(struct waiter *w, unsigned long key)
 	return woken;
 }
 
-void wake_up_key(struct wait_queue *q, int nr_exclusive, unsigned long key)
+/* q is locked, interrupts off. */
+static void wake_locked(struct wait_queue *q, int nr_exclusive, unsigned long key)
 {
-	unsigned long flags = spin_lock_irqsave(&q->lock);
 	struct waiter *w, *next;
 
 	list_for_each_entry_safe(w, next, &q->waiters, link) {
@@ -36,7 +36,24 @@ void wake_up_key(struct wait_queue *q, int nr_exclusive, unsigned long key)
 		if (w->fn(w, key) && exclusive && --nr_exclusive <= 0)
 			break;
 	}
+}
+
+void wake_up_key(struct wait_queue *q, int nr_exclusive, unsigned long key)
+{
+	unsigned long flags = spin_lock_irqsave(&q->lock);
+
+	wake_locked(q, nr_exclusive, key);
 	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+void wake_up_key_nested(struct wait_queue *q, int nr_exclusive, unsigned long key)
+{
+	unsigned long flags = irq_save();
+
+	spin_lock_nested(&q->lock);
+	wake_locked(q, nr_exclusive, key);
+	spin_unlock(&q->lock);
+	irq_restore(flags);
 }
 
 void waiter_init(struct waiter *w)

@@ -150,6 +150,7 @@ struct tty_pty *pty_open_master(struct file *f, int index, void *owner)
 	}
 	p->slave->pty = p;
 	p->slave->no_drain = true;
+	p->slave->termios.c_cflag = B38400 | CS8 | CREAD; /* no line to hang up */
 	p->locked = true;
 	p->index = index;
 	p->owner = owner;

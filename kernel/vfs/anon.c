@@ -11,11 +11,12 @@
 #include "internal.h"
 
 static struct mount *g_anon_mount;   /* immutable after start-up */
+static struct mount *g_pipe_mount;   /* "pipefs": the same for pipes */
 static struct inode *g_shared_inode; /* the same */
 
 static int anon_statfs(struct super *s, struct kstatfs *st)
 {
-	st->type = ANON_INODE_FS_MAGIC;
+	st->type = s->magic;
 	st->bsize = PAGE_SIZE;
 	st->namelen = NAME_MAX;
 	return 0;
@@ -31,7 +32,7 @@ static struct super *anon_mount(const struct fs_type *t, const char *source, u32
 
 	if (!s)
 		return err_ptr(-ENOMEM);
-	s->magic = ANON_INODE_FS_MAGIC;
+	s->magic = strcmp(t->name, "pipefs") == 0 ? PIPEFS_MAGIC : ANON_INODE_FS_MAGIC;
 	root = inode_alloc(s);
 	if (root) {
 		root->mode = S_IFDIR | 0555;
@@ -46,10 +47,16 @@ static struct super *anon_mount(const struct fs_type *t, const char *source, u32
 }
 
 static struct fs_type g_anon_type = {.name = "anon_inodefs", .mount = anon_mount};
+static struct fs_type g_pipe_type = {.name = "pipefs", .mount = anon_mount};
+
+static struct mount *mount_for(kmode_t mode)
+{
+	return S_ISFIFO(mode) ? g_pipe_mount : g_anon_mount;
+}
 
 struct inode *inode_alloc_anon(kmode_t mode)
 {
-	struct inode *i = inode_alloc(g_anon_mount->super);
+	struct inode *i = inode_alloc(mount_for(mode)->super);
 
 	if (!i)
 		return NULL;
@@ -61,7 +68,8 @@ struct inode *inode_alloc_anon(kmode_t mode)
 struct file *file_from_inode(struct inode *i, const char *name, const struct file_ops *ops, u32 o_flags)
 {
 	struct qstr q = {0, (u32)strlen(name), name};
-	struct dentry *d = dentry_alloc(g_anon_mount->root, &q);
+	struct mount *m = mount_for(i->mode);
+	struct dentry *d = dentry_alloc(m->root, &q);
 	struct file *f;
 	u32 acc = o_flags & O_ACCMODE;
 
@@ -73,8 +81,8 @@ struct file *file_from_inode(struct inode *i, const char *name, const struct fil
 		return err_ptr(-ENOMEM);
 	}
 	dentry_instantiate(d, i);
-	get_mount(g_anon_mount);
-	f->path = (struct path){g_anon_mount, d};
+	get_mount(m);
+	f->path = (struct path){m, d};
 	f->inode = i;
 	f->ops = ops;
 	f->cred = get_cred(current_cred());
@@ -106,7 +114,7 @@ char *link_text(const struct path *p, const struct path *root, char *buf, size_t
 	const char *prefix = "anon_inode:";
 	size_t len;
 
-	if (p->mnt != g_anon_mount)
+	if (p->mnt != g_anon_mount && p->mnt != g_pipe_mount)
 		return path_format(p, root, buf, size);
 	if (S_ISFIFO(d->inode->mode)) {
 		ksnprintf(buf, size, "%s[%llu]", d->name.name, (unsigned long long)d->inode->ino);
@@ -131,6 +139,12 @@ static int anon_init(void)
 	g_anon_mount = vfs_kern_mount("anon_inodefs", NULL, NULL);
 	if (is_err(g_anon_mount))
 		return ptr_err(g_anon_mount);
+	err = fs_type_register(&g_pipe_type);
+	if (err)
+		return err;
+	g_pipe_mount = vfs_kern_mount("pipefs", NULL, NULL);
+	if (is_err(g_pipe_mount))
+		return ptr_err(g_pipe_mount);
 	g_shared_inode = inode_alloc_anon(0600);
 	return g_shared_inode ? 0 : -ENOMEM;
 }
