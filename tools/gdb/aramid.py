@@ -95,7 +95,7 @@ def thread_number(t):
         return None
     try:
         task = t.address.cast(gdb.lookup_type("struct task").pointer())
-        return int(task["pid"]["numbers"][0]["nr"])
+        return int(task["pid"]["nr"])
     except gdb.error:
         return None
 
