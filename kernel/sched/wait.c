@@ -18,11 +18,12 @@ void wait_queue_init(struct wait_queue *q)
 
 static bool wake_default(struct waiter *w, unsigned long key)
 {
-	bool woken = thread_wake(w->thread);
-
+	/* One that isn't asleep stays: it may be between queueing and its last look. */
+	if (!thread_wake(w->thread))
+		return false;
 	list_del(&w->link);
 	store_release(&w->queue, NULL);
-	return woken;
+	return true;
 }
 
 /* q is locked, interrupts off. */
@@ -64,6 +65,7 @@ void waiter_init(struct waiter *w)
 	w->queue = NULL;
 }
 
+/* Always under the lock: a waker that has just woken us may still be about to take w off. */
 static void add(struct wait_queue *q, struct waiter *w, bool exclusive)
 {
 	unsigned long flags = spin_lock_irqsave(&q->lock);
@@ -102,16 +104,14 @@ void wait_remove(struct waiter *w)
 void wait_prepare(struct wait_queue *q, struct waiter *w, u32 state)
 {
 	current_thread()->wait_channel = (unsigned long)__builtin_return_address(0);
-	if (!load_acquire(&w->queue))
-		add(q, w, false);
+	add(q, w, false);
 	thread_set_state(state);
 }
 
 void wait_prepare_exclusive(struct wait_queue *q, struct waiter *w, u32 state)
 {
 	current_thread()->wait_channel = (unsigned long)__builtin_return_address(0);
-	if (!load_acquire(&w->queue))
-		add(q, w, true);
+	add(q, w, true);
 	thread_set_state(state);
 }
 
