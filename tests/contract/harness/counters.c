@@ -54,9 +54,11 @@ static bool is_exact(const char *name)
 	return false;
 }
 
-int counters_leak(
-	const struct counters *before, const struct counters *after, char *text, size_t len)
+int counters_leak(const struct counters *before, const struct counters *after, char *text,
+		size_t len)
 {
+	size_t at = 0;
+
 	for (int i = 0; i < before->nr && i < after->nr; i++) {
 		const char *name = before->entry[i].name;
 		long used = after->entry[i].value - before->entry[i].value;
@@ -67,11 +69,10 @@ int counters_leak(
 			used = -used;
 		else if (!is_exact(name) && strncmp(name, "slab.", 5))
 			continue;
-		if (used > tolerance(name)) {
-			snprintf(text, len, "leak: %s: expected %ld, got %ld", name,
-				before->entry[i].value, after->entry[i].value);
-			return 1;
-		}
+		if (used > tolerance(name) && at < len)
+			at += snprintf(text + at, len - at, "%s%s: expected %ld, got %ld",
+					at ? "; " : "leak: ", name, before->entry[i].value,
+					after->entry[i].value);
 	}
-	return 0;
+	return at > 0;
 }
