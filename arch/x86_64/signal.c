@@ -92,8 +92,8 @@ int arch_signal_push(struct pt_regs *regs, const struct signal_delivery *d)
 		return -EFAULT;
 
 	regs->rdi = (u64)d->sig;
-	regs->rsi = (u64)&to->info;
-	regs->rdx = (u64)&to->uc;
+	regs->rsi = (__force u64)&to->info;
+	regs->rdx = (__force u64)&to->uc;
 	regs->rax = 0;
 	regs->rip = (u64)d->sa->sa_handler;
 	regs->rsp = sp;

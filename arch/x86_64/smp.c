@@ -21,7 +21,6 @@ struct trampoline_data { /* end of trampoline.S */
 	u32 cpu;
 	u32 nx;
 };
-extern const u8 x86_trampoline[], x86_trampoline_end[], x86_trampoline_data[];
 
 static u32 g_started; /* atomic: CPU number of the last AP that reached C code */
 static struct x86_stacks *g_next_stacks;

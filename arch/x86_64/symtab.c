@@ -8,10 +8,6 @@
 
 #define SYMTAB_STEP 16 /* as in tools/gen/symtab.py */
 
-extern const u32 x86_symtab_count;
-extern const u32 x86_symtab_offsets[]; /* count + 1: the last is the end of code */
-extern const u32 x86_symtab_marks[];
-extern const char x86_symtab_names[];
 
 bool arch_symbol(
 	unsigned long addr, char *name, size_t size, unsigned long *offset, unsigned long *length)

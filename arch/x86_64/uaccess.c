@@ -10,16 +10,7 @@
 #include <lib/string.h>
 #include <linux/futex.h>
 
-struct extable_entry {
-	s32 insn, fixup; /* relative to their own addresses */
-};
-extern struct extable_entry __extable_start[], __extable_end[];
 
-struct patch_place {
-	s32 at; /* relative to its own address */
-	u32 code;
-};
-extern const struct patch_place __smap_places_start[], __smap_places_end[];
 
 static unsigned long insn_of(const struct extable_entry *e)
 {

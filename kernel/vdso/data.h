@@ -11,6 +11,10 @@ struct vdso_data {
 	s64 real_offset_ns;     /* wall clock - monotonic */
 };
 
+#ifdef VDSO_USER /* the image itself: the linker script puts it in front */
+extern const volatile struct vdso_data vdso_data __attribute__((visibility("hidden")));
+#endif
+
 #define VDSO_CPU_SELECTOR 0x7b /* a segment whose limit is the CPU's number */
 
 #endif

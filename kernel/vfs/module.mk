@@ -1,4 +1,4 @@
 module := kernel/vfs
 level := 5
-deps := lib kernel/core kernel/kmem kernel/sched kernel/vm kernel/cred kernel/device
+deps := lib kernel/core kernel/kmem kernel/sched kernel/vm kernel/cred
 srcs := $(sort $(notdir $(wildcard kernel/vfs/*.c)))

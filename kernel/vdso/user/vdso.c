@@ -2,6 +2,7 @@
  * The code of the vDSO: runs in user mode in every program. Position-independent, no relocations,
  * no data of its own, no library.
  */
+#define VDSO_USER
 #include "../data.h"
 #include <linux/time.h>
 #include <linux/time_types.h>
@@ -9,7 +10,6 @@
 
 #define NS 1000000000u
 
-extern const volatile struct vdso_data vdso_data __attribute__((visibility("hidden")));
 
 struct user_timeval {
 	long tv_sec, tv_usec;
