@@ -4,10 +4,12 @@
  */
 #include "exec.h"
 #include <core/init.h>
+#include <kmem/page.h>
 #include <lib/string.h>
 #include <vfs/rootfs.h>
 #include <linux/ioprio.h>
 
+#define THREADS_MIN 64
 #define NAMESPACE_FLAGS                                                                \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
 		CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME)
@@ -472,6 +474,19 @@ static noreturn void init_entry(void *arg)
 	arch_enter_user(arch_user_regs(current_thread()->stack));
 }
 
+/* As many threads as have their stacks in an eighth of memory; half of them for one user. */
+static void limit_threads(struct limits *l)
+{
+	struct mem_stats st;
+	u64 half;
+
+	mem_get_stats(&st);
+	g_threads_max = (s32)clamp(
+		st.total * PAGE_SIZE / (KSTACK_SIZE * 8), (u64)THREADS_MIN, (u64)PROC_NR_MAX_LIMIT);
+	half = (u64)g_threads_max / 2;
+	l->lim[RLIMIT_NPROC] = l->lim[RLIMIT_SIGPENDING] = (struct rlimit64){half, half};
+}
+
 static int init_resources(struct task *t)
 {
 	struct process *p = t->process;
@@ -485,6 +500,7 @@ static int init_resources(struct task *t)
 	t->thread.cred = get_cred(&g_init_cred);
 	task_charge_user(t, g_init_cred.user);
 	p->limits = g_default_limits;
+	limit_threads(&p->limits);
 	p->flags = PROC_UNKILLABLE;
 	p->exit_signal = SIGCHLD;
 	t->default_slack_ns = t->thread.timer_slack_ns = 50 * NS_PER_US;

@@ -13,7 +13,7 @@
 DEFINE_SPINLOCK(g_tasklist_lock, RANK_TASKLIST);
 LIST_HEAD(g_processes);
 s32 g_nr_tasks;
-s32 g_threads_max = 1 << 16;
+s32 g_threads_max; /* from the amount of memory, by process 1's start */
 
 const struct process_tty_ops *g_process_tty;
 
