@@ -49,6 +49,10 @@ struct task *node_task(const struct proc_node *n);
 /* Owner and mode of a process's inode follow its credentials. */
 void proc_inode_refresh(struct inode *i);
 
+/* A super block whose root is the directory "top". Error pointer. */
+struct super *proc_tree_mount(
+	const struct fs_type *t, u32 flags, u64 magic, const struct proc_entry *top) must_check;
+
 /* gen.c */
 extern const struct file_ops g_gen_fops;
 

@@ -15,7 +15,7 @@
 #define TYPE_OF(mode) ((u8)(((mode)&S_IFMT) >> 12))
 
 static SLAB_CACHE(g_node_cache, struct proc_node);
-static const struct inode_ops g_dir_ops, g_file_ops;
+static const struct inode_ops g_dir_ops, g_sysfs_dir_ops, g_file_ops;
 static const struct file_ops g_dir_fops;
 
 struct task *node_task(const struct proc_node *n)
@@ -80,7 +80,7 @@ static struct inode *make_inode(struct super *s, const struct proc_node *from)
 		i->nlink += S_ISDIR(c->mode);
 	i->atime_ns = i->mtime_ns = i->ctime_ns = clock_real_ns();
 	if (S_ISDIR(e->mode)) {
-		i->ops = &g_dir_ops;
+		i->ops = s->magic == SYSFS_MAGIC ? &g_sysfs_dir_ops : &g_dir_ops;
 		i->fops = &g_dir_fops;
 	} else if (S_ISLNK(e->mode)) {
 		i->ops = e->jump ? &g_proc_link_ops : &g_file_ops;
@@ -279,7 +279,20 @@ static int setattr(struct inode *i, const struct iattr *a)
 	return a->valid & (ATTR_MODE | ATTR_UID | ATTR_GID) ? -EPERM : 0;
 }
 
+/* Names in /proc come from the kernel only; Linux answers as if the directory were not there. */
+static int no_create(struct inode *dir, struct dentry *d, kmode_t mode, const struct cred *c)
+{
+	return -ENOENT;
+}
+
 static const struct inode_ops g_dir_ops = {
+	.lookup = lookup,
+	.create = no_create,
+	.mkdir = no_create,
+	.revalidate = revalidate,
+	.setattr = setattr,
+};
+static const struct inode_ops g_sysfs_dir_ops = {
 	.lookup = lookup, .revalidate = revalidate, .setattr = setattr};
 static const struct inode_ops g_file_ops = {
 	.revalidate = revalidate, .setattr = setattr, .get_link = get_link};
@@ -289,33 +302,26 @@ static const struct file_ops g_dir_fops = {.iterate = iterate, .seek = file_gene
 
 /* ---- mounting ---- */
 
-static int proc_statfs(struct super *s, struct kstatfs *st)
+static int tree_statfs(struct super *s, struct kstatfs *st)
 {
-	st->type = PROC_SUPER_MAGIC;
+	st->type = s->magic;
 	st->bsize = st->frsize = PAGE_SIZE;
 	st->namelen = NAME_MAX;
 	return 0;
 }
 
-static const struct super_ops g_super_ops = {.evict_inode = evict, .statfs = proc_statfs};
+static const struct super_ops g_super_ops = {.evict_inode = evict, .statfs = tree_statfs};
 
-static const struct proc_entry g_root = {
-	.mode = S_IFDIR | 0555, .children = g_root_entries, .dir = &g_pids_dir};
-
-/* hidepid= and gid= would hide processes: not there, so refused. */
-static struct super *proc_mount(
-	const struct fs_type *t, const char *source, u32 flags, const char *data)
+struct super *proc_tree_mount(
+	const struct fs_type *t, u32 flags, u64 magic, const struct proc_entry *top)
 {
-	struct proc_node node = {.entry = &g_root};
-	struct super *s;
+	struct proc_node node = {.entry = top};
+	struct super *s = super_alloc(t, &g_super_ops);
 	struct inode *root;
 
-	if (data && *data)
-		return err_ptr(-EINVAL);
-	s = super_alloc(t, &g_super_ops);
 	if (!s)
 		return err_ptr(-ENOMEM);
-	s->magic = PROC_SUPER_MAGIC;
+	s->magic = magic;
 	s->blksize = 1024;
 	s->flags = flags;
 	root = make_inode(s, &node);
@@ -326,6 +332,18 @@ static struct super *proc_mount(
 		return err_ptr(-ENOMEM);
 	}
 	return s;
+}
+
+static const struct proc_entry g_root = {
+	.mode = S_IFDIR | 0555, .children = g_root_entries, .dir = &g_pids_dir};
+
+/* hidepid= and gid= would hide processes: not there, so refused. */
+static struct super *proc_mount(
+	const struct fs_type *t, const char *source, u32 flags, const char *data)
+{
+	if (data && *data)
+		return err_ptr(-EINVAL);
+	return proc_tree_mount(t, flags, PROC_SUPER_MAGIC, &g_root);
 }
 
 static struct fs_type g_proc_type = {.name = "proc", .mount = proc_mount};
