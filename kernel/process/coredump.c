@@ -254,20 +254,40 @@ static bool put_headers(struct core_writer *w, size_t notes)
 	return true;
 }
 
-static bool put_memory(struct core_writer *w, struct mm *mm)
+static bool is_zero(const u8 *page)
+{
+	const u64 *w = (const u64 *)page;
+
+	for (size_t i = 0; i < PAGE_SIZE / sizeof(*w); i++)
+		if (w[i])
+			return false;
+	return true;
+}
+
+/* One page of memory; what is all zero becomes a hole. */
+static bool put_page_at(struct core_writer *w, struct mm *mm, unsigned long addr)
+{
+	if (mm_access(mm, addr, w->page, PAGE_SIZE, false) == (ssize_t)PAGE_SIZE &&
+		!is_zero(w->page))
+		return put(w, w->page, PAGE_SIZE);
+	if ((u64)w->pos + PAGE_SIZE > w->limit || signal_fatal_pending(current_task()))
+		return false;
+	w->pos += (off64_t)PAGE_SIZE;
+	return true;
+}
+
+/* Ends early at the limit, as Linux's does. */
+static void put_memory(struct core_writer *w, struct mm *mm)
 {
 	w->pos = (off64_t)round_up((u64)w->pos, PAGE_SIZE);
-	for (int i = 0; i < w->nr_seg; i++) {
+	for (int i = 0; i < w->nr_seg; i++)
 		for (size_t at = 0; at < w->seg[i].dumped; at += PAGE_SIZE) {
-			if (mm_access(mm, w->seg[i].start + at, w->page, PAGE_SIZE, false) !=
-				(ssize_t)PAGE_SIZE)
-				memset(w->page, 0, PAGE_SIZE);
-			if (!put(w, w->page, PAGE_SIZE))
-				return false; /* cut at the limit, as Linux does */
+			if (!put_page_at(w, mm, w->seg[i].start + at))
+				return;
 			cond_resched();
 		}
-	}
-	return true;
+	if (vfs_ftruncate(w->file, (u64)w->pos))
+		log_info("core file: its last hole is missing");
 }
 
 static void write_core(struct core_writer *w, struct mm *mm)
@@ -279,7 +299,7 @@ static void write_core(struct core_writer *w, struct mm *mm)
 		put_note(w, NT_PRPSINFO, &w->info, sizeof(w->info)) &&
 		put_note(w, NT_SIGINFO, &w->siginfo, sizeof(w->siginfo)) &&
 		put_note(w, NT_AUXV, mm->auxv, sizeof(mm->auxv)))
-		(void)put_memory(w, mm);
+		put_memory(w, mm);
 }
 
 /* True: a core file is there, and the status is to say so. */
