@@ -128,8 +128,10 @@ long sys_getrandom(void __user *buf, size_t count, unsigned int flags)
 	while (!(flags & GRND_INSECURE) && !random_ready()) {
 		if (flags & GRND_NONBLOCK)
 			return -EAGAIN;
-		if (sleep_until(deadline_after(NS_PER_SEC / 10)))
+		/* Without a hardware source: how long short sleeps really take is unpredictable. */
+		if (sleep_until(deadline_after(NS_PER_MS)))
 			return -ERESTARTSYS;
+		random_add_entropy(arch_cycles());
 	}
 	while (done < count) {
 		u8 bytes[256];
