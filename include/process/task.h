@@ -183,7 +183,7 @@ struct task {
 	struct spinlock work_lock;
 	bool work_closed;    /* exited: takes no more; work_lock */
 	u64 logged_calls[8]; /* unknown calls already logged for this program */
-	void *trace_line;		/* syscall tracer: line of the call in progress, kmalloc memory */
+	void *trace_line;    /* syscall tracer: line of the call in progress, kmalloc memory */
 	struct rcu_head rcu;
 };
 #define TASK_ZOMBIE 1u /* leader waits for its parent */

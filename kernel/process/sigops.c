@@ -22,17 +22,22 @@ int signal_set_action(int sig, const struct sigaction *act, struct sigaction *ol
 	if (sig < 1 || sig > NR_SIGNALS || (act && (sig == SIGKILL || sig == SIGSTOP)))
 		return -EINVAL;
 	sa = &p->sighand->action[sig - 1];
+	if (!act) {
+		spin_lock_irq(&p->sighand->lock);
+		if (old)
+			*old = *sa;
+		spin_unlock_irq(&p->sighand->lock);
+		return 0;
+	}
 	spin_lock_irq(&p->siglock);
 	spin_lock(&p->sighand->lock);
 	if (old)
 		*old = *sa;
-	if (act) {
-		*sa = *act;
-		sa->sa_flags &= KNOWN_SA_FLAGS; /* so that programs can see what we don't know */
-		sa->sa_mask &= ~(sig_bit(SIGKILL) | sig_bit(SIGSTOP));
-	}
+	*sa = *act;
+	sa->sa_flags &= KNOWN_SA_FLAGS; /* so that programs can see what we don't know */
+	sa->sa_mask &= ~(sig_bit(SIGKILL) | sig_bit(SIGSTOP));
 	spin_unlock(&p->sighand->lock);
-	if (act && signal_handler_ignored(p, sig)) {
+	if (signal_handler_ignored(p, sig)) {
 		/* what is pending and now ignored is discarded, blocked or not */
 		signal_flush(&p->pending, sig_bit(sig));
 		for_each_thread(t, p) signal_flush(&t->pending, sig_bit(sig));
