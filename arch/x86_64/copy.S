@@ -45,16 +45,29 @@ FUNC(\name)
 	subq $64, %rcx
 	cmpq $64, %rcx
 	jae 1b
-3:	cmpq $8, %rcx
+3:	testb $32, %cl
+	jz 2f
+26:	movq (%rsi), %rax
+27:	movq 8(%rsi), %r8
+28:	movq 16(%rsi), %r9
+29:	movq 24(%rsi), %r10
+36:	movq %rax, (%rdi)
+37:	movq %r8, 8(%rdi)
+38:	movq %r9, 16(%rdi)
+39:	movq %r10, 24(%rdi)
+	addq $32, %rsi
+	addq $32, %rdi
+	subq $32, %rcx
+2:	cmpq $8, %rcx
 	jb 2f
 30:	movq (%rsi), %rax
 31:	movq %rax, (%rdi)
 	addq $8, %rsi
 	addq $8, %rdi
 	subq $8, %rcx
-	jmp 3b
-2:	cmpq $4, %rcx
-	jb 4f
+	jmp 2b
+2:	testb $4, %cl
+	jz 4f
 32:	movl (%rsi), %eax
 33:	movl %eax, (%rdi)
 	addq $4, %rsi
@@ -89,6 +102,14 @@ FUNC(\name)
 	EXTABLE 23b, 4b
 	EXTABLE 24b, 4b
 	EXTABLE 25b, 4b
+	EXTABLE 26b, 4b
+	EXTABLE 27b, 4b
+	EXTABLE 28b, 4b
+	EXTABLE 29b, 4b
+	EXTABLE 36b, 4b
+	EXTABLE 37b, 4b
+	EXTABLE 38b, 4b
+	EXTABLE 39b, 4b
 	EXTABLE 30b, 4b
 	EXTABLE 31b, 4b
 	EXTABLE 32b, 4b

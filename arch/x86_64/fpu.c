@@ -17,7 +17,6 @@
 #define XCR0_SUPPORTED 0xe7ull /* x87, SSE, AVX, AVX-512's three; each is plain user data */
 #define XFEATURES_FXSR 0x3ull
 #define MXCSR_DEFAULT  0x1f80u
-#define MXCSR_BITS     0xffffu /* with denormals-are-zero, which every 64-bit CPU has */
 
 static struct slab_cache g_fpu_cache = {.name = "fpu_state", .align = 64};
 static DEFINE_PER_CPU(struct arch_thread *, g_fpu_owner); /* whose state the registers hold */
@@ -28,11 +27,6 @@ static struct {
 	struct _header header;
 } g_initial_state __aligned(64) = {.fp = {.cwd = 0x37f, .mxcsr = MXCSR_DEFAULT}};
 static_assert(sizeof(g_initial_state) == XSAVE_MIN_SIZE, "standard XSAVE layout");
-
-static struct _header *header_of(void *state)
-{
-	return state + FXSAVE_SIZE;
-}
 
 static void save_registers(void *to, bool whole)
 {
@@ -81,13 +75,12 @@ static void own_registers(struct arch_thread *t)
 
 void x86_fpu_save(struct arch_thread *t)
 {
-	if (!t->fpu_in_memory)
-		save_registers(t->fpu, false);
+	save_registers(t->fpu, false);
 }
 
 void x86_fpu_restore(struct arch_thread *t)
 {
-	if (t->fpu_in_memory || (this_cpu_read(g_fpu_owner) == t && t->fpu_cpu == cpu_id()))
+	if (this_cpu_read(g_fpu_owner) == t && t->fpu_cpu == cpu_id())
 		return;
 	load_registers(t->fpu);
 	own_registers(t);
@@ -113,7 +106,6 @@ int arch_thread_user_init(struct arch_thread *t)
 		return -ENOMEM;
 	memcpy(state, &g_initial_state, min((size_t)g_x86.fpu_size, sizeof(g_initial_state)));
 	t->fpu_cpu = -1;
-	t->fpu_in_memory = false;
 	t->fpu = state;
 	return 0;
 }
@@ -129,105 +121,91 @@ size_t x86_fpu_frame_size(void)
 	return g_x86.fpu_size + (g_x86.xsave ? FP_XSTATE_MAGIC2_SIZE : 0);
 }
 
+/*
+ * State straight to and from user memory. A page fault on the way may switch threads, which saves
+ * and restores the registers as they are; then the instruction starts again. Anything the CPU
+ * refuses in a frame ends at the fix-up.
+ */
+#define USER_STATE(insn, ptr, mask, err)                                                           \
+	__asm__ volatile(X86_USER_OPEN "1: " insn " (%1)\n"                                        \
+				       "2: " X86_USER_CLOSE ".pushsection .text.fixup, \"ax\"\n"   \
+				       "3: movl %4, %0\n\tjmp 2b\n\t"                              \
+				       ".popsection\n\t" X86_EXTABLE("1b", "3b")                   \
+			 : "+r"(err)                                                               \
+			 : "r"(ptr), "a"((u32)(mask)), "d"((u32)((u64)(mask) >> 32)), "i"(-EFAULT) \
+			 : "memory")
+
 int x86_fpu_to_user(void __user *frame)
 {
-	struct arch_thread *t = this_cpu_read(x86_current);
+	struct _fpstate_64 __user *fp = frame;
 	struct _fpx_sw_bytes sw = {};
-	unsigned long flags = irq_save();
+	int err = 0;
 
-	/* Not the optimised form: the user gets every component, initial ones too. */
-	save_registers(t->fpu, true);
-	irq_restore(flags);
-	if (copy_to_user(frame, t->fpu, g_x86.fpu_size))
+	if (!user_range_ok((unsigned long)frame, x86_fpu_frame_size()))
 		return -EFAULT;
 	if (g_x86.xsave) {
 		sw.magic1 = FP_XSTATE_MAGIC1;
 		sw.extended_size = (u32)x86_fpu_frame_size();
 		sw.xfeatures = g_x86.xcr0;
 		sw.xstate_size = g_x86.fpu_size;
-		if (put_user(FP_XSTATE_MAGIC2, (u32 __user *)(frame + g_x86.fpu_size)))
+		/* XSAVE leaves most of the header alone. */
+		if (clear_user(frame + FXSAVE_SIZE, sizeof(struct _header)) ||
+			put_user(FP_XSTATE_MAGIC2, (u32 __user *)(frame + g_x86.fpu_size)))
 			return -EFAULT;
+		USER_STATE("xsave64", frame, ~0ull, err);
+	} else {
+		USER_STATE("fxsaveq", frame, 0, err);
 	}
-	return copy_to_user(&((struct _fpstate_64 __user *)frame)->sw_reserved, &sw, sizeof(sw));
+	return err ? err : copy_to_user(&fp->sw_reserved, &sw, sizeof(sw));
 }
 
-/* Does the frame hold more than the legacy part, in our own layout? */
-static bool has_extended(const struct _fpstate_64 *fp, const void __user *frame)
+/* Which components the frame holds beyond the legacy part, in our own layout; 0: it is a legacy
+ * one. */
+static int frame_features(const void __user *frame, u64 *features)
 {
-	const struct _fpx_sw_bytes *sw = &fp->sw_reserved;
+	const struct _fpstate_64 __user *fp = frame;
+	struct _fpx_sw_bytes sw;
 	u32 magic2;
 
-	if (!g_x86.xsave || sw->magic1 != FP_XSTATE_MAGIC1 || sw->xstate_size < XSAVE_MIN_SIZE ||
-		sw->xstate_size > g_x86.fpu_size || sw->xstate_size > sw->extended_size)
-		return false;
-	return !get_user(magic2, (const u32 __user *)(frame + sw->xstate_size)) &&
-		magic2 == FP_XSTATE_MAGIC2;
-}
-
-/* What XRSTOR would fault on is refused here. */
-static bool state_valid(void *state)
-{
-	const struct _header *h = header_of(state);
-
-	if (((struct _fpstate_64 *)state)->mxcsr & ~MXCSR_BITS)
-		return false;
-	if (!g_x86.xsave)
-		return true;
-	for (size_t i = 0; i < ARRAY_SIZE(h->reserved1); i++)
-		if (h->reserved1[i])
-			return false;
-	for (size_t i = 0; i < ARRAY_SIZE(h->reserved2); i++)
-		if (h->reserved2[i])
-			return false;
-	return !(h->xfeatures & ~g_x86.xcr0);
-}
-
-static int read_state(void *state, const void __user *frame)
-{
-	struct _fpstate_64 *fp = state;
-	u64 wanted = XFEATURES_FXSR;
-
-	if (copy_from_user(fp, frame, FXSAVE_SIZE))
+	*features = 0;
+	if (copy_from_user(&sw, &fp->sw_reserved, sizeof(sw)))
 		return -EFAULT;
-	if (!g_x86.xsave)
-		return state_valid(state) ? 0 : -EFAULT;
-	if (has_extended(fp, frame)) {
-		wanted = fp->sw_reserved.xfeatures & g_x86.xcr0;
-		if (copy_from_user(state + FXSAVE_SIZE, frame + FXSAVE_SIZE,
-			    fp->sw_reserved.xstate_size - FXSAVE_SIZE))
-			return -EFAULT;
-		if (!state_valid(state))
-			return -EFAULT;
-		header_of(state)->xfeatures &= wanted;
-	} else {
-		*header_of(state) = (struct _header){.xfeatures = wanted};
-		if (!state_valid(state))
-			return -EFAULT;
-	}
+	if (sw.magic1 == FP_XSTATE_MAGIC1 && sw.xstate_size >= XSAVE_MIN_SIZE &&
+		sw.xstate_size <= g_x86.fpu_size && sw.xstate_size <= sw.extended_size &&
+		!get_user(magic2, (const u32 __user *)(frame + sw.xstate_size)) &&
+		magic2 == FP_XSTATE_MAGIC2)
+		*features = sw.xfeatures & g_x86.xcr0;
 	return 0;
 }
 
 int x86_fpu_from_user(const void __user *frame)
 {
-	struct arch_thread *t = this_cpu_read(x86_current);
 	unsigned long flags;
+	u64 features = 0;
 	int err = 0;
 
 	if (frame) {
-		/* From here on a switch must neither save over nor load the half-read state. */
-		t->fpu_in_memory = true;
-		barrier();
-		err = read_state(t->fpu, frame);
-		barrier();
+		if (!user_range_ok((unsigned long)frame, g_x86.fpu_size))
+			err = -EFAULT;
+		else if (g_x86.xsave)
+			err = frame_features(frame, &features);
+		if (!err && features)
+			USER_STATE("xrstor64", frame, features, err);
+		else if (!err)
+			USER_STATE("fxrstorq", frame, 0, err);
+		if (!features)
+			features = XFEATURES_FXSR;
+		if (!err && features != g_x86.xcr0) /* the rest as at the start of a program */
+			__asm__ volatile(
+				"xrstor64 (%0)"
+				:
+				: "r"(&g_initial_state), "a"((u32)(g_x86.xcr0 & ~features)), "d"(0)
+				: "memory");
+		if (!err)
+			return 0;
 	}
 	flags = irq_save();
-	if (frame && !err) {
-		load_registers(t->fpu);
-		own_registers(t);
-	} else {
-		x86_fpu_reset();
-	}
-	t->fpu_in_memory = false;
+	x86_fpu_reset();
 	irq_restore(flags);
 	return err;
 }

@@ -11,36 +11,81 @@
 
 #define FLAGS_RESTORED 0x50dd5ul /* CF PF AF ZF SF TF DF OF RF AC */
 
-static void fill_context(struct sigcontext *c, const struct pt_regs *r, u64 mask)
+/* Stores to user memory between USER_OPEN and USER_CLOSE; a fault that cannot be resolved goes to
+ * the label. Nothing may be called in between. */
+#define USER_OPEN()  __asm__ volatile(X86_USER_OPEN : : : "memory")
+#define USER_CLOSE() __asm__ volatile(X86_USER_CLOSE : : : "memory")
+#define PUT(val, ptr, label)                                                  \
+	__asm__ goto("1: movq %0, %1\n\t" X86_EXTABLE("1b", "%l[" #label "]") \
+		     :                                                        \
+		     : "er"((u64)(val)), "m"(*(u64 *)(__force void *)(ptr))   \
+		     : "memory"                                               \
+		     : label)
+
+static_assert(offsetof(struct sigcontext, ss) == offsetof(struct sigcontext, cs) + 6, "one word");
+
+static int put_context(struct sigcontext __user *c, const struct pt_regs *r, u64 fpstate, u64 mask)
 {
 	const struct arch_thread *t = this_cpu_read(x86_current);
+	u64 selectors = (u16)r->cs | (u64)(u16)r->ss << 48;
 
-	*c = (struct sigcontext){
-		.r8 = r->r8,
-		.r9 = r->r9,
-		.r10 = r->r10,
-		.r11 = r->r11,
-		.r12 = r->r12,
-		.r13 = r->r13,
-		.r14 = r->r14,
-		.r15 = r->r15,
-		.rdi = r->rdi,
-		.rsi = r->rsi,
-		.rbp = r->rbp,
-		.rbx = r->rbx,
-		.rdx = r->rdx,
-		.rax = r->rax,
-		.rcx = r->rcx,
-		.rsp = r->rsp,
-		.rip = r->rip,
-		.eflags = r->eflags,
-		.cs = (u16)r->cs,
-		.ss = (u16)r->ss,
-		.err = t->trap_error,
-		.trapno = t->trap,
-		.cr2 = t->trap_addr,
-		.oldmask = mask,
-	};
+	USER_OPEN();
+	PUT(r->r8, &c->r8, fault);
+	PUT(r->r9, &c->r9, fault);
+	PUT(r->r10, &c->r10, fault);
+	PUT(r->r11, &c->r11, fault);
+	PUT(r->r12, &c->r12, fault);
+	PUT(r->r13, &c->r13, fault);
+	PUT(r->r14, &c->r14, fault);
+	PUT(r->r15, &c->r15, fault);
+	PUT(r->rdi, &c->rdi, fault);
+	PUT(r->rsi, &c->rsi, fault);
+	PUT(r->rbp, &c->rbp, fault);
+	PUT(r->rbx, &c->rbx, fault);
+	PUT(r->rdx, &c->rdx, fault);
+	PUT(r->rax, &c->rax, fault);
+	PUT(r->rcx, &c->rcx, fault);
+	PUT(r->rsp, &c->rsp, fault);
+	PUT(r->rip, &c->rip, fault);
+	PUT(r->eflags, &c->eflags, fault);
+	PUT(selectors, &c->cs, fault);
+	PUT(t->trap_error, &c->err, fault);
+	PUT(t->trap, &c->trapno, fault);
+	PUT(mask, &c->oldmask, fault);
+	PUT(t->trap_addr, &c->cr2, fault);
+	PUT(fpstate, &c->fpstate, fault);
+	for (size_t i = 0; i < ARRAY_SIZE(c->reserved1); i++)
+		PUT(0, &c->reserved1[i], fault);
+	USER_CLOSE();
+	return 0;
+fault:
+	USER_CLOSE();
+	return -EFAULT;
+}
+
+static int put_frame(struct rt_sigframe __user *to, const struct pt_regs *regs,
+	const struct signal_delivery *d, u64 fpstate)
+{
+	u64 flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (g_x86.xsave ? UC_FP_XSTATE : 0);
+	const u64 *info = (const u64 *)d->info;
+
+	static_assert(sizeof(siginfo_t) % 8 == 0 && sizeof(stack_t) == 24, "whole words");
+	USER_OPEN();
+	PUT(d->sa->sa_restorer, &to->restorer, fault);
+	PUT(flags, &to->uc.uc_flags, fault);
+	PUT(0, &to->uc.uc_link, fault);
+	PUT(d->altstack.ss_sp, &to->uc.uc_stack.ss_sp, fault);
+	PUT((u32)d->altstack.ss_flags, &to->uc.uc_stack.ss_flags, fault);
+	PUT(d->altstack.ss_size, &to->uc.uc_stack.ss_size, fault);
+	PUT(d->old_mask, &to->uc.uc_sigmask, fault);
+	if (d->sa->sa_flags & SA_SIGINFO)
+		for (size_t i = 0; i < sizeof(siginfo_t) / 8; i++)
+			PUT(info[i], (u64 *)&to->info + i, fault);
+	USER_CLOSE();
+	return put_context(&to->uc.uc_mcontext, regs, fpstate, d->old_mask);
+fault:
+	USER_CLOSE();
+	return -EFAULT;
 }
 
 static bool on_stack(const stack_t *s, u64 sp)
@@ -68,7 +113,6 @@ static u64 place_frame(const struct pt_regs *regs, const struct signal_delivery 
 
 int arch_signal_push(struct pt_regs *regs, const struct signal_delivery *d)
 {
-	struct rt_sigframe f = {};
 	struct rt_sigframe __user *to;
 	u64 fpstate, sp = place_frame(regs, d, &fpstate);
 	unsigned long flags;
@@ -79,16 +123,7 @@ int arch_signal_push(struct pt_regs *regs, const struct signal_delivery *d)
 	if (x86_fpu_to_user((void __user *)fpstate))
 		return -EFAULT;
 	to = (struct rt_sigframe __user *)sp;
-	f.restorer = (u64)d->sa->sa_restorer;
-	f.uc.uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (g_x86.xsave ? UC_FP_XSTATE : 0);
-	f.uc.uc_stack = d->altstack;
-	fill_context(&f.uc.uc_mcontext, regs, d->old_mask);
-	f.uc.uc_mcontext.fpstate = (struct _fpstate *)fpstate;
-	f.uc.uc_sigmask = d->old_mask;
-	if (d->sa->sa_flags & SA_SIGINFO)
-		f.info = *d->info;
-	if (copy_to_user(to, &f,
-		    d->sa->sa_flags & SA_SIGINFO ? sizeof(f) : offsetof(struct rt_sigframe, info)))
+	if (put_frame(to, regs, d, fpstate))
 		return -EFAULT;
 
 	regs->rdi = (u64)d->sig;

@@ -13,15 +13,14 @@
 /* Assembly tests work and full_return with one 64-bit compare, at the structure's start. */
 
 struct arch_thread {
-	u32 work;           /* atomic: set by anybody; nonzero: exit_to_user before user mode */
-	u32 full_return;    /* own thread only: reload every register on the way to user mode */
-	u64 sp;             /* saved kernel stack pointer while not running */
-	u64 stack_top;      /* where entries from user mode start; immutable */
-	u64 fs_base;        /* user TLS base; valid while not running (in the CPU otherwise) */
-	u64 gs_base;        /* user GS base; the same */
-	void *fpu;          /* extended state, NULL for kernel threads; valid while not running */
-	int fpu_cpu;        /* CPU whose registers hold fpu's content if that CPU's owner is this */
-	bool fpu_in_memory; /* own thread: sigreturn is filling fpu, the registers are dead */
+	u32 work;        /* atomic: set by anybody; nonzero: exit_to_user before user mode */
+	u32 full_return; /* own thread only: reload every register on the way to user mode */
+	u64 sp;          /* saved kernel stack pointer while not running */
+	u64 stack_top;   /* where entries from user mode start; immutable */
+	u64 fs_base;     /* user TLS base; valid while not running (in the CPU otherwise) */
+	u64 gs_base;     /* user GS base; the same */
+	void *fpu;       /* extended state, NULL for kernel threads; valid while not running */
+	int fpu_cpu;     /* CPU whose registers hold fpu's content if that CPU's owner is this */
 	u32 trap, trap_error; /* own thread: last exception in user mode, for signal frames */
 	u64 trap_addr;
 };
