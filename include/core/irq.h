@@ -9,11 +9,12 @@ struct seq_buf;
 /* Handler: interrupts off, on the interrupt stack. True when the device had asked. */
 typedef bool (*irq_handler)(int irq, void *arg);
 /* Shared when several handlers register one line. -EBUSY -ENOMEM -EINVAL. May sleep. */
-int irq_request(int irq, irq_handler fn, void *arg, const char *name, bool level, bool active_low) must_check;
+int irq_request(int irq, irq_handler fn, void *arg, const char *name, bool level,
+	bool active_low) must_check;
 void irq_release(int irq, void *arg); /* returns after running handlers have ended; sleeps */
-void irq_dispatch(int irq);	      /* arch upcall */
+void irq_dispatch(int irq);           /* arch upcall */
 void irq_show(struct seq_buf *s);     /* /proc/interrupts */
-u64 irq_count(void);		      /* of all lines and CPUs since boot */
+u64 irq_count(void);                  /* of all lines and CPUs since boot */
 
 /* Run fn(arg) on the CPUs of mask (this one included if in mask), interrupts off there; returns
  * when all are done. Interrupts on, no spinlock held. */

@@ -8,63 +8,63 @@
 #define CORE_LOCKRANK_H
 
 enum lock_rank {
-	RANK_NONE = 0,		/* not checked; only for tests */
+	RANK_NONE = 0, /* not checked; only for tests */
 	/* sleeping locks, outermost first */
 	RANK_CGROUP,
 	RANK_SESSION,
-	RANK_EXEC,		/* process exec/cred change */
-	RANK_FILE_POS,		/* file->pos_lock */
-	RANK_PROC_FILE,		/* the text of an open /proc file while it is made */
-	RANK_EPOLL,		/* epoll instance */
-	RANK_PIPE,		/* pipe buffer ring */
-	RANK_TTY,		/* terminal: termios, open and close */
-	RANK_TTY_READ,		/* one reader at a time */
-	RANK_TTY_INPUT,		/* line discipline, input side */
-	RANK_TTY_OUTPUT,	/* line discipline, output side */
-	RANK_SUPER,		/* mount/umount of a super block; rename across directories */
-	RANK_NAMESPACE,		/* mount tree changes */
-	RANK_INODE_DIR,		/* directory inodes: i_rwsem (parent before child, _nested) */
-	RANK_INODE,		/* other inodes: i_rwsem */
-	RANK_MM,		/* mm->map_lock: taken by page faults, so no user access under ranks above */
-	RANK_REGION,		/* region->lock */
-	RANK_OBJECT_RESIZE,	/* vm_object truncate against fill */
-	RANK_PAGE,		/* page lock bit */
+	RANK_EXEC,       /* process exec/cred change */
+	RANK_FILE_POS,   /* file->pos_lock */
+	RANK_PROC_FILE,  /* the text of an open /proc file while it is made */
+	RANK_EPOLL,      /* epoll instance */
+	RANK_PIPE,       /* pipe buffer ring */
+	RANK_TTY,        /* terminal: termios, open and close */
+	RANK_TTY_READ,   /* one reader at a time */
+	RANK_TTY_INPUT,  /* line discipline, input side */
+	RANK_TTY_OUTPUT, /* line discipline, output side */
+	RANK_SUPER,      /* mount/umount of a super block; rename across directories */
+	RANK_NAMESPACE,  /* mount tree changes */
+	RANK_INODE_DIR,  /* directory inodes: i_rwsem (parent before child, _nested) */
+	RANK_INODE,      /* other inodes: i_rwsem */
+	RANK_MM,     /* mm->map_lock: taken by page faults, so no user access under ranks above */
+	RANK_REGION, /* region->lock */
+	RANK_OBJECT_RESIZE, /* vm_object truncate against fill */
+	RANK_PAGE,          /* page lock bit */
 	RANK_FS_JOURNAL,
 	RANK_FS_META,
-	RANK_MUTEX_LEAF,	/* a mutex under which no other sleeping lock is taken, but the next */
-	RANK_RCU_DRAIN,		/* one rcu_barrier at a time */
+	RANK_MUTEX_LEAF, /* a mutex under which no other sleeping lock is taken, but the next */
+	RANK_RCU_DRAIN,  /* one rcu_barrier at a time */
 	/* spinlocks */
 	RANK_SPIN_FIRST = 64,
-	RANK_TASKLIST,		/* process tree, groups, sessions */
-	RANK_SIGHAND,		/* process->siglock */
-	RANK_TASK,		/* task->lock: names, pointers to shared resources */
-	RANK_PID,		/* allocation of process numbers */
+	RANK_TASKLIST, /* process tree, groups, sessions */
+	RANK_SIGHAND,  /* process->siglock */
+	RANK_TASK,     /* task->lock: names, pointers to shared resources */
+	RANK_PID,      /* allocation of process numbers */
 	RANK_FDTABLE,
-	RANK_FS,		/* fs_struct: root, cwd */
+	RANK_FS, /* fs_struct: root, cwd */
 	RANK_MOUNT,
-	RANK_DCACHE,		/* dentry->lock (parent before child) */
+	RANK_DCACHE, /* dentry->lock (parent before child) */
 	RANK_INODE_SPIN,
-	RANK_FLOCK,		/* file locks of an inode */
+	RANK_FLOCK, /* file locks of an inode */
 	RANK_INOTIFY,
-	RANK_PAGE_TABLE,	/* page-table page lock */
-	RANK_OBJECT,		/* vm_object->lock: page tree */
+	RANK_PAGE_TABLE, /* page-table page lock */
+	RANK_OBJECT,     /* vm_object->lock: page tree */
 	RANK_LRU,
 	RANK_TTY_SPIN,
-	RANK_FUTEX,		/* bucket */
+	RANK_FUTEX, /* bucket */
 	RANK_DEVICE,
-	RANK_WAITQUEUE,		/* wait_queue->lock */
-	RANK_POLL,		/* epoll ready list: taken in wake callbacks, under a queue's lock */
+	RANK_WAITQUEUE, /* wait_queue->lock */
+	RANK_POLL,      /* epoll ready list: taken in wake callbacks, under a queue's lock */
 	RANK_TIMER,
 	RANK_WORK,
-	RANK_RUNQUEUE,		/* per-CPU run queue */
+	RANK_RUNQUEUE, /* per-CPU run queue */
 	RANK_RCU,
 	RANK_SLAB,
 	RANK_VMALLOC,
-	RANK_ZONE,		/* page allocator */
+	RANK_ZONE, /* page allocator */
 	RANK_IRQ,
 	RANK_CONSOLE,
 	RANK_LOG,
-	RANK_UART,		/* a serial port: log lines are written under any lock */
+	RANK_UART, /* a serial port: log lines are written under any lock */
 	RANK_LAST,
 };
 

@@ -5,12 +5,12 @@
 #ifndef CORE_LOG_H
 #define CORE_LOG_H
 
-#define LOG_EMERG   0
-#define LOG_ERR	    3
-#define LOG_WARN    4
-#define LOG_NOTICE  5
-#define LOG_INFO    6
-#define LOG_DEBUG   7
+#define LOG_EMERG  0
+#define LOG_ERR    3
+#define LOG_WARN   4
+#define LOG_NOTICE 5
+#define LOG_INFO   6
+#define LOG_DEBUG  7
 
 void log_print(int level, const char *fmt, ...) printf_like(2, 3);
 #define log_err(...)   log_print(LOG_ERR, __VA_ARGS__)
@@ -25,7 +25,7 @@ void log_user(int prio, const char *text, size_t len);
  * records that were overwritten. Any context. */
 struct log_record {
 	u64 seq, time_ns;
-	int prio;	/* facility << 3 | level */
+	int prio; /* facility << 3 | level */
 	u16 len;
 	char text[976];
 };
@@ -35,7 +35,8 @@ struct wait_queue;
 /* Hook that core calls (any context) after a record was added; set once by sched's log waiter. */
 void log_set_notify(void (*fn)(void));
 
-/* Consoles: called with each line, any context, must not sleep. level >= console loglevel are left out. */
+/* Consoles: called with each line, any context, must not sleep. level >= console loglevel are left
+ * out. */
 struct console {
 	const char *name;
 	void (*write)(struct console *c, const char *s, size_t n);
@@ -50,14 +51,28 @@ extern int g_console_loglevel; /* 1..8: records below it are shown; atomic */
 noreturn void panic(const char *fmt, ...) printf_like(1, 2);
 void panic_set_thread_hook(void (*fn)(void)); /* logs this CPU's thread; set by sched */
 void panic_stop_cpu(void); /* upcall for IPI_STOP: prints this CPU's thread and halts it */
-#define BUG_ON(cond) do { if (unlikely(cond)) panic("%s:%d: %s", __FILE__, __LINE__, #cond); } while (0)
+#define BUG_ON(cond)                                                   \
+	do {                                                           \
+		if (unlikely(cond))                                    \
+			panic("%s:%d: %s", __FILE__, __LINE__, #cond); \
+	} while (0)
 /* Prints a warning with backtrace once per place, goes on; counted in /proc/aramid/counters. */
-#define WARN_ON(cond) ({ bool _c = !!(cond); if (unlikely(_c)) log_warn_at(__FILE__, __LINE__, #cond); unlikely(_c); })
+#define WARN_ON(cond)                                           \
+	({                                                      \
+		bool _c = !!(cond);                             \
+		if (unlikely(_c))                               \
+			log_warn_at(__FILE__, __LINE__, #cond); \
+		unlikely(_c);                                   \
+	})
 void log_warn_at(const char *file, int line, const char *what);
 #if DEBUG
 #define ASSERT(cond) BUG_ON(!(cond))
 #else
-#define ASSERT(cond) do { if (0) (void)(cond); } while (0)
+#define ASSERT(cond)                  \
+	do {                          \
+		if (0)                \
+			(void)(cond); \
+	} while (0)
 #endif
 
 #endif

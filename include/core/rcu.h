@@ -34,8 +34,10 @@ static inline void rcu_read_unlock(void)
  * runs in a kernel thread of this CPU with interrupts on; it may not sleep. */
 void rcu_call(struct rcu_head *head, void (*fn)(struct rcu_head *));
 /* kfree(ptr) after a grace period; member is the struct rcu_head inside *ptr. */
-#define rcu_kfree(ptr, member) rcu_kfree_offset(&(ptr)->member, offsetof(__typeof__(*(ptr)), member))
+#define rcu_kfree(ptr, member) \
+	rcu_kfree_offset(&(ptr)->member, offsetof(__typeof__(*(ptr)), member))
 void rcu_kfree_offset(struct rcu_head *head, size_t offset);
+void rcu_set_kfree(void (*fn)(const void *p)); /* by kmem, once */
 /* Wait for a grace period. Sleeps. */
 void rcu_synchronize(void);
 /* Wait until every rcu_call made before has run. Sleeps. */
@@ -75,15 +77,15 @@ struct rcu_ops {
 	void (*drain)(void);
 };
 #define RCU_DELAY_NS 10000000ll /* callbacks are collected that long before a grace period starts */
-#define RCU_BATCH    512	/* or until this many wait */
+#define RCU_BATCH    512        /* or until this many wait */
 void rcu_set_ops(const struct rcu_ops *ops);
 /* One round of the thread of this CPU: runs what may run, starts a grace period for the rest. True
  * when a grace period is being waited for (then call rcu_hurry after a while). */
 bool rcu_work(void);
-void rcu_hurry(void);	    /* ask the CPUs that hold up the current grace period */
+void rcu_hurry(void);        /* ask the CPUs that hold up the current grace period */
 u64 rcu_pending_count(void); /* callbacks not yet run, all CPUs */
 
-#define rcu_load(p)	(__atomic_load_n(&(p), __ATOMIC_ACQUIRE))
+#define rcu_load(p)       (__atomic_load_n(&(p), __ATOMIC_ACQUIRE))
 #define rcu_publish(p, v) (__atomic_store_n(&(p), (v), __ATOMIC_RELEASE))
 
 #endif

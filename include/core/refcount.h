@@ -8,7 +8,10 @@
 struct refcount {
 	u32 n;
 };
-#define REFCOUNT_INIT(k) { (k) }
+#define REFCOUNT_INIT(k) \
+	{                \
+		(k)      \
+	}
 
 static inline void ref_init(struct refcount *r, u32 n)
 {

@@ -20,9 +20,15 @@ struct spinlock {
 };
 
 #if DEBUG
-#define SPINLOCK_INIT(rank_) { .rank = (rank_), .owner_cpu = -1, .name = #rank_ }
+#define SPINLOCK_INIT(rank_)                                     \
+	{                                                        \
+		.rank = (rank_), .owner_cpu = -1, .name = #rank_ \
+	}
 #else
-#define SPINLOCK_INIT(rank_) { 0 }
+#define SPINLOCK_INIT(rank_) \
+	{                    \
+		0            \
+	}
 #endif
 #define DEFINE_SPINLOCK(name, rank_) struct spinlock name = SPINLOCK_INIT(rank_)
 
@@ -37,7 +43,8 @@ static inline bool spin_trylock(struct spinlock *l) must_check;
 static inline void spin_unlock(struct spinlock *l);
 /* Second lock of the same rank; the caller's comment names the order. */
 static inline void spin_lock_nested(struct spinlock *l);
-static inline void spin_assert_held(const struct spinlock *l); /* DEBUG: panics when not held here */
+static inline void spin_assert_held(
+	const struct spinlock *l); /* DEBUG: panics when not held here */
 
 static inline void spin_lock_irq(struct spinlock *l)
 {

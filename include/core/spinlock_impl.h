@@ -1,8 +1,8 @@
 /*
  * Spinlocks: one compare-exchange takes the lock when it is free; unlock is a plain store. There is
  * no queue on purpose: in a virtual machine the CPU whose turn it is may not be running, and then
- * all behind it would wait for the host's scheduler (measured with four CPUs on a busy host: a third
- * of all time). Who waits looks less and less often, so a storm of waiters stays harmless.
+ * all behind it would wait for the host's scheduler (measured with four CPUs on a busy host: a
+ * third of all time). Who waits looks less and less often, so a storm of waiters stays harmless.
  */
 #ifndef CORE_SPINLOCK_IMPL_H
 #define CORE_SPINLOCK_IMPL_H

@@ -8,10 +8,14 @@
 void trace_event(const char *fmt, long a, long b, long c, long d);
 void trace_dump(int cpu, int count); /* last count events to the log, any context */
 extern bool g_trace_enabled;
-#define trace(fmt, a, b, c, d) \
-	do { if (unlikely(READ_ONCE(g_trace_enabled))) trace_event(fmt, (long)(a), (long)(b), (long)(c), (long)(d)); } while (0)
+#define trace(fmt, a, b, c, d)                                                        \
+	do {                                                                          \
+		if (unlikely(READ_ONCE(g_trace_enabled)))                             \
+			trace_event(fmt, (long)(a), (long)(b), (long)(c), (long)(d)); \
+	} while (0)
 
-/* Kernel random numbers: ChaCha20 keyed from hardware, interrupts and the boot environment. Any context. */
+/* Kernel random numbers: ChaCha20 keyed from hardware, interrupts and the boot environment. Any
+ * context. */
 void random_bytes(void *buf, size_t n);
 u64 random_u64(void);
 void random_add_entropy(u64 sample);

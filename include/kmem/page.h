@@ -12,62 +12,62 @@
 #include <arch/mmu.h>
 
 enum page_flag_bits {
-	PG_LOCKED,	/* page lock: I/O or truncate in progress; wait with page_lock (vm) */
-	PG_UPTODATE,	/* content valid */
+	PG_LOCKED,   /* page lock: I/O or truncate in progress; wait with page_lock (vm) */
+	PG_UPTODATE, /* content valid */
 	PG_DIRTY,
 	PG_WRITEBACK,
 	PG_ERROR,
-	PG_LRU,		/* on an LRU list */
+	PG_LRU, /* on an LRU list */
 	PG_ACTIVE,
 	PG_REFERENCED,
 	PG_UNEVICTABLE, /* tmpfs, mlocked: reclaim leaves it alone */
-	PG_ANON,	/* anonymous user page: object is NULL */
+	PG_ANON,        /* anonymous user page: object is NULL */
 	PG_SLAB,
-	PG_TABLE,	/* page table */
-	PG_BUDDY,	/* free, head of a block of 1 << order */
-	PG_HEAD,	/* head of a compound allocation of 1 << order pages */
+	PG_TABLE, /* page table */
+	PG_BUDDY, /* free, head of a block of 1 << order */
+	PG_HEAD,  /* head of a compound allocation of 1 << order pages */
 	PG_TAIL,
 	PG_RESERVED,
-	PG_WAITERS,	/* someone sleeps on this page */
+	PG_WAITERS, /* someone sleeps on this page */
 };
 
 struct vm_object;
 struct slab_cache;
 
 struct page {
-	unsigned long flags;		/* PG_* bits, atomic */
-	u32 refs;			/* atomic; users of the frame */
-	s32 mapcount;			/* atomic; page-table leaves that map it */
+	unsigned long flags; /* PG_* bits, atomic */
+	u32 refs;            /* atomic; users of the frame */
+	s32 mapcount;        /* atomic; page-table leaves that map it */
 	union {
-		struct {		/* page cache; guarded by object->lock, stable while locked */
+		struct { /* page cache; guarded by object->lock, stable while locked */
 			struct vm_object *object;
-			u64 index;	/* offset in object / PAGE_SIZE */
+			u64 index; /* offset in object / PAGE_SIZE */
 		};
-		struct {		/* slab */
+		struct { /* slab */
 			struct slab_cache *cache;
 			void *freelist;
 		};
-		struct {		/* tail of a compound */
+		struct { /* tail of a compound */
 			struct page *head;
 		};
-		struct {		/* page table */
+		struct {                /* page table */
 			u32 table_lock; /* word of a struct spinlock in release builds */
 			u32 table_used;
 		};
 	};
-	struct list_head lru;		/* LRU, buddy or slab list; its owner's lock */
+	struct list_head lru; /* LRU, buddy or slab list; its owner's lock */
 	union {
-		u64 private;		/* owner's: buddy and compound order, fs blocks */
+		u64 private; /* owner's: buddy and compound order, fs blocks */
 		struct {
-			u32 order;	/* low half of private */
-			u32 slab_used;	/* slab: objects taken; cache's lock */
+			u32 order;     /* low half of private */
+			u32 slab_used; /* slab: objects taken; cache's lock */
 		};
 	};
 };
 static_assert(sizeof(struct page) <= 64, "struct page must fit a cache line");
 
-extern struct page *g_pages;	/* indexed by frame number */
-extern u64 g_nr_frames;		/* frames covered by g_pages */
+extern struct page *g_pages; /* indexed by frame number */
+extern u64 g_nr_frames;      /* frames covered by g_pages */
 
 static inline struct page *phys_to_page(u64 phys)
 {
@@ -99,15 +99,15 @@ static inline void page_clear(struct page *p, enum page_flag_bits b)
 }
 
 /* Allocation flags, for pages and slabs alike. */
-#define GFP_KERNEL    0x00u /* may sleep, reclaim and wait for the OOM killer */
-#define GFP_ATOMIC    0x01u /* never sleeps; may use the reserve */
-#define GFP_ZERO      0x02u /* cleared */
-#define GFP_NORETRY   0x04u /* fail early rather than kill somebody */
-#define GFP_USER      0x08u /* charged as user memory; interruptible by a fatal signal */
-#define GFP_NOWAIT    0x20u /* fail rather than reclaim or use the reserve: an optimisation's memory */
-#define GFP_NOFS      0x10u /* reclaim must not enter a file system */
+#define GFP_KERNEL  0x00u /* may sleep, reclaim and wait for the OOM killer */
+#define GFP_ATOMIC  0x01u /* never sleeps; may use the reserve */
+#define GFP_ZERO    0x02u /* cleared */
+#define GFP_NORETRY 0x04u /* fail early rather than kill somebody */
+#define GFP_USER    0x08u /* charged as user memory; interruptible by a fatal signal */
+#define GFP_NOWAIT  0x20u /* fail rather than reclaim or use the reserve: an optimisation's memory */
+#define GFP_NOFS    0x10u /* reclaim must not enter a file system */
 
-#define MAX_ORDER 10 /* largest block: 4 MiB */
+#define MAX_ORDER   10 /* largest block: 4 MiB */
 
 /* 1 << order contiguous pages with refs == 1 on the head; order > 0 makes a compound. NULL on
  * failure. GFP_KERNEL sleeps. */
@@ -125,15 +125,25 @@ void page_split(struct page *head, int order);
 void pages_free(struct page *p, int order);
 
 struct mem_stats {
-	u64 total, free;   /* pages */
-	u64 slab, slab_reclaimable, page_tables, kernel_stacks, vmalloc, anon, cached, mapped, shmem,
-		dirty, writeback, percpu, kernel_image;
+	u64 total, free; /* pages */
+	u64 slab, slab_reclaimable, page_tables, kernel_stacks, vmalloc, anon, cached, mapped,
+		shmem, dirty, writeback, percpu, kernel_image;
 };
 void mem_get_stats(struct mem_stats *s);
 /* Statistics kept by other levels; per-CPU, summed on read. */
 enum mem_counter {
-	MEM_ANON, MEM_CACHED, MEM_MAPPED, MEM_SHMEM, MEM_DIRTY, MEM_WRITEBACK, MEM_PAGE_TABLES,
-	MEM_KERNEL_STACKS, MEM_SLAB, MEM_SLAB_RECLAIMABLE, MEM_VMALLOC, NR_MEM_COUNTERS,
+	MEM_ANON,
+	MEM_CACHED,
+	MEM_MAPPED,
+	MEM_SHMEM,
+	MEM_DIRTY,
+	MEM_WRITEBACK,
+	MEM_PAGE_TABLES,
+	MEM_KERNEL_STACKS,
+	MEM_SLAB,
+	MEM_SLAB_RECLAIMABLE,
+	MEM_VMALLOC,
+	NR_MEM_COUNTERS,
 };
 void mem_count(enum mem_counter c, long pages);
 
@@ -143,7 +153,7 @@ void mem_count(enum mem_counter c, long pages);
  */
 struct shrinker {
 	const char *name;
-	unsigned long (*count)(void);		       /* pages it could give back */
+	unsigned long (*count)(void);                     /* pages it could give back */
 	unsigned long (*scan)(unsigned long nr, u32 gfp); /* try to free nr pages */
 	struct list_head link;
 };

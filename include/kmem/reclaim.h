@@ -3,10 +3,11 @@
 #define KMEM_RECLAIM_H
 
 struct reclaim_ops {
-	void (*wake)(void);  /* kswapd: call kmem_balance soon; any context, no lock of rank RANK_RUNQUEUE */
+	void (*wake)(void);  /* kswapd: call kmem_balance soon; any context, no lock of rank
+				RANK_RUNQUEUE */
 	bool (*enter)(void); /* this thread may reclaim and isn't at it already; then leave() */
 	void (*leave)(void);
-	void (*pause)(void); /* sleep a few ms: others free memory meanwhile */
+	void (*pause)(void);  /* sleep a few ms: others free memory meanwhile */
 	bool (*doomed)(void); /* this thread has a fatal signal pending */
 };
 void reclaim_set_ops(const struct reclaim_ops *ops); /* once */

@@ -9,8 +9,8 @@
 #include <sched/wait.h>
 
 struct futex_key {
-	u64 a;	/* mm pointer, or object id */
-	u64 b;	/* address or offset, in bytes; bit 0 set for shared keys */
+	u64 a; /* mm pointer, or object id */
+	u64 b; /* address or offset, in bytes; bit 0 set for shared keys */
 };
 static inline bool futex_key_equal(struct futex_key x, struct futex_key y)
 {
@@ -19,9 +19,11 @@ static inline bool futex_key_equal(struct futex_key x, struct futex_key y)
 
 /* load(ctx, &val): 0 or -EFAULT without sleeping (user_load32_nofault). Returns 0 woken, -EAGAIN
  * value differs, -ETIMEDOUT, -ERESTARTSYS signal, -EFAULT from load (caller faults in, retries). */
-int futex_wait(struct futex_key key, u32 __user *uaddr, u32 expected, u32 bitset, s64 deadline_ns) must_check;
+int futex_wait(struct futex_key key, u32 __user *uaddr, u32 expected, u32 bitset,
+	s64 deadline_ns) must_check;
 int futex_wake(struct futex_key key, int nr, u32 bitset); /* number woken */
-/* FUTEX_REQUEUE/CMP_REQUEUE: cmp NULL for no compare; -EAGAIN differs, -EFAULT, else woken + moved. */
+/* FUTEX_REQUEUE/CMP_REQUEUE: cmp NULL for no compare; -EAGAIN differs, -EFAULT, else woken + moved.
+ */
 int futex_requeue(struct futex_key from, struct futex_key to, int nr_wake, int nr_move,
 	const u32 __user *uaddr, const u32 *cmp) must_check;
 /* Woken on 1 plus, if the op's comparison holds, on 2. -EFAULT, -ENOSYS. encoded: linux/futex.h */

@@ -17,9 +17,16 @@ struct mutex {
 };
 void mutex_init(struct mutex *m, enum lock_rank rank);
 #if DEBUG
-#define MUTEX_INIT(m, rank_) { .lock = SPINLOCK_INIT(RANK_WAITQUEUE), .waiters = LIST_INIT((m).waiters), .rank = (rank_) }
+#define MUTEX_INIT(m, rank_)                                                              \
+	{                                                                                 \
+		.lock = SPINLOCK_INIT(RANK_WAITQUEUE), .waiters = LIST_INIT((m).waiters), \
+		.rank = (rank_)                                                           \
+	}
 #else
-#define MUTEX_INIT(m, rank_) { .lock = SPINLOCK_INIT(RANK_WAITQUEUE), .waiters = LIST_INIT((m).waiters) }
+#define MUTEX_INIT(m, rank_)                                                             \
+	{                                                                                \
+		.lock = SPINLOCK_INIT(RANK_WAITQUEUE), .waiters = LIST_INIT((m).waiters) \
+	}
 #endif
 void mutex_lock(struct mutex *m);
 void mutex_lock_nested(struct mutex *m); /* same rank held; the caller's comment names the order */

@@ -21,71 +21,71 @@
 #include <core/rcu.h>
 #include <core/spinlock.h>
 
-#define THREAD_RUNNING	     0u
-#define THREAD_SLEEPING	     1u
+#define THREAD_RUNNING       0u
+#define THREAD_SLEEPING      1u
 #define THREAD_INTERRUPTIBLE 2u
-#define THREAD_KILLABLE	     4u
-#define THREAD_STOPPED	     8u
-#define THREAD_DEAD	     16u
+#define THREAD_KILLABLE      4u
+#define THREAD_STOPPED       8u
+#define THREAD_DEAD          16u
 
 /* arch_thread.work bits (atomic, tested on every return to user mode). */
-#define WORK_RESCHED	 1u /* sched: another thread should run */
-#define WORK_SIGNAL	 2u /* process: look for deliverable signals, stop, exit */
-#define WORK_NOTIFY	 4u /* process: task work (rseq, deferred fput, cred update) */
-#define WORK_TRACE_EXIT	 8u /* syscall: trace or special handling at system call entry/exit */
-#define WORK_RSEQ	 16u /* process: rseq critical section to fix after a switch or signal */
+#define WORK_RESCHED    1u  /* sched: another thread should run */
+#define WORK_SIGNAL     2u  /* process: look for deliverable signals, stop, exit */
+#define WORK_NOTIFY     4u  /* process: task work (rseq, deferred fput, cred update) */
+#define WORK_TRACE_EXIT 8u  /* syscall: trace or special handling at system call entry/exit */
+#define WORK_RSEQ       16u /* process: rseq critical section to fix after a switch or signal */
 
 struct cred;
 struct arch_mm;
 struct run_queue;
 
-struct sched_entity {		/* guarded by the run queue's lock */
+struct sched_entity { /* guarded by the run queue's lock */
 	struct rb_node node;
 	s64 vruntime_ns, deadline_ns;
-	s64 min_vruntime_ns;	/* least vruntime of the subtree at node */
-	s64 lag_ns;		/* while not queued: how far behind the average it left */
-	s64 slice_end_ns;	/* RR: sum_exec_ns at which the slice is used up */
-	u32 weight;		/* from nice */
-	u32 burst_ns;		/* running average: from switched in to blocked */
-	u64 switched_in_ns;	/* sum_exec_ns then */
+	s64 min_vruntime_ns; /* least vruntime of the subtree at node */
+	s64 lag_ns;          /* while not queued: how far behind the average it left */
+	s64 slice_end_ns;    /* RR: sum_exec_ns at which the slice is used up */
+	u32 weight;          /* from nice */
+	u32 burst_ns;        /* running average: from switched in to blocked */
+	u64 switched_in_ns;  /* sum_exec_ns then */
 	u64 exec_start_ns, sum_exec_ns;
 	struct list_head rt_link;
 };
 
 struct thread {
-	struct arch_thread arch;	/* first: assembly reaches it */
-	u32 state;			/* THREAD_*; own thread sets, wakers clear (cmpxchg) */
-	void *stack;			/* KSTACK_SIZE; immutable */
+	struct arch_thread arch; /* first: assembly reaches it */
+	u32 state;               /* THREAD_*; own thread sets, wakers clear (cmpxchg) */
+	void *stack;             /* KSTACK_SIZE; immutable */
 	struct refcount refs;
-	struct run_queue *rq;		/* where queued or last run; run queue lock */
-	int cpu;			/* atomic read; run queue lock to change */
-	bool on_cpu, on_rq;		/* run queue lock */
-	u8 policy;			/* SCHED_NORMAL, FIFO, RR, BATCH, IDLE, DEADLINE (linux/sched.h) */
-	s8 nice;			/* -20..19 */
-	u8 rt_priority;			/* 1..99 for FIFO and RR */
+	struct run_queue *rq; /* where queued or last run; run queue lock */
+	int cpu;              /* atomic read; run queue lock to change */
+	bool on_cpu, on_rq;   /* run queue lock */
+	u8 policy;            /* SCHED_NORMAL, FIFO, RR, BATCH, IDLE, DEADLINE (linux/sched.h) */
+	s8 nice;              /* -20..19 */
+	u8 rt_priority;       /* 1..99 for FIFO and RR */
 	bool reset_on_fork;
-	u64 affinity;			/* CPU mask; run queue lock */
+	u64 affinity; /* CPU mask; run queue lock */
 	struct sched_entity se;
-	u64 nvcsw, nivcsw;		/* own CPU */
-	u64 utime_ns, stime_ns;		/* what ticks saw; read with thread_times */
-	bool in_reclaim;		/* own thread: no reclaim inside reclaim */
-	u64 start_ns;			/* monotonic; immutable */
-	const struct cred *cred;	/* effective credentials (cred/cred.h); own thread changes */
-	struct arch_mm *mm;		/* user address space or NULL; changed by own thread in thread_use_mm */
-	u32 block_reason;		/* a short tag for /proc wchan and the hung-task watcher */
-	unsigned long wait_channel;	/* return address of the sleeper, for /proc/PID/wchan */
-	u32 switch_work;		/* WORK_* to set each time the thread is switched in; own thread */
+	u64 nvcsw, nivcsw;       /* own CPU */
+	u64 utime_ns, stime_ns;  /* what ticks saw; read with thread_times */
+	bool in_reclaim;         /* own thread: no reclaim inside reclaim */
+	u64 start_ns;            /* monotonic; immutable */
+	const struct cred *cred; /* effective credentials (cred/cred.h); own thread changes */
+	struct arch_mm *mm; /* user address space or NULL; changed by own thread in thread_use_mm */
+	u32 block_reason;   /* a short tag for /proc wchan and the hung-task watcher */
+	unsigned long wait_channel; /* return address of the sleeper, for /proc/PID/wchan */
+	u32 switch_work; /* WORK_* to set each time the thread is switched in; own thread */
 	s64 timer_slack_ns;
-	char name[16];			/* comm; task->lock to write, readers may see a torn name */
-	struct list_head all_link;	/* list of all threads (sched/debug) */
+	char name[16];             /* comm; task->lock to write, readers may see a torn name */
+	struct list_head all_link; /* list of all threads (sched/debug) */
 	struct rcu_head rcu;
 #if DEBUG
-	u32 locks_held;			/* sleeping locks */
+	u32 locks_held; /* sleeping locks */
 	u16 lock_ranks[16];
 #endif
-	void (*entry)(void *);		/* thread_prepare */
+	void (*entry)(void *); /* thread_prepare */
 	void *arg;
-	void (*free)(struct thread *t);	/* last reference gone; set by who created it */
+	void (*free)(struct thread *t); /* last reference gone; set by who created it */
 };
 
 DECLARE_PER_CPU(struct thread *, g_current_thread);
@@ -95,14 +95,17 @@ static inline struct thread *current_thread(void)
 }
 
 /* Kernel thread, runnable after thread_wake(). Name as printf. Error pointer -ENOMEM. */
-struct thread *kthread_create(void (*fn)(void *), void *arg, const char *fmt, ...) must_check printf_like(3, 4);
-struct thread *kthread_run(void (*fn)(void *), void *arg, const char *fmt, ...) must_check printf_like(3, 4);
+struct thread *kthread_create(void (*fn)(void *), void *arg, const char *fmt, ...) must_check
+	printf_like(3, 4);
+struct thread *kthread_run(void (*fn)(void *), void *arg, const char *fmt, ...) must_check
+	printf_like(3, 4);
 /* Kernel threads may simply return from fn, or call: */
 noreturn void thread_exit(void); /* also used by process: the thread's last act */
 
 /* For process: set up the scheduler's part of a zeroed thread embedded in a task (state RUNNING but
  * not queued; inherits policy, nice, affinity from parent). free is called when refs drop to 0. */
-int thread_init(struct thread *t, const struct thread *parent, void (*free)(struct thread *)) must_check;
+int thread_init(
+	struct thread *t, const struct thread *parent, void (*free)(struct thread *)) must_check;
 /* The thread will start in entry(arg), which may return. For others than kthread_create's. */
 void thread_prepare(struct thread *t, void (*entry)(void *), void *arg);
 /* First thing a forked child does (arch_upcalls.fork_child): completes the switch to it. */
@@ -127,7 +130,8 @@ static inline bool thread_wake(struct thread *t)
 /* Signal code: set work bits, wake from INTERRUPTIBLE (and KILLABLE when fatal), or kick the CPU so
  * that the bits are seen soon. */
 void thread_interrupt(struct thread *t, u32 work, bool fatal);
-void thread_set_work(struct thread *t, u32 work); /* atomic or; kicks the CPU if it runs elsewhere */
+void thread_set_work(
+	struct thread *t, u32 work); /* atomic or; kicks the CPU if it runs elsewhere */
 static inline bool thread_has_work(const struct thread *t, u32 work)
 {
 	return (__atomic_load_n(&t->arch.work, __ATOMIC_RELAXED) & work) != 0;
@@ -135,10 +139,11 @@ static inline bool thread_has_work(const struct thread *t, u32 work)
 
 /* Give up the CPU in the state set before (thread_set_state or wait_prepare). Returns when woken. */
 void sched_block(void);
-/* The same with an absolute monotonic deadline in ns; true when it returned because of the deadline. */
+/* The same with an absolute monotonic deadline in ns; true when it returned because of the
+ * deadline. */
 bool sched_block_until(s64 deadline_ns);
 void thread_set_state(u32 state); /* of current; full barrier after */
-void sched_yield_now(void);	  /* sched_yield(2) */
+void sched_yield_now(void);       /* sched_yield(2) */
 /* In long kernel loops, no locks held: let others run when due. */
 void sched_resched(void);
 static inline void cond_resched(void)
@@ -151,12 +156,15 @@ bool sched_can_sleep(void); /* interrupts on, no spinlock, not in RCU (DEBUG kno
 void might_sleep_at(const char *file, int line);
 #define might_sleep() might_sleep_at(__FILE__, __LINE__)
 #else
-#define might_sleep() do { } while (0)
+#define might_sleep() \
+	do {          \
+	} while (0)
 #endif
 
 /* Policy changes; permission was checked by the caller. -EINVAL. */
 int thread_set_policy(struct thread *t, int policy, int rt_priority, int nice) must_check;
-int thread_set_affinity(struct thread *t, u64 mask) must_check; /* -EINVAL: no online CPU; moves it */
+int thread_set_affinity(
+	struct thread *t, u64 mask) must_check; /* -EINVAL: no online CPU; moves it */
 void thread_times(const struct thread *t, u64 *utime_ns, u64 *stime_ns);
 s64 sched_rr_interval_ns(const struct thread *t);
 /* User/kernel time accounting at system call and exception boundaries costs instructions, so time
@@ -168,7 +176,7 @@ void thread_use_mm(struct arch_mm *mm);
 /* sched start-up and figures */
 void sched_init_cpu(int cpu);
 noreturn void sched_idle_loop(void); /* this CPU's boot context becomes its idle thread */
-void sched_tick_ipi(void);	     /* IPI_RESCHED */
+void sched_tick_ipi(void);           /* IPI_RESCHED */
 void sched_irq_exit(void);
 struct sched_stats {
 	u64 context_switches, forks;

@@ -14,8 +14,8 @@ struct timer {
 	struct rb_node node;
 	s64 deadline_ns;
 	void (*fn)(struct timer *t);
-	int cpu;	/* whose tree; timer base lock */
-	u8 state;	/* idle, queued, running */
+	int cpu;  /* whose tree; timer base lock */
+	u8 state; /* idle, queued, running */
 };
 void timer_init(struct timer *t, void (*fn)(struct timer *));
 /* (Re-)arm for an absolute monotonic time; replaces an earlier one. Any context, also from fn. */
@@ -27,14 +27,14 @@ bool timer_pending(const struct timer *t);
 void timer_interrupt(void); /* arch upcall */
 
 /* Clocks. All ns in s64. */
-static inline s64 clock_mono_ns(void);	/* CLOCK_MONOTONIC, since boot; does not sleep */
-s64 clock_real_ns(void);		/* CLOCK_REALTIME */
+static inline s64 clock_mono_ns(void); /* CLOCK_MONOTONIC, since boot; does not sleep */
+s64 clock_real_ns(void);               /* CLOCK_REALTIME */
 s64 clock_coarse_mono_ns(void), clock_coarse_real_ns(void);
-s64 clock_real_offset_ns(void);		/* realtime - monotonic, atomic */
+s64 clock_real_offset_ns(void); /* realtime - monotonic, atomic */
 /* Set the wall clock; calls the change hooks (timers on CLOCK_REALTIME, TFD_TIMER_CANCEL_ON_SET). */
 void clock_set_real_ns(s64 ns);
 void clock_add_set_hook(void (*fn)(void)); /* at most 8, at init */
-#define COARSE_TICK_NS 4000000ll /* resolution of the coarse clocks (250 Hz) */
+#define COARSE_TICK_NS 4000000ll           /* resolution of the coarse clocks (250 Hz) */
 
 /* Any CLOCK_* id that does not need a task (process adds CPU-time clocks): -EINVAL otherwise. */
 int clock_get(int clockid, s64 *ns) must_check;

@@ -21,16 +21,19 @@ struct wait_queue {
 };
 
 struct waiter {
-	struct list_head link;		/* queue's lock */
+	struct list_head link; /* queue's lock */
 	struct thread *thread;
 	/* Called with the queue's lock; key says what happened (poll mask, or NULL-like 0). Returns
 	 * true when it consumed an exclusive wake-up. Default: wakes thread, dequeues. */
 	bool (*fn)(struct waiter *w, unsigned long key);
 	bool exclusive;
-	struct wait_queue *queue;	/* NULL when not queued; queue's lock */
+	struct wait_queue *queue; /* NULL when not queued; queue's lock */
 };
 
-#define WAIT_QUEUE_INIT(q) { .lock = SPINLOCK_INIT(RANK_WAITQUEUE), .waiters = LIST_INIT((q).waiters) }
+#define WAIT_QUEUE_INIT(q)                                                               \
+	{                                                                                \
+		.lock = SPINLOCK_INIT(RANK_WAITQUEUE), .waiters = LIST_INIT((q).waiters) \
+	}
 void wait_queue_init(struct wait_queue *q);
 static inline bool wait_queue_active(const struct wait_queue *q)
 {
@@ -53,7 +56,7 @@ static inline void wake_up_all(struct wait_queue *q)
 }
 
 /* Low-level: queue w and set the current thread's state; dequeue and set RUNNING. */
-void waiter_init(struct waiter *w);				/* current thread, default fn */
+void waiter_init(struct waiter *w); /* current thread, default fn */
 void wait_prepare(struct wait_queue *q, struct waiter *w, u32 state);
 void wait_prepare_exclusive(struct wait_queue *q, struct waiter *w, u32 state);
 void wait_finish(struct waiter *w);
@@ -66,29 +69,29 @@ bool signal_interrupts(const struct thread *t, u32 state);
 /* Set once by process: tells for a fatal signal pending. */
 void sched_set_fatal_hook(bool (*fn)(const struct thread *t));
 
-#define wait_event_full(q, cond, state, deadline, prepare)                                  \
-	({                                                                                  \
-		int _r = 0;                                                                 \
-		if (!(cond)) {                                                              \
-			struct waiter _w;                                                   \
-			waiter_init(&_w);                                                   \
-			for (;;) {                                                          \
-				prepare((q), &_w, (state));                                 \
-				if (cond)                                                   \
-					break;                                              \
-				if (signal_interrupts(current_thread(), (state))) {         \
-					_r = -ERESTARTSYS;                                  \
-					break;                                              \
-				}                                                           \
-				if (sched_block_until(deadline)) {                          \
-					if (!(cond))                                        \
-						_r = -ETIMEDOUT;                            \
-					break;                                              \
-				}                                                           \
-			}                                                                   \
-			wait_finish(&_w);                                                   \
-		}                                                                           \
-		_r;                                                                         \
+#define wait_event_full(q, cond, state, deadline, prepare)                          \
+	({                                                                          \
+		int _r = 0;                                                         \
+		if (!(cond)) {                                                      \
+			struct waiter _w;                                           \
+			waiter_init(&_w);                                           \
+			for (;;) {                                                  \
+				prepare((q), &_w, (state));                         \
+				if (cond)                                           \
+					break;                                      \
+				if (signal_interrupts(current_thread(), (state))) { \
+					_r = -ERESTARTSYS;                          \
+					break;                                      \
+				}                                                   \
+				if (sched_block_until(deadline)) {                  \
+					if (!(cond))                                \
+						_r = -ETIMEDOUT;                    \
+					break;                                      \
+				}                                                   \
+			}                                                           \
+			wait_finish(&_w);                                           \
+		}                                                                   \
+		_r;                                                                 \
 	})
 #define wait_event(q, cond) \
 	((void)wait_event_full(q, cond, THREAD_SLEEPING, TIME_NEVER, wait_prepare))

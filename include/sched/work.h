@@ -12,9 +12,9 @@ struct work {
 	u32 state;
 };
 void work_init(struct work *w, void (*fn)(struct work *));
-bool work_queue(struct work *w);	 /* any context; false: already queued. fn may requeue or free w */
-void work_flush(struct work *w);	 /* wait until it isn't queued or running; sleeps */
+bool work_queue(struct work *w); /* any context; false: already queued. fn may requeue or free w */
+void work_flush(struct work *w); /* wait until it isn't queued or running; sleeps */
 bool work_cancel_sync(struct work *w);
-void work_drain(void);			 /* wait for everything queued before now */
+void work_drain(void); /* wait for everything queued before now */
 
 #endif

@@ -2,9 +2,10 @@
 #include "sections.h"
 #include <core/init.h>
 #include <core/log.h>
-#include <kmem/slab.h>
 #include <lib/err.h>
 #include <lib/string.h>
+
+#define CMDLINE_MAX 4096 /* bytes with the NUL, as arch takes it from the loader */
 
 void init_run_level(enum init_level level)
 {
@@ -82,15 +83,14 @@ static void take_option(char *word)
 
 void init_parse_options(const char *cmdline)
 {
-	char *copy = kstrdup(cmdline, GFP_KERNEL);
+	static char copy[CMDLINE_MAX]; /* at start-up only, once */
 
-	if (!copy)
-		panic("command line: no memory to parse it");
+	if (str_copy(copy, cmdline, sizeof(copy)) < 0)
+		log_err("command line: only the first %zu bytes count", sizeof(copy) - 1);
 	for (char *w = copy + strspn(copy, " \t\n"), *next; w && *w; w = next) {
 		next = init_split_word(w);
 		if (strcmp(w, "--") == 0)
 			break;
 		take_option(w);
 	}
-	kfree(copy);
 }

@@ -4,11 +4,11 @@
 #include <core/log.h>
 #include <core/rcu.h>
 #include <core/spinlock.h>
-#include <kmem/slab.h>
 #include <lib/err.h>
 #include <lib/list.h>
 #include <lib/seq_buf.h>
 
+#define MAX_ACTIONS   128  /* handlers at a time: a few per device */
 #define MAX_UNHANDLED 1000 /* interrupts in a row that nobody claimed before a line is turned off */
 
 struct irq_action {
@@ -17,7 +17,6 @@ struct irq_action {
 	void *arg;
 	const char *name;
 };
-static SLAB_CACHE(g_action_cache, struct irq_action);
 
 struct irq_line {
 	struct list_head actions; /* g_lock to change; RCU to read */
@@ -25,8 +24,18 @@ struct irq_line {
 	bool used;                /* actions is set up; g_lock */
 };
 static struct irq_line g_lines[NR_IRQS];
+static struct irq_action g_actions[MAX_ACTIONS]; /* free: fn is NULL; g_lock */
 static DEFINE_SPINLOCK(g_lock, RANK_DEVICE);
 static DEFINE_PER_CPU(u32, g_counts[NR_IRQS]);
+
+static struct irq_action *free_action_locked(void)
+{
+	spin_assert_held(&g_lock);
+	for (int i = 0; i < MAX_ACTIONS; i++)
+		if (!g_actions[i].fn)
+			return &g_actions[i];
+	return NULL;
+}
 
 int irq_request(int irq, irq_handler fn, void *arg, const char *name, bool level, bool active_low)
 {
@@ -38,12 +47,14 @@ int irq_request(int irq, irq_handler fn, void *arg, const char *name, bool level
 
 	if (irq < 0 || irq >= NR_IRQS)
 		return -EINVAL;
-	a = slab_alloc(&g_action_cache, GFP_KERNEL);
-	if (!a)
-		return -ENOMEM;
-	*a = (struct irq_action){.fn = fn, .arg = arg, .name = name};
 	line = &g_lines[irq];
 	flags = spin_lock_irqsave(&g_lock);
+	a = free_action_locked();
+	if (!a) {
+		spin_unlock_irqrestore(&g_lock, flags);
+		return -ENOMEM;
+	}
+	*a = (struct irq_action){.fn = fn, .arg = arg, .name = name};
 	if (!line->used)
 		list_init(&line->actions);
 	line->used = true;
@@ -82,7 +93,7 @@ void irq_release(int irq, void *arg)
 	if (last)
 		arch_irq_disable(irq);
 	rcu_synchronize(); /* a running handler is a reader: its CPU does not switch threads */
-	slab_free(&g_action_cache, found);
+	WRITE_ONCE(found->fn, NULL); /* free again */
 }
 
 void irq_dispatch(int irq)

@@ -17,7 +17,6 @@
 #include <core/log.h>
 #include <core/rcu.h>
 #include <core/spinlock.h>
-#include <kmem/slab.h>
 #include <lib/atomic.h>
 
 struct rcu_list {
@@ -45,6 +44,7 @@ static u64 g_requested;             /* g_lock: run until this one is completed *
 static u64 g_holdouts;              /* g_lock: CPUs that have to report */
 static u64 g_waiters;               /* g_lock: CPUs with callbacks waiting for a grace period */
 static const struct rcu_ops *g_ops; /* immutable once set */
+static void (*g_kfree)(const void *p); /* the same */
 
 static void list_append(struct rcu_list *l, struct rcu_head *h)
 {
@@ -165,6 +165,11 @@ void rcu_call(struct rcu_head *head, void (*fn)(struct rcu_head *))
 		g_ops->kick(cpu_id());
 }
 
+void rcu_set_kfree(void (*fn)(const void *p))
+{
+	g_kfree = fn;
+}
+
 void rcu_kfree_offset(struct rcu_head *head, size_t offset)
 {
 	static_assert(PAGE_SIZE == 4096, "offsets below this are no function");
@@ -183,7 +188,7 @@ static void run_list(struct rcu_head *h)
 
 		next = h->next;
 		if (fn < PAGE_SIZE)
-			kfree((u8 *)h - fn);
+			g_kfree((u8 *)h - fn);
 		else
 			h->fn(h);
 	}

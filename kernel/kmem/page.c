@@ -11,6 +11,7 @@
 #include <core/init.h>
 #include <core/irq.h>
 #include <core/log.h>
+#include <core/rcu.h>
 #include <lib/seq_buf.h>
 #include <lib/string.h>
 
@@ -147,7 +148,8 @@ static noinline struct page *alloc_slow(int order, u32 gfp)
 		for (int attempt = 0; !p && reclaim_direct(order, gfp, attempt); attempt++)
 			p = try_alloc(order, gfp);
 	}
-	if (!p && !(gfp & (GFP_NORETRY | GFP_NOWAIT)) && !__atomic_fetch_add(&complained, 1, __ATOMIC_RELAXED))
+	if (!p && !(gfp & (GFP_NORETRY | GFP_NOWAIT)) &&
+		!__atomic_fetch_add(&complained, 1, __ATOMIC_RELAXED))
 		log_warn("memory: no block of %lu KiB (%llu KiB free)", 4ul << order,
 			buddy_free_pages() * (PAGE_SIZE >> 10));
 	return p;
@@ -306,6 +308,7 @@ static int page_init(void)
 {
 	int err = counters_add_quiesce(QUIESCE_CACHE, quiesce);
 
+	rcu_set_kfree(kfree);
 	return err ? err : counters_register("kmem", show_counters);
 }
 INIT_HOOK(INIT_MEMORY, page_init);

@@ -3,10 +3,10 @@
 #define ARCH_HOST_H
 
 struct host_config {
-	u64 ram;	     /* bytes; 0: 64 MiB */
-	u64 seed;	     /* of random numbers */
+	u64 ram;             /* bytes; 0: 64 MiB */
+	u64 seed;            /* of random numbers */
 	const char *cmdline; /* NULL: none */
-	bool verbose;	     /* the log goes to standard error */
+	bool verbose;        /* the log goes to standard error */
 };
 
 /* Boot the kernel and run fn(arg) in a kernel thread after all init levels; returns what it

@@ -55,10 +55,10 @@ static inline int cpu_id(void)
 
 #define DECLARE_PER_CPU(type, name) extern __typeof__(type) name
 #define DEFINE_PER_CPU(type, name)  __typeof__(type) name
-#define this_cpu_ptr(ptr)	    (ptr)
-#define per_cpu_ptr(ptr, cpu)	    ((void)(cpu), (ptr))
-#define this_cpu_read(var)	    READ_ONCE(var)
-#define this_cpu_write(var, v)	    WRITE_ONCE(var, v)
-#define this_cpu_add(var, n)	    ((void)((var) += (n)))
+#define this_cpu_ptr(ptr)           (ptr)
+#define per_cpu_ptr(ptr, cpu)       ((void)(cpu), (ptr))
+#define this_cpu_read(var)          READ_ONCE(var)
+#define this_cpu_write(var, v)      WRITE_ONCE(var, v)
+#define this_cpu_add(var, n)        ((void)((var) += (n)))
 
 #endif

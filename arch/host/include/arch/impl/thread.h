@@ -6,7 +6,7 @@
 
 struct arch_thread {
 	u32 work; /* atomic */
-	u64 sp;	  /* saved while not running */
+	u64 sp;   /* saved while not running */
 	void *stack_bottom;
 	size_t stack_size;
 	void *fake_stack; /* AddressSanitizer's, saved while not running */
