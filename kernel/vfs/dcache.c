@@ -50,7 +50,7 @@ void get_dentry(struct dentry *d)
 }
 
 /* Reference to a dentry found under RCU; false when it is dead. */
-static bool get_live(struct dentry *d)
+bool dentry_get_live(struct dentry *d)
 {
 	u32 old = ref_read(&d->refs);
 
@@ -292,7 +292,18 @@ static struct dentry *find_in_bucket(
 	struct dentry *d;
 
 	hlist_for_each_entry(d, b, hash)
-		if (matches(d, parent, hash, name, len) && get_live(d))
+		if (matches(d, parent, hash, name, len) && dentry_get_live(d))
+			return d;
+	return NULL;
+}
+
+struct dentry *dcache_find_rcu(struct dentry *parent, const char *name, size_t len)
+{
+	u32 hash = name_hash(name, len);
+	struct dentry *d;
+
+	hlist_for_each_entry(d, &g_table[bucket_of(parent, hash)], hash)
+		if (matches(d, parent, hash, name, len))
 			return d;
 	return NULL;
 }

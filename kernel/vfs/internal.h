@@ -9,6 +9,9 @@
 /* ---- dcache.c ---- */
 /* Cached child, referenced; NULL: not cached. Lock-free. */
 struct dentry *dcache_find(struct dentry *parent, const char *name, size_t len);
+/* The same without the reference: RCU is held, the caller checks g_rename_seq. */
+struct dentry *dcache_find_rcu(struct dentry *parent, const char *name, size_t len);
+bool dentry_get_live(struct dentry *d); /* a reference to one found under RCU; false: it is dead */
 void dcache_insert(struct dentry *d);
 bool dentry_is_ancestor(const struct dentry *a, const struct dentry *d); /* a above or equal d */
 extern struct seqcount g_rename_seq; /* names and parents change under it */
@@ -40,11 +43,17 @@ int walk_last(struct walk *w, struct path *out) must_check;
  * final component. 0, or 1 when a magic link led to *out directly. */
 int walk_follow(struct walk *w, struct path *link, struct path *out) must_check;
 void walk_end(struct walk *w);
+/* namei_rcu.c: the same for names that are cached, -EAGAIN for all others. */
+int rcu_walk_begin(struct walk *w, const struct vfs_env *env, const struct path *base,
+	const char *name) must_check;
+int rcu_lookup(const struct vfs_env *env, const struct path *base, const char *name, u32 flags,
+	struct path *out) must_check;
 /* Step over mounts on top of p. p's references are replaced. */
 int path_follow_mounts(struct path *p, u32 flags) must_check;
 
 /* ---- namespace.c ---- */
-struct mount *mount_lookup(struct mount *parent, struct dentry *at); /* referenced or NULL */
+struct mount *mount_lookup(struct mount *parent, struct dentry *at);   /* referenced or NULL */
+struct mount *mount_find_rcu(struct mount *parent, struct dentry *at); /* RCU held, no reference */
 extern struct rwsem g_namespace_lock;
 bool dentry_is_mountpoint(struct dentry *d);
 /* All of these: g_namespace_lock held for writing. */

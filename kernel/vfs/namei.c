@@ -312,6 +312,8 @@ int walk_begin(struct walk *w, const struct vfs_env *env, const struct path *bas
 	*w = (struct walk){.env = env, .flags = flags, .rest = name};
 	if (!*name && !(flags & LOOKUP_EMPTY))
 		return -ENOENT;
+	if (likely(rcu_walk_begin(w, env, base, name) == 0))
+		return 0;
 	spin_lock(&env->fs->lock);
 	w->path = base ? *base : env->fs->cwd;
 	w->root = env->fs->root;
@@ -336,9 +338,12 @@ int walk_begin(struct walk *w, const struct vfs_env *env, const struct path *bas
 void walk_end(struct walk *w)
 {
 	put_path(&w->path);
-	put_path(&w->root);
-	put_path(&w->base);
-	kfree(w->buffer);
+	if (w->root.mnt)
+		put_path(&w->root);
+	if (w->base.mnt)
+		put_path(&w->base);
+	if (w->buffer)
+		kfree(w->buffer);
 }
 
 int walk_last(struct walk *w, struct path *out)
@@ -366,6 +371,12 @@ int walk_follow(struct walk *w, struct path *link, struct path *out)
 {
 	int err;
 
+	if (!w->root.mnt) { /* the fast walk came without */
+		spin_lock(&w->env->fs->lock);
+		w->root = w->env->fs->root;
+		get_path(&w->root);
+		spin_unlock(&w->env->fs->lock);
+	}
 	w->rest = w->slash ? "/" : ""; /* a slash behind a link: its target must be a directory */
 	err = take_link(w, link, out);
 	return err ? err : walk_dirs(w);
@@ -385,6 +396,9 @@ int vfs_lookup(const struct vfs_env *env, const struct path *base, const char *n
 		spin_unlock(&env->fs->lock);
 		return 0;
 	}
+	err = rcu_lookup(env, base, name, flags, out);
+	if (likely(err != -EAGAIN))
+		return err;
 	err = walk_begin(&w, env, base, name, flags);
 	if (err)
 		return err;

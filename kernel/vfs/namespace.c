@@ -67,18 +67,26 @@ void mount_end_write(struct mount *m)
 	__atomic_fetch_sub(&m->writers, 1, __ATOMIC_RELEASE);
 }
 
+struct mount *mount_find_rcu(struct mount *parent, struct dentry *at)
+{
+	struct mount *m;
+
+	hlist_for_each_entry(m, bucket(parent, at), hash)
+		if (m->parent == parent && m->mountpoint == at)
+			return m;
+	return NULL;
+}
+
 struct mount *mount_lookup(struct mount *parent, struct dentry *at)
 {
 	struct mount *m;
 
 	rcu_read_lock();
-	hlist_for_each_entry(m, bucket(parent, at), hash)
-		if (m->parent == parent && m->mountpoint == at && ref_get_unless_zero(&m->refs)) {
-			rcu_read_unlock();
-			return m;
-		}
+	m = mount_find_rcu(parent, at);
+	if (m && !ref_get_unless_zero(&m->refs))
+		m = NULL;
 	rcu_read_unlock();
-	return NULL;
+	return m;
 }
 
 static struct mount *mount_alloc(
