@@ -54,8 +54,8 @@ static bool is_exact(const char *name)
 	return false;
 }
 
-int counters_leak(const struct counters *before, const struct counters *after, char *text,
-		size_t len)
+int counters_leak(
+	const struct counters *before, const struct counters *after, char *text, size_t len)
 {
 	size_t at = 0;
 
@@ -71,8 +71,8 @@ int counters_leak(const struct counters *before, const struct counters *after, c
 			continue;
 		if (used > tolerance(name) && at < len)
 			at += snprintf(text + at, len - at, "%s%s: expected %ld, got %ld",
-					at ? "; " : "leak: ", name, before->entry[i].value,
-					after->entry[i].value);
+				at ? "; " : "leak: ", name, before->entry[i].value,
+				after->entry[i].value);
 	}
 	return at > 0;
 }

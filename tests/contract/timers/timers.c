@@ -330,7 +330,7 @@ TEST(times_and_getrusage_count)
 	CHECK_ERR(getrusage(99, &ru), EINVAL);
 	CHECK_ERR(syscall(SYS_getrusage, RUSAGE_SELF, BAD_PTR), EFAULT);
 	long nvcsw = ru.ru_nvcsw;
-	sleep_ns(MSEC);
+	sleep_ns(20 * MSEC);
 	OK(getrusage(RUSAGE_THREAD, &ru));
 	CHECK(ru.ru_nvcsw > nvcsw);
 }
