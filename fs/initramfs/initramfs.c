@@ -20,16 +20,17 @@ struct hard_link { /* first name of an inode with several */
 struct unpack {
 	struct cpio cpio;
 	struct vfs_env env;
-	struct file *file;	/* open regular file, or NULL */
-	char *target;		/* symlink being collected */
+	struct file *file; /* open regular file, or NULL */
+	char *target;      /* symlink being collected */
 	u32 target_len;
 	struct rb_root links;
-	const char *start;	/* of the initrd, in memory */
-	u64 freed;		/* bytes given back */
+	const char *start; /* of the initrd, in memory */
+	u64 freed;         /* bytes given back */
 	u64 files;
 };
 
-/* ---- hard links -------------------------------------------------------------------------------------- */
+/* ---- hard links
+ * -------------------------------------------------------------------------------------- */
 
 static struct hard_link *find_link(struct unpack *u, const struct cpio_entry *e, bool add)
 {
@@ -42,7 +43,8 @@ static struct hard_link *find_link(struct unpack *u, const struct cpio_entry *e,
 		h = rb_entry(parent, struct hard_link, node);
 		if (h->ino == e->ino && h->dev == dev)
 			return h;
-		link = e->ino < h->ino || (e->ino == h->ino && dev < h->dev) ? &parent->left : &parent->right;
+		link = e->ino < h->ino || (e->ino == h->ino && dev < h->dev) ? &parent->left
+									     : &parent->right;
 	}
 	if (!add)
 		return NULL;
@@ -68,7 +70,8 @@ static int forget_links(void *ctx)
 	return 0;
 }
 
-/* ---- entries --------------------------------------------------------------------------------------------- */
+/* ---- entries
+ * --------------------------------------------------------------------------------------------- */
 
 static int set_owner(struct unpack *u, const struct cpio_entry *e)
 {
@@ -84,8 +87,10 @@ static int set_owner(struct unpack *u, const struct cpio_entry *e)
 		err = vfs_setattr(&u->env, &p, &a);
 	}
 	if (!err) {
-		a = (struct iattr){.valid = ATTR_ATIME | ATTR_MTIME | ATTR_ATIME_SET | ATTR_MTIME_SET,
-			.atime_ns = (s64)e->mtime * NS_PER_SEC, .mtime_ns = (s64)e->mtime * NS_PER_SEC};
+		a = (struct iattr){
+			.valid = ATTR_ATIME | ATTR_MTIME | ATTR_ATIME_SET | ATTR_MTIME_SET,
+			.atime_ns = (s64)e->mtime * NS_PER_SEC,
+			.mtime_ns = (s64)e->mtime * NS_PER_SEC};
 		err = vfs_setattr(&u->env, &p, &a);
 	}
 	put_path(&p);
@@ -128,7 +133,8 @@ static int begin_file(struct unpack *u, const struct cpio_entry *e)
 				return err;
 		}
 	}
-	f = vfs_open(&u->env, NULL, e->name, O_WRONLY | O_CREAT | O_TRUNC | O_LARGEFILE, e->mode & 07777, 0);
+	f = vfs_open(&u->env, NULL, e->name, O_WRONLY | O_CREAT | O_TRUNC | O_LARGEFILE,
+		e->mode & 07777, 0);
 	if (is_err(f))
 		return ptr_err(f);
 	u->file = f;
@@ -196,7 +202,9 @@ static int end(void *ctx)
 	return err ? err : set_owner(u, e);
 }
 
-/* ---- input --------------------------------------------------------------------------------------------------- */
+/* ---- input
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 /* Give back what lies before "at": it has been unpacked. */
 static void release_until(struct unpack *u, const u8 *at)
@@ -241,7 +249,8 @@ static int unpack_all(struct unpack *u, const u8 *data, size_t len, const u8 **a
 	for (*at = data; *at < stop && !err;) {
 		size_t n = min_t(size_t, (size_t)(stop - *at), PIECE);
 
-		if (cpio_at_boundary(&u->cpio) && stop - *at > 2 && (*at)[0] == 0x1f && (*at)[1] == 0x8b) {
+		if (cpio_at_boundary(&u->cpio) && stop - *at > 2 && (*at)[0] == 0x1f &&
+			(*at)[1] == 0x8b) {
 			err = unpack_gzip(u, *at, (size_t)(stop - *at), &n);
 		} else if (cpio_at_boundary(&u->cpio) && **at == 0) {
 			for (n = 0; *at + n < stop && (*at)[n] == 0; n++)
@@ -285,8 +294,8 @@ int initramfs_unpack(void)
 			put_file(u->file);
 		log_err("initramfs: %s (error %d, at byte %llu of %llu, entry \"%s\")",
 			u->cpio.what ? u->cpio.what : "an entry cannot be made", -err,
-			(unsigned long long)((const char *)at - u->start), (unsigned long long)r->len,
-			u->cpio.e.name ? u->cpio.e.name : "");
+			(unsigned long long)((const char *)at - u->start),
+			(unsigned long long)r->len, u->cpio.e.name ? u->cpio.e.name : "");
 	} else {
 		log_info("initramfs: %llu files", (unsigned long long)u->files);
 		if (u->freed < r->len)

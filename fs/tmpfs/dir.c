@@ -27,8 +27,9 @@ static void insert_entry(struct tmpfs_node *n, struct tmpfs_entry *e)
 
 	while (*link) {
 		parent = *link;
-		link = e->cookie < rb_entry(parent, struct tmpfs_entry, node)->cookie ? &parent->left
-										       : &parent->right;
+		link = e->cookie < rb_entry(parent, struct tmpfs_entry, node)->cookie
+			? &parent->left
+			: &parent->right;
 	}
 	rb_insert(&n->entries, &e->node, parent, link);
 }
@@ -60,8 +61,8 @@ static void remove_entry(struct inode *dir, struct dentry *d)
 	put_dentry(d); /* never the last: the caller holds one */
 }
 
-static int make(struct inode *dir, struct dentry *d, kmode_t mode, kdev_t rdev, const struct cred *c,
-	struct inode **out)
+static int make(struct inode *dir, struct dentry *d, kmode_t mode, kdev_t rdev,
+	const struct cred *c, struct inode **out)
 {
 	struct inode *i = tmpfs_inode(dir->super, dir, mode, rdev, c);
 	int err;
@@ -79,7 +80,8 @@ static int make(struct inode *dir, struct dentry *d, kmode_t mode, kdev_t rdev, 
 	return 0;
 }
 
-static int tmpfs_mknod(struct inode *dir, struct dentry *d, kmode_t mode, kdev_t rdev, const struct cred *c)
+static int tmpfs_mknod(
+	struct inode *dir, struct dentry *d, kmode_t mode, kdev_t rdev, const struct cred *c)
 {
 	struct inode *i;
 
@@ -100,7 +102,8 @@ static int tmpfs_mkdir(struct inode *dir, struct dentry *d, kmode_t mode, const 
 	return err;
 }
 
-static int tmpfs_symlink(struct inode *dir, struct dentry *d, const char *target, const struct cred *c)
+static int tmpfs_symlink(
+	struct inode *dir, struct dentry *d, const char *target, const struct cred *c)
 {
 	char *copy = kstrdup(target, GFP_KERNEL);
 	struct inode *i;
@@ -170,7 +173,8 @@ static int exchange(struct inode *odir, struct dentry *od, struct inode *ndir, s
 	struct tmpfs_entry *oe = od->priv, *ne = nd->priv;
 	bool o_is_dir = S_ISDIR(od->inode->mode), n_is_dir = S_ISDIR(nd->inode->mode);
 
-	/* The entries stay where they are; the dentries change places (dentry_move moves the names). */
+	/* The entries stay where they are; the dentries change places (dentry_move moves the
+	 * names). */
 	oe->dentry = nd;
 	ne->dentry = od;
 	od->priv = ne;
@@ -182,7 +186,8 @@ static int exchange(struct inode *odir, struct dentry *od, struct inode *ndir, s
 	return 0;
 }
 
-static int whiteout(struct inode *odir, struct dentry *od, const struct cred *c, struct dentry **out)
+static int whiteout(
+	struct inode *odir, struct dentry *od, const struct cred *c, struct dentry **out)
 {
 	struct qstr name = od->name;
 	struct dentry *w = dentry_alloc(od->parent, &name);
@@ -198,8 +203,8 @@ static int whiteout(struct inode *odir, struct dentry *od, const struct cred *c,
 	return err;
 }
 
-static int tmpfs_rename(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd,
-	u32 flags, const struct cred *c)
+static int tmpfs_rename(struct inode *odir, struct dentry *od, struct inode *ndir,
+	struct dentry *nd, u32 flags, const struct cred *c)
 {
 	struct inode *i = od->inode, *victim = nd->inode;
 	struct dentry *white = NULL;
@@ -298,7 +303,8 @@ static int tmpfs_iterate(struct file *f, struct dir_context *ctx)
 		struct inode *i = e->dentry->inode;
 
 		ctx->pos = (off64_t)e->cookie;
-		if (!ctx->emit(ctx, e->dentry->name.name, e->dentry->name.len, i->ino, type_of(i->mode)))
+		if (!ctx->emit(ctx, e->dentry->name.name, e->dentry->name.len, i->ino,
+			    type_of(i->mode)))
 			return 0;
 		ctx->pos = (off64_t)e->cookie + 1;
 	}

@@ -41,7 +41,8 @@ const struct vm_object_ops g_tmpfs_object_ops = {
 	.page_gone = tmpfs_page_gone,
 };
 
-/* ---- seals ------------------------------------------------------------------------------------------- */
+/* ---- seals
+ * ------------------------------------------------------------------------------------------- */
 
 static ssize_t tmpfs_write(struct file *f, struct iter *from, off64_t *pos)
 {
@@ -88,7 +89,8 @@ static int tmpfs_fsync(struct file *f, u64 start, u64 end, bool datasync)
 	return 0; /* memory is as stable as it gets */
 }
 
-/* ---- fallocate ------------------------------------------------------------------------------------------ */
+/* ---- fallocate
+ * ------------------------------------------------------------------------------------------ */
 
 static int preallocate(struct inode *i, u64 off, u64 end)
 {
@@ -122,7 +124,9 @@ static int tmpfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 	rwsem_write_lock(&i->rwsem);
 	seals = node_of(i)->seals;
 	if (mode & FALLOC_FL_PUNCH_HOLE) {
-		err = seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE) ? -EPERM : object_punch(&i->object, off, end);
+		err = seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
+			? -EPERM
+			: object_punch(&i->object, off, end);
 	} else if ((seals & F_SEAL_GROW) && !(mode & FALLOC_FL_KEEP_SIZE) && end > i->object.size) {
 		err = -EPERM;
 	} else {

@@ -50,7 +50,10 @@ long memfd_add_seals(struct file *f, u32 seals)
 
 	if (!(f->mode & FMODE_WRITE))
 		return -EPERM;
-	if (!n || (seals & ~(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)))
+	if (!n ||
+		(seals &
+			~(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
+				F_SEAL_FUTURE_WRITE)))
 		return -EINVAL;
 	rwsem_write_lock(&f->inode->rwsem);
 	if (n->seals & F_SEAL_SEAL)
@@ -70,7 +73,8 @@ long memfd_get_seals(struct file *f)
 	return n ? (long)n->seals : -EINVAL;
 }
 
-/* ---- shared anonymous memory ------------------------------------------------------------------------- */
+/* ---- shared anonymous memory
+ * ------------------------------------------------------------------------- */
 
 static void shm_open(struct region *r)
 {

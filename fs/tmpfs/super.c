@@ -9,7 +9,8 @@
 
 static SLAB_CACHE(g_node_cache, struct tmpfs_node);
 
-/* ---- accounting ------------------------------------------------------------------------------------ */
+/* ---- accounting
+ * ------------------------------------------------------------------------------------ */
 
 static int charge(s64 *counter, s64 n, u64 max)
 {
@@ -30,7 +31,8 @@ void tmpfs_uncharge_pages(struct tmpfs *t, s64 n)
 	__atomic_fetch_sub(&t->used_pages, n, __ATOMIC_RELAXED);
 }
 
-/* ---- inodes ----------------------------------------------------------------------------------------- */
+/* ---- inodes
+ * ----------------------------------------------------------------------------------------- */
 
 static void set_ops(struct inode *i)
 {
@@ -97,7 +99,8 @@ static void tmpfs_evict(struct inode *i)
 	__atomic_fetch_sub(&t->used_inodes, 1, __ATOMIC_RELAXED);
 }
 
-/* ---- options ------------------------------------------------------------------------------------------ */
+/* ---- options
+ * ------------------------------------------------------------------------------------------ */
 
 static u64 half_of_memory(void)
 {
@@ -172,7 +175,8 @@ static void tmpfs_show_options(struct seq_buf *out, struct super *s)
 	struct tmpfs *t = s->priv;
 
 	if (t->max_pages && t->max_pages != half_of_memory())
-		seq_printf(out, ",size=%lluk", (unsigned long long)(t->max_pages * (PAGE_SIZE / 1024)));
+		seq_printf(out, ",size=%lluk",
+			(unsigned long long)(t->max_pages * (PAGE_SIZE / 1024)));
 	if (t->max_inodes && t->max_inodes != half_of_memory())
 		seq_printf(out, ",nr_inodes=%llu", (unsigned long long)t->max_inodes);
 	if (t->mode != 01777)
@@ -191,8 +195,8 @@ static int tmpfs_remount(struct super *s, u32 flags, const char *data)
 
 	if (err)
 		return err;
-	if ((new.max_pages && (s64)new.max_pages < t->used_pages) ||
-		(new.max_inodes && (s64)new.max_inodes < t->used_inodes))
+	if ((new.max_pages && (s64) new.max_pages < t->used_pages) ||
+		(new.max_inodes && (s64) new.max_inodes < t->used_inodes))
 		return -EINVAL;
 	if ((new.max_pages && !t->max_pages) || (new.max_inodes && !t->max_inodes))
 		return -EINVAL; /* no way from unlimited to limited */
@@ -237,7 +241,8 @@ static void tmpfs_empty(struct super *s)
 			continue;
 		}
 		e = rb_entry(rb, struct tmpfs_entry, node);
-		if (S_ISDIR(e->dentry->inode->mode) && !rb_empty(&node_of(e->dentry->inode)->entries)) {
+		if (S_ISDIR(e->dentry->inode->mode) &&
+			!rb_empty(&node_of(e->dentry->inode)->entries)) {
 			at = e->dentry;
 			continue;
 		}
@@ -301,12 +306,14 @@ fail:
 	return err_ptr(err);
 }
 
-static struct super *tmpfs_mount(const struct fs_type *t, const char *source, u32 flags, const char *data)
+static struct super *tmpfs_mount(
+	const struct fs_type *t, const char *source, u32 flags, const char *data)
 {
 	return tmpfs_make(t, flags, data, 01777, half_of_memory(), half_of_memory());
 }
 
-static struct super *rootfs_make(const struct fs_type *t, const char *source, u32 flags, const char *data)
+static struct super *rootfs_make(
+	const struct fs_type *t, const char *source, u32 flags, const char *data)
 {
 	return tmpfs_make(t, flags, data, 0755, 0, 0);
 }

@@ -15,7 +15,7 @@ struct tmpfs { /* super->priv */
 };
 
 struct tmpfs_entry {
-	struct rb_node node;   /* directory's entries, by cookie */
+	struct rb_node node; /* directory's entries, by cookie */
 	u64 cookie;
 	struct dentry *dentry; /* referenced: the entry keeps it */
 };
@@ -27,12 +27,12 @@ struct tmpfs_xattr {
 	size_t len;
 };
 
-struct tmpfs_node { /* inode->priv */
+struct tmpfs_node {             /* inode->priv */
 	struct rb_root entries; /* directory; i_rwsem */
 	u64 next_cookie;
-	char *target;		/* symlink; immutable */
+	char *target;            /* symlink; immutable */
 	struct list_head xattrs; /* i_rwsem */
-	u32 seals;		/* memfd: F_SEAL_*; i_rwsem to change */
+	u32 seals;               /* memfd: F_SEAL_*; i_rwsem to change */
 };
 
 static inline struct tmpfs *tmpfs_of(const struct inode *i)
@@ -47,13 +47,14 @@ static inline struct tmpfs_node *node_of(const struct inode *i)
 /* New inode with its operations set by mode; charged. Error pointer -ENOSPC -ENOMEM. */
 struct inode *tmpfs_inode(struct super *s, const struct inode *dir, kmode_t mode, kdev_t rdev,
 	const struct cred *c) must_check;
-extern const struct inode_ops g_tmpfs_dir_ops, g_tmpfs_file_ops, g_tmpfs_link_ops, g_tmpfs_special_ops;
+extern const struct inode_ops g_tmpfs_dir_ops, g_tmpfs_file_ops, g_tmpfs_link_ops,
+	g_tmpfs_special_ops;
 extern const struct file_ops g_tmpfs_dir_fops, g_tmpfs_file_fops;
 extern const struct vm_object_ops g_tmpfs_object_ops;
 extern const struct super_ops g_tmpfs_super_ops;
 /* A super block with parsed options and its root. Error pointer. */
-struct super *tmpfs_make(const struct fs_type *t, u32 flags, const char *data, kmode_t root_mode, u64 max_pages,
-	u64 max_inodes) must_check;
+struct super *tmpfs_make(const struct fs_type *t, u32 flags, const char *data, kmode_t root_mode,
+	u64 max_pages, u64 max_inodes) must_check;
 int tmpfs_charge_pages(struct tmpfs *t, s64 n) must_check; /* -ENOSPC */
 void tmpfs_uncharge_pages(struct tmpfs *t, s64 n);
 

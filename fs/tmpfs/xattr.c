@@ -7,7 +7,7 @@
 static bool supported(const char *name)
 {
 	return (str_has_prefix(name, XATTR_TRUSTED_PREFIX) && name[XATTR_TRUSTED_PREFIX_LEN]) ||
-	       (str_has_prefix(name, XATTR_SECURITY_PREFIX) && name[XATTR_SECURITY_PREFIX_LEN]);
+		(str_has_prefix(name, XATTR_SECURITY_PREFIX) && name[XATTR_SECURITY_PREFIX_LEN]);
 }
 
 static struct tmpfs_xattr *find(struct inode *i, const char *name)

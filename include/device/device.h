@@ -10,7 +10,9 @@ struct device_node {
 	u32 mode; /* with type */
 	u64 dev;
 };
-/* devtmpfs registers itself; called for each node that exists and for each that comes or goes. Sleeps. */
-void device_nodes_subscribe(int (*add)(const struct device_node *n), void (*remove)(const char *name));
+/* devtmpfs registers itself; called for each node that exists and for each that comes or goes.
+ * Sleeps. */
+void device_nodes_subscribe(
+	int (*add)(const struct device_node *n), void (*remove)(const char *name));
 
 #endif

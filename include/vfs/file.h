@@ -11,7 +11,8 @@
 #include <linux/eventpoll.h>
 
 struct dir_context {
-	/* One entry; returns false when it didn't fit: then iteration stops and pos stays before it. */
+	/* One entry; returns false when it didn't fit: then iteration stops and pos stays before
+	 * it. */
 	bool (*emit)(struct dir_context *ctx, const char *name, size_t len, u64 ino, u8 type);
 	off64_t pos; /* cookie of the next entry; moves only past delivered ones */
 };
@@ -21,25 +22,32 @@ struct dir_context {
  * position (FMODE_STREAM) it is NULL.
  */
 struct file_ops {
-	ssize_t (*read)(struct file *f, struct iter *to, off64_t *pos);	   /* NULL: -EINVAL */
+	ssize_t (*read)(struct file *f, struct iter *to, off64_t *pos);    /* NULL: -EINVAL */
 	ssize_t (*write)(struct file *f, struct iter *from, off64_t *pos); /* NULL: -EINVAL */
-	off64_t (*seek)(struct file *f, off64_t off, int whence);	   /* NULL: -ESPIPE */
-	int (*iterate)(struct file *f, struct dir_context *ctx); /* NULL: -ENOTDIR; inode rwsem held for reading */
-	u32 (*poll)(struct file *f, struct poll_table *pt); /* NULL: always EPOLLIN|EPOLLOUT|RDNORM|WRNORM */
-	long (*ioctl)(struct file *f, u32 cmd, unsigned long arg); /* -ENOIOCTLCMD: unknown; NULL: -ENOTTY */
-	/* Check and adjust a mapping request: default for regular files is file_mmap_object. NULL: -ENODEV */
+	off64_t (*seek)(struct file *f, off64_t off, int whence);          /* NULL: -ESPIPE */
+	int (*iterate)(struct file *f,
+		struct dir_context *ctx); /* NULL: -ENOTDIR; inode rwsem held for reading */
+	u32 (*poll)(struct file *f,
+		struct poll_table *pt); /* NULL: always EPOLLIN|EPOLLOUT|RDNORM|WRNORM */
+	long (*ioctl)(struct file *f, u32 cmd,
+		unsigned long arg); /* -ENOIOCTLCMD: unknown; NULL: -ENOTTY */
+	/* Check and adjust a mapping request: default for regular files is file_mmap_object. NULL:
+	 * -ENODEV */
 	int (*mmap)(struct file *f, struct map_request *rq);
-	int (*open)(struct inode *i, struct file *f);  /* NULL: nothing to do */
-	void (*release)(struct file *f);	       /* last reference; sleeps */
-	int (*flush)(struct file *f);		       /* each close(2); NULL: 0 */
+	int (*open)(struct inode *i, struct file *f); /* NULL: nothing to do */
+	void (*release)(struct file *f);              /* last reference; sleeps */
+	int (*flush)(struct file *f);                 /* each close(2); NULL: 0 */
 	int (*fsync)(struct file *f, u64 start, u64 end, bool datasync); /* NULL: -EINVAL */
-	int (*fallocate)(struct file *f, int mode, u64 off, u64 len);	 /* NULL: -EOPNOTSUPP */
-	ssize_t (*splice_read)(struct file *f, off64_t *pos, struct file *pipe, size_t len, u32 flags);	/* NULL: by copying */
-	ssize_t (*splice_write)(struct file *f, off64_t *pos, struct file *pipe, size_t len, u32 flags);
+	int (*fallocate)(struct file *f, int mode, u64 off, u64 len);    /* NULL: -EOPNOTSUPP */
+	ssize_t (*splice_read)(struct file *f, off64_t *pos, struct file *pipe, size_t len,
+		u32 flags); /* NULL: by copying */
+	ssize_t (*splice_write)(
+		struct file *f, off64_t *pos, struct file *pipe, size_t len, u32 flags);
 	void (*show_fdinfo)(struct file *f, struct seq_buf *s);
-	int (*set_flags)(struct file *f, u32 flags);   /* F_SETFL check; NULL: allowed */
-	int (*fasync)(struct file *f, bool on);	       /* O_ASYNC; NULL: flag refused silently as Linux */
-	const char *(*name)(struct file *f, char *buf, size_t size); /* for anonymous files: "pipe:[12]" */
+	int (*set_flags)(struct file *f, u32 flags); /* F_SETFL check; NULL: allowed */
+	int (*fasync)(struct file *f, bool on); /* O_ASYNC; NULL: flag refused silently as Linux */
+	const char *(*name)(
+		struct file *f, char *buf, size_t size); /* for anonymous files: "pipe:[12]" */
 };
 
 struct file_owner { /* F_SETOWN: who gets SIGIO */
@@ -50,51 +58,60 @@ struct file_owner { /* F_SETOWN: who gets SIGIO */
 
 struct file {
 	struct refcount refs;
-	u32 flags;	/* O_* that F_GETFL shows; lock */
-	u32 mode;	/* FMODE_*; immutable after open */
+	u32 flags;                  /* O_* that F_GETFL shows; lock */
+	u32 mode;                   /* FMODE_*; immutable after open */
 	const struct file_ops *ops; /* immutable after open */
-	struct path path; /* referenced; anonymous files have an anon inode's dentry */
-	struct inode *inode; /* path.dentry's inode; immutable */
-	off64_t pos;	/* pos_lock */
-	struct mutex pos_lock; /* RANK_FILE_POS: only when seekable and shared */
-	struct spinlock lock;  /* RANK_FDTABLE: flags, owner, epoll links */
-	const struct cred *cred; /* of the opener */
+	struct path path;           /* referenced; anonymous files have an anon inode's dentry */
+	struct inode *inode;        /* path.dentry's inode; immutable */
+	off64_t pos;                /* pos_lock */
+	struct mutex pos_lock;      /* RANK_FILE_POS: only when seekable and shared */
+	struct spinlock lock;       /* RANK_FDTABLE: flags, owner, epoll links */
+	const struct cred *cred;    /* of the opener */
 	void *priv;
 	struct file_owner *owner;
 	struct list_head epoll_links; /* epoll items watching this file; epoll's lock */
 	u32 wb_err;
-	struct { u64 start, prev; u32 size; } readahead;
+	struct {
+		u64 start, prev;
+		u32 size;
+	} readahead;
 	struct rcu_head rcu;
 	struct list_head tty_link;
 };
-#define FMODE_READ	1u
-#define FMODE_WRITE	2u
-#define FMODE_EXEC	4u
-#define FMODE_PATH	8u  /* O_PATH: only a location */
-#define FMODE_STREAM	16u /* no position */
-#define FMODE_WRITER	32u /* holds inode write access and mount write count */
-#define FMODE_LSEEK	64u
-#define FMODE_NOWAIT	128u
+#define FMODE_READ   1u
+#define FMODE_WRITE  2u
+#define FMODE_EXEC   4u
+#define FMODE_PATH   8u  /* O_PATH: only a location */
+#define FMODE_STREAM 16u /* no position */
+#define FMODE_WRITER 32u /* holds inode write access and mount write count */
+#define FMODE_LSEEK  64u
+#define FMODE_NOWAIT 128u
 
 /* All the checks of open(2). how_flags: O_*; resolve: LOOKUP_* extra. Error pointer. */
-struct file *vfs_open(const struct vfs_env *env, const struct path *base, const char *name, u32 o_flags, kmode_t mode, u32 lookup_flags) must_check;
+struct file *vfs_open(const struct vfs_env *env, const struct path *base, const char *name,
+	u32 o_flags, kmode_t mode, u32 lookup_flags) must_check;
 /* Open an already resolved path (no creation). */
 struct file *vfs_open_path(const struct vfs_env *env, const struct path *p, u32 o_flags) must_check;
-/* A file that isn't in any directory: pipes, eventfd, ... name e.g. "[eventfd]". ops->release gets priv. */
-struct file *file_anon(const char *name, const struct file_ops *ops, void *priv, u32 o_flags) must_check;
+/* A file that isn't in any directory: pipes, eventfd, ... name e.g. "[eventfd]". ops->release gets
+ * priv. */
+struct file *file_anon(
+	const char *name, const struct file_ops *ops, void *priv, u32 o_flags) must_check;
 /* A fresh inode of the internal anonymous file system, mode with type. NULL: no memory. */
 struct inode *inode_alloc_anon(kmode_t mode) must_check;
 /* The same with an inode of its own (pipes, memfd). Consumes the inode reference on success. */
-struct file *file_from_inode(struct inode *i, const char *name, const struct file_ops *ops, u32 o_flags) must_check;
+struct file *file_from_inode(
+	struct inode *i, const char *name, const struct file_ops *ops, u32 o_flags) must_check;
 static inline void get_file(struct file *f)
 {
 	ref_get(&f->refs);
 }
-void put_file(struct file *f); /* the final release may be deferred to return-to-user (task work) or a worker */
+void put_file(struct file *f); /* the final release may be deferred to return-to-user (task work) or
+				  a worker */
 /* Set by process: run fn(file) before the current task returns to user mode. */
 void file_set_defer_hook(bool (*fn)(struct file *f));
 
-ssize_t vfs_read(struct file *f, struct iter *to, off64_t *pos) must_check;   /* mode and size checks; pos NULL: file's own */
+ssize_t vfs_read(struct file *f, struct iter *to,
+	off64_t *pos) must_check; /* mode and size checks; pos NULL: file's own */
 ssize_t vfs_write(struct file *f, struct iter *from, off64_t *pos) must_check;
 off64_t vfs_seek(struct file *f, off64_t off, int whence) must_check;
 int vfs_iterate(struct file *f, struct dir_context *ctx) must_check;
@@ -107,11 +124,13 @@ ssize_t kernel_write(struct file *f, const void *buf, size_t n, off64_t *pos) mu
 
 /* Building blocks for file systems whose content is the object. */
 ssize_t file_object_read(struct file *f, struct iter *to, off64_t *pos);
-ssize_t file_object_write(struct file *f, struct iter *from, off64_t *pos); /* takes i_rwsem; RLIMIT_FSIZE, O_APPEND, suid removal */
+ssize_t file_object_write(struct file *f, struct iter *from,
+	off64_t *pos); /* takes i_rwsem; RLIMIT_FSIZE, O_APPEND, suid removal */
 int file_object_mmap(struct file *f, struct map_request *rq);
 off64_t file_generic_seek(struct file *f, off64_t off, int whence);
 off64_t file_object_seek(struct file *f, off64_t off, int whence); /* with SEEK_DATA/HOLE */
-off64_t file_no_seek(struct file *f, off64_t off, int whence);	   /* 0 always, as for ttys that ignore it */
+off64_t file_no_seek(
+	struct file *f, off64_t off, int whence); /* 0 always, as for ttys that ignore it */
 
 /* RLIMIT_FSIZE: set by process: current limit, and how to raise SIGXFSZ. */
 struct vfs_limits {
@@ -122,9 +141,9 @@ struct vfs_limits {
 void vfs_set_limits_hook(const struct vfs_limits *l);
 
 void file_release(struct file *f); /* what a deferred put_file ends in; sleeps */
-s64 files_open(void);		   /* in use now */
-extern u64 g_max_files;		   /* fs.file-max */
-extern u32 g_nr_open_max;	   /* fs.nr_open */
+s64 files_open(void);              /* in use now */
+extern u64 g_max_files;            /* fs.file-max */
+extern u32 g_nr_open_max;          /* fs.nr_open */
 /* Set by ipc: how FIFOs are opened. */
 void vfs_set_fifo_ops(const struct file_ops *ops);
 
@@ -142,7 +161,8 @@ static inline void poll_wait(struct file *f, struct wait_queue *q, struct poll_t
 }
 static inline u32 vfs_poll(struct file *f, struct poll_table *pt)
 {
-	return f->ops->poll ? f->ops->poll(f, pt) : (EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM);
+	return f->ops->poll ? f->ops->poll(f, pt)
+			    : (EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM);
 }
 /* Announce readiness: mask of EPOLL* that may have become true. */
 static inline void poll_wake(struct wait_queue *q, u32 mask)
@@ -160,8 +180,9 @@ void file_set_epoll_hook(void (*fn)(struct file *f));
  * close-on-exec, lowest free descriptor in O(log n).
  */
 struct fd_table;
-struct fd_table *fd_table_create(void) must_check;			/* NULL: no memory */
-struct fd_table *fd_table_copy(struct fd_table *old, u32 max_fds) must_check; /* fork, unshare; error ptr */
+struct fd_table *fd_table_create(void) must_check; /* NULL: no memory */
+struct fd_table *fd_table_copy(
+	struct fd_table *old, u32 max_fds) must_check; /* fork, unshare; error ptr */
 void get_fd_table(struct fd_table *t);
 void put_fd_table(struct fd_table *t); /* last: closes everything */
 bool fd_table_shared(const struct fd_table *t);
@@ -184,10 +205,10 @@ static inline void fd_put_light(struct file *f, bool need_put)
 	if (unlikely(need_put))
 		put_file(f);
 }
-int fd_close(struct fd_table *t, int fd) must_check;	     /* -EBADF; flush result */
+int fd_close(struct fd_table *t, int fd) must_check; /* -EBADF; flush result */
 int fd_close_range(struct fd_table *t, u32 first, u32 last, bool cloexec_only) must_check;
 int fd_dup2(struct fd_table *t, int oldfd, int newfd, bool cloexec) must_check; /* dup2/dup3 */
-int fd_get_cloexec(struct fd_table *t, int fd) must_check; /* 0/1, -EBADF */
+int fd_get_cloexec(struct fd_table *t, int fd) must_check;                      /* 0/1, -EBADF */
 int fd_set_cloexec(struct fd_table *t, int fd, bool on) must_check;
 void fd_close_on_exec(struct fd_table *t);
 /* Next open descriptor >= from or -1 (procfs). */
@@ -199,7 +220,7 @@ struct flock;
 /* owner: fd table for POSIX locks, file for flock and OFD. l_pid for F_GETLK from pid. */
 int lock_posix(struct file *f, int cmd, struct flock *fl, void *owner, s32 pid) must_check;
 int lock_flock(struct file *f, int op, s32 pid) must_check; /* pid: for /proc/locks */
-void locks_release_posix(struct file *f, void *owner); /* on close(2) of any descriptor */
+void locks_release_posix(struct file *f, void *owner);      /* on close(2) of any descriptor */
 void locks_release_file(struct file *f);
 void locks_show(struct seq_buf *s); /* /proc/locks */
 void locks_show_fdinfo(struct file *f, struct seq_buf *s);
@@ -207,24 +228,29 @@ void locks_show_fdinfo(struct file *f, struct seq_buf *s);
 /* ---- inotify events ------------------------------------------------------------------------- */
 /* mask: IN_*; name NULL for events on the inode itself. Costs one load when nobody watches. */
 void notify_inode(struct inode *i, u32 mask);
-void notify_child(struct dentry *d, u32 mask, u32 cookie); /* event on parent (with name) and on the inode */
+void notify_child(
+	struct dentry *d, u32 mask, u32 cookie); /* event on parent (with name) and on the inode */
 
 static inline void notify_access(struct file *f)
 {
-	if (unlikely(f->path.dentry && (f->inode->watches || f->path.dentry->parent->inode->watches)))
+	if (unlikely(f->path.dentry &&
+		    (f->inode->watches || f->path.dentry->parent->inode->watches)))
 		notify_child(f->path.dentry, 0x00000001 /* IN_ACCESS */, 0);
 }
 static inline void notify_modify(struct file *f)
 {
-	if (unlikely(f->path.dentry && (f->inode->watches || f->path.dentry->parent->inode->watches)))
+	if (unlikely(f->path.dentry &&
+		    (f->inode->watches || f->path.dentry->parent->inode->watches)))
 		notify_child(f->path.dentry, 0x00000002 /* IN_MODIFY */, 0);
 }
 
 /* ---- devices ----------------------------------------------------------------------------------- */
-/* Character devices: open of a node with this number uses fops. devtmpfs shows name ("tty", "pts/ptmx")
- * with mode. -EBUSY. minors: count from minor. */
-int chrdev_register(u32 major, u32 minor, u32 count, const char *name, const struct file_ops *fops) must_check;
-int devtmpfs_add(const char *name, kmode_t mode, kdev_t dev) must_check; /* mode with S_IFCHR/S_IFBLK */
+/* Character devices: open of a node with this number uses fops. devtmpfs shows name ("tty",
+ * "pts/ptmx") with mode. -EBUSY. minors: count from minor. */
+int chrdev_register(
+	u32 major, u32 minor, u32 count, const char *name, const struct file_ops *fops) must_check;
+int devtmpfs_add(
+	const char *name, kmode_t mode, kdev_t dev) must_check; /* mode with S_IFCHR/S_IFBLK */
 void devtmpfs_remove(const char *name);
 void devices_show(struct seq_buf *s); /* /proc/devices */
 const struct file_ops *chrdev_find(kdev_t dev);

@@ -4,9 +4,11 @@
 
 #include <vfs/file.h>
 
-/* A fresh unlinked file named "memfd:NAME". seals: initial F_SEAL_* (F_SEAL_SEAL: none can be added). */
+/* A fresh unlinked file named "memfd:NAME". seals: initial F_SEAL_* (F_SEAL_SEAL: none can be
+ * added). */
 struct file *memfd_create_file(const char *name, u32 seals, u32 o_flags) must_check;
-/* fcntl F_ADD_SEALS, F_GET_SEALS: -EINVAL: not such a file; -EPERM sealed; -EBUSY writable mappings. */
+/* fcntl F_ADD_SEALS, F_GET_SEALS: -EINVAL: not such a file; -EPERM sealed; -EBUSY writable
+ * mappings. */
 long memfd_add_seals(struct file *f, u32 seals) must_check;
 long memfd_get_seals(struct file *f) must_check;
 

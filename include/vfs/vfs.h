@@ -38,8 +38,8 @@ struct inode_watches;
 struct path;
 struct kstatfs;
 
-#define NAME_MAX 255
-#define PATH_MAX 4096
+#define NAME_MAX          255
+#define PATH_MAX          4096
 #define SYMLINK_MAX_DEPTH 40
 
 /* access(2) bits for permission checks */
@@ -56,18 +56,18 @@ struct iattr { /* a change of attributes; valid says which (ATTR_*) */
 	u64 size;
 	s64 atime_ns, mtime_ns, ctime_ns;
 };
-#define ATTR_MODE	1u
-#define ATTR_UID	2u
-#define ATTR_GID	4u
-#define ATTR_SIZE	8u
-#define ATTR_ATIME	16u
-#define ATTR_MTIME	32u
-#define ATTR_CTIME	64u
-#define ATTR_ATIME_SET	128u /* to a given time, not "now": owner only */
-#define ATTR_MTIME_SET	256u
-#define ATTR_KILL_SUID	512u
-#define ATTR_KILL_SGID	1024u
-#define ATTR_OPEN	2048u /* O_TRUNC */
+#define ATTR_MODE      1u
+#define ATTR_UID       2u
+#define ATTR_GID       4u
+#define ATTR_SIZE      8u
+#define ATTR_ATIME     16u
+#define ATTR_MTIME     32u
+#define ATTR_CTIME     64u
+#define ATTR_ATIME_SET 128u /* to a given time, not "now": owner only */
+#define ATTR_MTIME_SET 256u
+#define ATTR_KILL_SUID 512u
+#define ATTR_KILL_SGID 1024u
+#define ATTR_OPEN      2048u /* O_TRUNC */
 
 struct kstat {
 	u64 ino, nlink, size, blocks; /* blocks of 512 bytes */
@@ -83,10 +83,11 @@ struct kstat {
 
 struct fs_type {
 	const char *name;
-	u32 flags;	/* FS_* */
+	u32 flags; /* FS_* */
 	/* Parse options, make or find the super block (with its root dentry), referenced. source is
 	 * the mount(2) source string or NULL; data the option string or NULL. Error pointer. */
-	struct super *(*mount)(const struct fs_type *t, const char *source, u32 sb_flags, const char *data);
+	struct super *(*mount)(
+		const struct fs_type *t, const char *source, u32 sb_flags, const char *data);
 	struct list_head link;
 };
 #define FS_REQUIRES_DEV 1u
@@ -94,15 +95,16 @@ int fs_type_register(struct fs_type *t) must_check;
 void fs_types_show(struct seq_buf *s); /* /proc/filesystems */
 struct fs_type *fs_type_find(const char *name);
 const struct fs_type *fs_type_at(int index); /* sysfs(2); NULL at the end */
-int vfs_sync_all(bool wait);		     /* sync(2) */
+int vfs_sync_all(bool wait);                 /* sync(2) */
 /* Start-up: m becomes the first root; consumes the reference. */
 int namespace_set_root(struct mount *m) must_check;
 
 struct super_ops {
-	void (*evict_inode)(struct inode *inode); /* last reference gone; nlink 0: delete storage. NULL: nothing */
-	void (*free_inode)(struct inode *inode);  /* release memory (after RCU). NULL: generic */
+	void (*evict_inode)(struct inode
+			*inode); /* last reference gone; nlink 0: delete storage. NULL: nothing */
+	void (*free_inode)(struct inode *inode); /* release memory (after RCU). NULL: generic */
 	int (*statfs)(struct super *s, struct kstatfs *st); /* NULL: -ENOSYS */
-	int (*sync)(struct super *s, bool wait);	/* NULL: nothing to write */
+	int (*sync)(struct super *s, bool wait);            /* NULL: nothing to write */
 	int (*remount)(struct super *s, u32 sb_flags, const char *data); /* NULL: flags only */
 	void (*show_options)(struct seq_buf *out, struct super *s); /* ",size=1k"; NULL: none */
 	void (*empty)(struct super *s); /* unmount begins: let go of pinned dentries. NULL: none */
@@ -120,15 +122,15 @@ struct super {
 	struct refcount refs;
 	struct dentry *root;
 	kdev_t dev;
-	u32 flags;		/* SB_RDONLY == MS_RDONLY, MS_SYNCHRONOUS, MS_LAZYTIME...; atomic */
-	u64 magic, max_size;	/* largest file, bytes */
+	u32 flags;           /* SB_RDONLY == MS_RDONLY, MS_SYNCHRONOUS, MS_LAZYTIME...; atomic */
+	u64 magic, max_size; /* largest file, bytes */
 	u32 blksize;
 	u32 time_gran_ns;
 	struct mutex rename_lock; /* RANK_SUPER: cross-directory renames */
 	struct spinlock inodes_lock;
 	struct list_head inodes;
 	void *priv;
-	char id[32];		/* source string for mounts */
+	char id[32]; /* source string for mounts */
 	struct list_head link;
 	bool no_inotify_unused;
 };
@@ -141,27 +143,39 @@ void put_super(struct super *s);
  * all that change entries; dentry arguments are negative for creations, positive for removals.
  */
 struct inode_ops {
-	/* Find name in dir: 0 and d_instantiate'd dentry (or left negative). NULL: not a directory. */
+	/* Find name in dir: 0 and d_instantiate'd dentry (or left negative). NULL: not a directory.
+	 */
 	int (*lookup)(struct inode *dir, struct dentry *d);
-	int (*create)(struct inode *dir, struct dentry *d, kmode_t mode, const struct cred *c); /* NULL: -EACCES */
-	int (*mkdir)(struct inode *dir, struct dentry *d, kmode_t mode, const struct cred *c);	/* NULL: -EPERM */
-	int (*mknod)(struct inode *dir, struct dentry *d, kmode_t mode, kdev_t rdev, const struct cred *c); /* -EPERM */
-	int (*symlink)(struct inode *dir, struct dentry *d, const char *target, const struct cred *c); /* -EPERM */
+	int (*create)(struct inode *dir, struct dentry *d, kmode_t mode,
+		const struct cred *c); /* NULL: -EACCES */
+	int (*mkdir)(struct inode *dir, struct dentry *d, kmode_t mode,
+		const struct cred *c); /* NULL: -EPERM */
+	int (*mknod)(struct inode *dir, struct dentry *d, kmode_t mode, kdev_t rdev,
+		const struct cred *c); /* -EPERM */
+	int (*symlink)(struct inode *dir, struct dentry *d, const char *target,
+		const struct cred *c);                                          /* -EPERM */
 	int (*link)(struct inode *dir, struct dentry *d, struct inode *target); /* -EPERM */
-	int (*unlink)(struct inode *dir, struct dentry *d); /* -EPERM */
-	int (*rmdir)(struct inode *dir, struct dentry *d);  /* -EPERM; checks emptiness: -ENOTEMPTY */
+	int (*unlink)(struct inode *dir, struct dentry *d);                     /* -EPERM */
+	int (*rmdir)(
+		struct inode *dir, struct dentry *d); /* -EPERM; checks emptiness: -ENOTEMPTY */
 	/* flags: RENAME_NOREPLACE (checked by VFS already), EXCHANGE, WHITEOUT. */
-	int (*rename)(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd, u32 flags, const struct cred *c); /* -EPERM */
-	int (*tmpfile)(struct inode *dir, struct inode **out, kmode_t mode, const struct cred *c); /* -EOPNOTSUPP */
-	/* Target of a symlink: pointer valid while the inode is referenced, or kmalloc'ed with *free set. */
+	int (*rename)(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd,
+		u32 flags, const struct cred *c); /* -EPERM */
+	int (*tmpfile)(struct inode *dir, struct inode **out, kmode_t mode,
+		const struct cred *c); /* -EOPNOTSUPP */
+	/* Target of a symlink: pointer valid while the inode is referenced, or kmalloc'ed with
+	 * *free set. */
 	const char *(*get_link)(struct inode *inode, bool *free);
 	/* A magic link (/proc/PID/fd/N): jump to a path (referenced). NULL: ordinary link. */
 	int (*jump)(struct inode *inode, const struct cred *c, struct path *out);
-	int (*permission)(struct inode *inode, int mask, const struct cred *c); /* NULL: mode bits and ACL */
-	int (*setattr)(struct inode *inode, const struct iattr *a);  /* NULL: inode_apply_attr */
-	int (*getattr)(struct inode *inode, struct kstat *st);	      /* NULL: inode_fill_stat */
-	ssize_t (*getxattr)(struct inode *inode, const char *name, void *buf, size_t size); /* -EOPNOTSUPP */
-	int (*setxattr)(struct inode *inode, const char *name, const void *val, size_t len, int flags);
+	int (*permission)(
+		struct inode *inode, int mask, const struct cred *c); /* NULL: mode bits and ACL */
+	int (*setattr)(struct inode *inode, const struct iattr *a);   /* NULL: inode_apply_attr */
+	int (*getattr)(struct inode *inode, struct kstat *st);        /* NULL: inode_fill_stat */
+	ssize_t (*getxattr)(
+		struct inode *inode, const char *name, void *buf, size_t size); /* -EOPNOTSUPP */
+	int (*setxattr)(
+		struct inode *inode, const char *name, const void *val, size_t len, int flags);
 	int (*removexattr)(struct inode *inode, const char *name);
 	ssize_t (*listxattr)(struct inode *inode, char *buf, size_t size);
 	/* Revalidate a cached dentry (procfs: the task may be gone). NULL: always valid. */
@@ -170,38 +184,39 @@ struct inode_ops {
 
 struct inode {
 	struct refcount refs;
-	kmode_t mode;		/* rwsem */
+	kmode_t mode; /* rwsem */
 	kuid_t uid;
 	kgid_t gid;
 	u32 nlink;
 	kdev_t rdev;
-	u64 ino;		/* immutable */
+	u64 ino; /* immutable */
 	const struct inode_ops *ops;
 	const struct file_ops *fops; /* for open; device nodes: resolved by device registry */
-	struct super *super;	/* immutable */
+	struct super *super;         /* immutable */
 	struct rwsem rwsem;
-	struct vm_object object; /* content; object.size is the file's size */
+	struct vm_object object;                    /* content; object.size is the file's size */
 	s64 atime_ns, mtime_ns, ctime_ns, btime_ns; /* spin */
-	u64 blocks;		/* 512-byte units; spin */
-	u32 flags;		/* S_IMMUTABLE..., INODE_* */
+	u64 blocks;                                 /* 512-byte units; spin */
+	u32 flags;                                  /* S_IMMUTABLE..., INODE_* */
 	u64 version;
-	struct spinlock spin;	/* RANK_INODE_SPIN */
-	struct list_head super_link; /* super->inodes_lock */
-	struct inode_locks *locks; /* flock, POSIX, OFD, leases; set once, or NULL */
+	struct spinlock spin;          /* RANK_INODE_SPIN */
+	struct list_head super_link;   /* super->inodes_lock */
+	struct inode_locks *locks;     /* flock, POSIX, OFD, leases; set once, or NULL */
 	struct inode_watches *watches; /* inotify; set once, or NULL */
-	s32 write_count;	/* atomic: >0 open for write, <0 executing (ETXTBSY) */
-	void *pipe;		/* FIFO: struct pipe * (ipc); spin */
-	void *priv;		/* file system's */
+	s32 write_count;               /* atomic: >0 open for write, <0 executing (ETXTBSY) */
+	void *pipe;                    /* FIFO: struct pipe * (ipc); spin */
+	void *priv;                    /* file system's */
 	struct rcu_head rcu;
 	struct list_head dentries; /* aliases; spin */
 };
 #define INODE_IMMUTABLE 1u
-#define INODE_APPEND	2u
-#define INODE_NOATIME	4u
-#define INODE_DELETED	8u
-#define INODE_UNHASHED	16u /* unlinked or never linked (tmpfile): no reclaim of the name */
+#define INODE_APPEND    2u
+#define INODE_NOATIME   4u
+#define INODE_DELETED   8u
+#define INODE_UNHASHED  16u /* unlinked or never linked (tmpfile): no reclaim of the name */
 
-struct inode *inode_alloc(struct super *s) must_check; /* refs 1, zeroed, ino unique; NULL: no memory */
+struct inode *inode_alloc(
+	struct super *s) must_check; /* refs 1, zeroed, ino unique; NULL: no memory */
 static inline void get_inode(struct inode *i)
 {
 	ref_get(&i->refs);
@@ -209,15 +224,18 @@ static inline void get_inode(struct inode *i)
 void put_inode(struct inode *i); /* sleeps when last */
 /* Owner, group (setgid directory rule), mode after rules; times now. */
 void inode_init_owner(struct inode *i, const struct inode *dir, kmode_t mode, const struct cred *c);
-int inode_permission(struct inode *i, int mask, const struct cred *c) must_check; /* -EACCES -EROFS -EPERM */
+int inode_permission(
+	struct inode *i, int mask, const struct cred *c) must_check; /* -EACCES -EROFS -EPERM */
 /* Mode bits and capabilities only: for ops->permission that add a rule of their own. */
 int inode_generic_permission(struct inode *i, int mask, const struct cred *c) must_check;
 /* exec: nobody may open i for writing until inode_allow_write. -ETXTBSY: somebody has. */
 int inode_deny_write(struct inode *i) must_check;
 void inode_allow_write(struct inode *i);
-int inode_apply_attr(struct inode *i, const struct iattr *a); /* copies fields, truncates the object */
+int inode_apply_attr(
+	struct inode *i, const struct iattr *a); /* copies fields, truncates the object */
 void inode_fill_stat(struct inode *i, struct kstat *st);
-void inode_touch(struct inode *i, u32 attr_bits); /* ATTR_ATIME|MTIME|CTIME to now; relatime by the mount is the caller's */
+void inode_touch(struct inode *i,
+	u32 attr_bits); /* ATTR_ATIME|MTIME|CTIME to now; relatime by the mount is the caller's */
 bool inode_owner_or_capable(const struct inode *i, const struct cred *c);
 
 struct qstr {
@@ -226,41 +244,42 @@ struct qstr {
 };
 
 struct dentry {
-	struct hlist_node hash;	 /* global table, bucket lock; RCU readers */
-	struct seqcount seq;	 /* name, parent, inode change under it */
-	struct dentry *parent;	 /* root: itself */
+	struct hlist_node hash; /* global table, bucket lock; RCU readers */
+	struct seqcount seq;    /* name, parent, inode change under it */
+	struct dentry *parent;  /* root: itself */
 	struct qstr name;
-	struct inode *inode;	 /* NULL: negative */
+	struct inode *inode; /* NULL: negative */
 	struct spinlock lock;
-	struct refcount refs;	 /* 0 and hashed: cached, on the LRU */
-	u32 flags;		 /* DENTRY_* ; lock */
+	struct refcount refs; /* 0 and hashed: cached, on the LRU */
+	u32 flags;            /* DENTRY_* ; lock */
 	struct super *super;
 	struct list_head children, sibling; /* parent's lock */
 	struct list_head lru, alias;
-	bool on_lru;		 /* the LRU list's lock */
+	bool on_lru; /* the LRU list's lock */
 	struct rcu_head rcu;
 	void *priv;
 	char inline_name[40];
 };
-#define DENTRY_MOUNTED	1u  /* something is mounted here in some tree */
+#define DENTRY_MOUNTED  1u /* something is mounted here in some tree */
 #define DENTRY_UNHASHED 2u
-#define DENTRY_DEAD	8u
-#define DENTRY_NOCACHE	16u /* drop when the last reference goes (procfs tasks) */
-#define DENTRY_PINNED	32u /* tmpfs: the dentry is the directory entry; holds one reference */
+#define DENTRY_DEAD     8u
+#define DENTRY_NOCACHE  16u /* drop when the last reference goes (procfs tasks) */
+#define DENTRY_PINNED   32u /* tmpfs: the dentry is the directory entry; holds one reference */
 
 struct dentry *dentry_alloc(struct dentry *parent, const struct qstr *name) must_check; /* NULL */
 struct dentry *dentry_make_root(struct inode *i) must_check; /* consumes the reference; NULL */
-void dentry_instantiate(struct dentry *d, struct inode *i); /* consumes the inode reference; NULL stays negative */
+void dentry_instantiate(
+	struct dentry *d, struct inode *i); /* consumes the inode reference; NULL stays negative */
 void get_dentry(struct dentry *d);
 void put_dentry(struct dentry *d);
 /* Cached or looked-up child of a locked directory, referenced. Error pointer. */
 struct dentry *dentry_lookup(struct dentry *parent, const char *name, size_t len) must_check;
 /* Hash a dentry that a file system made itself (whiteouts): lookups find it from now on. */
 void dentry_publish(struct dentry *d);
-void dentry_drop(struct dentry *d);		  /* unhash: new lookups don't find it */
-void dentry_delete(struct dentry *d);		  /* after unlink/rmdir: turn negative or unhash */
+void dentry_drop(struct dentry *d);   /* unhash: new lookups don't find it */
+void dentry_delete(struct dentry *d); /* after unlink/rmdir: turn negative or unhash */
 void dentry_move(struct dentry *d, struct dentry *target, bool exchange);
-void dentry_invalidate_tree(struct dentry *d);	  /* procfs: task died */
+void dentry_invalidate_tree(struct dentry *d); /* procfs: task died */
 /* Lock order helpers for file systems that keep their tree in the dcache (tmpfs, devtmpfs, proc). */
 bool dentry_empty(struct dentry *dir);
 
@@ -277,25 +296,25 @@ static inline bool path_equal(const struct path *a, const struct path *b)
 
 struct mount_ns;
 struct mount {
-	struct refcount refs;	/* users: paths, files */
+	struct refcount refs; /* users: paths, files */
 	struct super *super;
-	struct dentry *root;	/* of this mount; a subtree for bind mounts */
-	struct mount *parent;	/* mount tree lock below */
+	struct dentry *root;       /* of this mount; a subtree for bind mounts */
+	struct mount *parent;      /* mount tree lock below */
 	struct dentry *mountpoint; /* in parent */
-	u32 flags;		/* MNT_RDONLY...; atomic */
+	u32 flags;                 /* MNT_RDONLY...; atomic */
 	u32 id;
-	u32 peer_group;		/* shared: mounts below it appear on all peers; 0: not; namespace lock */
-	u32 master_group;	/* slave: mounts below those peers appear here, too; 0: not */
+	u32 peer_group;   /* shared: mounts below it appear on all peers; 0: not; namespace lock */
+	u32 master_group; /* slave: mounts below those peers appear here, too; 0: not */
 	bool unbindable;
 	/* Only while one change is made under the namespace lock: next receiver of propagation, its
 	 * copy of what is mounted; the copy of this mount in a tree that is copied. */
 	struct mount *prop_next, *prop_copy, *cloned;
 	struct list_head children, child_link, ns_link;
-	struct hlist_node hash;	/* (parent, mountpoint) -> mount; RCU */
-	struct mount_ns *ns;	/* NULL: detached */
-	s32 writers;		/* atomic: open writes, guards remount ro */
-	char *source;		/* "tmpfs" in /proc/mounts */
-	bool expired;		/* MNT_EXPIRE was asked for once; namespace lock, cleared by use */
+	struct hlist_node hash; /* (parent, mountpoint) -> mount; RCU */
+	struct mount_ns *ns;    /* NULL: detached */
+	s32 writers;            /* atomic: open writes, guards remount ro */
+	char *source;           /* "tmpfs" in /proc/mounts */
+	bool expired;           /* MNT_EXPIRE was asked for once; namespace lock, cleared by use */
 	struct rcu_head rcu;
 };
 /* mount->flags equal the MS_* bits MS_RDONLY, NOSUID, NODEV, NOEXEC, NOATIME, NODIRATIME, RELATIME */
@@ -309,21 +328,22 @@ struct mount_ns {
 	struct refcount refs;
 	struct mount *root;
 	struct list_head mounts; /* in mount order; namespace lock */
-	u64 event;		 /* changes, for poll on /proc/mounts */
+	u64 event;               /* changes, for poll on /proc/mounts */
 	u32 count;
 };
 extern struct mount_ns *g_init_mount_ns;
 
 /* What path resolution needs of its caller. Pointers stay valid during the call. */
-struct fs_context {		/* "fs_struct": shared by CLONE_FS; process owns the sharing */
+struct fs_context { /* "fs_struct": shared by CLONE_FS; process owns the sharing */
 	struct refcount refs;
-	struct spinlock lock;	/* RANK_FS: root, cwd, umask */
+	struct spinlock lock; /* RANK_FS: root, cwd, umask */
 	struct path root, cwd;
 	kmode_t umask;
 	struct mount_ns *ns;
-	struct list_head link;	/* all contexts, for pivot_root */
+	struct list_head link; /* all contexts, for pivot_root */
 };
-struct fs_context *fs_context_copy(struct fs_context *old) must_check; /* NULL: no memory; old NULL: the first */
+struct fs_context *fs_context_copy(
+	struct fs_context *old) must_check; /* NULL: no memory; old NULL: the first */
 void fs_context_set_root(struct fs_context *fs, struct path p); /* takes the reference over */
 void fs_context_set_cwd(struct fs_context *fs, struct path p);
 void put_fs_context(struct fs_context *fs);
@@ -335,34 +355,42 @@ struct vfs_env {
 };
 
 /* Lookup flags */
-#define LOOKUP_FOLLOW	   0x01u /* follow a final symlink */
+#define LOOKUP_FOLLOW      0x01u /* follow a final symlink */
 #define LOOKUP_DIRECTORY   0x02u /* must be a directory: -ENOTDIR */
-#define LOOKUP_EMPTY	   0x04u /* "" means base (AT_EMPTY_PATH) */
+#define LOOKUP_EMPTY       0x04u /* "" means base (AT_EMPTY_PATH) */
 #define LOOKUP_NO_SYMLINKS 0x10u /* openat2 RESOLVE_*: */
-#define LOOKUP_NO_MAGIC	   0x20u
-#define LOOKUP_NO_XDEV	   0x40u
-#define LOOKUP_BENEATH	   0x80u
-#define LOOKUP_IN_ROOT	   0x100u
-#define LOOKUP_CACHED	   0x200u
-#define LOOKUP_NO_MOUNT	   0x400u /* don't cross a mount on the last component (umount) */
+#define LOOKUP_NO_MAGIC    0x20u
+#define LOOKUP_NO_XDEV     0x40u
+#define LOOKUP_BENEATH     0x80u
+#define LOOKUP_IN_ROOT     0x100u
+#define LOOKUP_CACHED      0x200u
+#define LOOKUP_NO_MOUNT    0x400u /* don't cross a mount on the last component (umount) */
 
 /*
- * Resolve a kernel-space path. base NULL: the working directory (relative names). On success *out is
- * referenced. -ENOENT -ENOTDIR -ELOOP -EACCES -ENAMETOOLONG -EXDEV -EAGAIN -ENOMEM. Sleeps.
+ * Resolve a kernel-space path. base NULL: the working directory (relative names). On success *out
+ * is referenced. -ENOENT -ENOTDIR -ELOOP -EACCES -ENAMETOOLONG -EXDEV -EAGAIN -ENOMEM. Sleeps.
  */
-int vfs_lookup(const struct vfs_env *env, const struct path *base, const char *name, u32 flags, struct path *out) must_check;
+int vfs_lookup(const struct vfs_env *env, const struct path *base, const char *name, u32 flags,
+	struct path *out) must_check;
 
 /* Whole operations with all checks (permission, mount flags, limits), as the system calls do them.
  * name is a kernel string; base as in vfs_lookup. */
-int vfs_mkdir(const struct vfs_env *env, const struct path *base, const char *name, kmode_t mode) must_check;
-int vfs_mknod(const struct vfs_env *env, const struct path *base, const char *name, kmode_t mode, kdev_t dev) must_check;
-int vfs_symlink(const struct vfs_env *env, const struct path *base, const char *name, const char *target) must_check;
-int vfs_link(const struct vfs_env *env, const struct path *obase, const char *oname, const struct path *nbase, const char *nname, int at_flags) must_check;
+int vfs_mkdir(const struct vfs_env *env, const struct path *base, const char *name,
+	kmode_t mode) must_check;
+int vfs_mknod(const struct vfs_env *env, const struct path *base, const char *name, kmode_t mode,
+	kdev_t dev) must_check;
+int vfs_symlink(const struct vfs_env *env, const struct path *base, const char *name,
+	const char *target) must_check;
+int vfs_link(const struct vfs_env *env, const struct path *obase, const char *oname,
+	const struct path *nbase, const char *nname, int at_flags) must_check;
 int vfs_unlink(const struct vfs_env *env, const struct path *base, const char *name) must_check;
 int vfs_rmdir(const struct vfs_env *env, const struct path *base, const char *name) must_check;
-int vfs_rename(const struct vfs_env *env, const struct path *obase, const char *oname, const struct path *nbase, const char *nname, u32 flags) must_check;
-ssize_t vfs_readlink(const struct vfs_env *env, const struct path *p, char *buf, size_t size) must_check;
-int vfs_setattr(const struct vfs_env *env, const struct path *p, struct iattr *a) must_check; /* full permission rules */
+int vfs_rename(const struct vfs_env *env, const struct path *obase, const char *oname,
+	const struct path *nbase, const char *nname, u32 flags) must_check;
+ssize_t vfs_readlink(
+	const struct vfs_env *env, const struct path *p, char *buf, size_t size) must_check;
+int vfs_setattr(const struct vfs_env *env, const struct path *p,
+	struct iattr *a) must_check; /* full permission rules */
 int vfs_getattr(const struct path *p, struct kstat *st) must_check;
 int vfs_truncate(const struct vfs_env *env, const struct path *p, u64 size) must_check;
 int vfs_access(const struct vfs_env *env, const struct path *p, int mask) must_check;
@@ -374,13 +402,13 @@ char *path_format(const struct path *p, const struct path *root, char *buf, size
 /* renameat2(2), umount2(2): values of the man pages; the ABI headers lack some of them. */
 #ifndef RENAME_NOREPLACE
 #define RENAME_NOREPLACE 1
-#define RENAME_EXCHANGE	 2
-#define RENAME_WHITEOUT	 4
+#define RENAME_EXCHANGE  2
+#define RENAME_WHITEOUT  4
 #endif
 #ifndef MNT_FORCE
-#define MNT_FORCE	1
-#define MNT_DETACH	2
-#define MNT_EXPIRE	4
+#define MNT_FORCE       1
+#define MNT_DETACH      2
+#define MNT_EXPIRE      4
 #define UMOUNT_NOFOLLOW 8
 #endif
 
@@ -388,19 +416,21 @@ char *path_format(const struct path *p, const struct path *root, char *buf, size
 extern int g_protected_hardlinks, g_protected_symlinks, g_protected_fifos, g_protected_regular;
 
 /* mount(2) family; the caller checked CAP_SYS_ADMIN. */
-int vfs_mount(const struct vfs_env *env, const char *source, const char *target, const char *type, unsigned long flags, const char *data) must_check;
+int vfs_mount(const struct vfs_env *env, const char *source, const char *target, const char *type,
+	unsigned long flags, const char *data) must_check;
 int vfs_umount(const struct vfs_env *env, const char *target, int flags) must_check;
 int vfs_pivot_root(const struct vfs_env *env, const char *new_root, const char *put_old) must_check;
 /* Internal mount of a type without attaching it. Error pointer. */
 struct mount *vfs_kern_mount(const char *type, const char *source, const char *data) must_check;
-void mounts_show(struct seq_buf *s, struct mount_ns *ns, const struct path *root, int style); /* 0 mounts, 1 mountinfo, 2 mountstats */
+void mounts_show(struct seq_buf *s, struct mount_ns *ns, const struct path *root,
+	int style); /* 0 mounts, 1 mountinfo, 2 mountstats */
 struct wait_queue *mount_ns_wait(struct mount_ns *ns);
 
 /* Device numbers as Linux encodes them in stat (new encoding) */
 static inline kdev_t dev_make(u32 major, u32 minor)
 {
 	return (minor & 0xff) | ((u64)(major & 0xfff) << 8) | ((u64)(minor & ~0xffu) << 12) |
-	       ((u64)(major & ~0xfffu) << 32);
+		((u64)(major & ~0xfffu) << 32);
 }
 static inline u32 dev_major(kdev_t d)
 {

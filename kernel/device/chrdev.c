@@ -69,7 +69,8 @@ void devices_show(struct seq_buf *s)
 	seq_puts(s, "\nBlock devices:\n");
 }
 
-/* ---- nodes ------------------------------------------------------------------------------------------- */
+/* ---- nodes
+ * ------------------------------------------------------------------------------------------- */
 
 int devtmpfs_add(const char *name, kmode_t mode, kdev_t dev)
 {
@@ -109,7 +110,8 @@ void devtmpfs_remove(const char *name)
 	mutex_unlock(&g_nodes_lock);
 }
 
-void device_nodes_subscribe(int (*add)(const struct device_node *n), void (*remove)(const char *name))
+void device_nodes_subscribe(
+	int (*add)(const struct device_node *n), void (*remove)(const char *name))
 {
 	struct device_node *n;
 

@@ -6,7 +6,8 @@
 #include <syscall/syscall.h>
 #include "path.h"
 
-/* ---- reading ------------------------------------------------------------------------------------------- */
+/* ---- reading
+ * ------------------------------------------------------------------------------------------- */
 
 struct user_dirent64 { /* getdents64(2) */
 	u64 ino;
@@ -24,26 +25,28 @@ struct user_dirent { /* getdents(2); the type is the record's last byte */
 
 struct getdents {
 	struct dir_context ctx;
-	char __user *at;	/* next record */
+	char __user *at; /* next record */
 	size_t room;
-	char __user *last;	/* previous record, or NULL */
+	char __user *last; /* previous record, or NULL */
 	bool old;
 	int err;
 };
 
-static bool put_old(struct getdents *g, const char *name, size_t len, u64 ino, u8 type, size_t reclen)
+static bool put_old(
+	struct getdents *g, const char *name, size_t len, u64 ino, u8 type, size_t reclen)
 {
 	struct user_dirent d = {ino, 0, (u16)reclen};
 	char __user *end = g->at + reclen - 1;
 	char zero = 0;
 
 	return copy_to_user(g->at, &d, offsetof(struct user_dirent, name)) ||
-	       copy_to_user(g->at + offsetof(struct user_dirent, name), name, len) ||
-	       copy_to_user(g->at + offsetof(struct user_dirent, name) + len, &zero, 1) ||
-	       copy_to_user(end, &type, 1);
+		copy_to_user(g->at + offsetof(struct user_dirent, name), name, len) ||
+		copy_to_user(g->at + offsetof(struct user_dirent, name) + len, &zero, 1) ||
+		copy_to_user(end, &type, 1);
 }
 
-static bool put_new(struct getdents *g, const char *name, size_t len, u64 ino, u8 type, size_t reclen)
+static bool put_new(
+	struct getdents *g, const char *name, size_t len, u64 ino, u8 type, size_t reclen)
 {
 	struct {
 		struct user_dirent64 d;
@@ -69,7 +72,8 @@ static void finish_last(struct getdents *g, off64_t next)
 static bool emit_user(struct dir_context *ctx, const char *name, size_t len, u64 ino, u8 type)
 {
 	struct getdents *g = container_of(ctx, struct getdents, ctx);
-	size_t head = g->old ? offsetof(struct user_dirent, name) : offsetof(struct user_dirent64, name);
+	size_t head = g->old ? offsetof(struct user_dirent, name)
+			     : offsetof(struct user_dirent64, name);
 	size_t reclen = round_up(head + len + (g->old ? 2 : 1), 8ul);
 
 	if (len > NAME_MAX) {
@@ -84,7 +88,8 @@ static bool emit_user(struct dir_context *ctx, const char *name, size_t len, u64
 	finish_last(g, ctx->pos);
 	if (g->err)
 		return false;
-	if (g->old ? put_old(g, name, len, ino, type, reclen) : put_new(g, name, len, ino, type, reclen)) {
+	if (g->old ? put_old(g, name, len, ino, type, reclen)
+		   : put_new(g, name, len, ino, type, reclen)) {
 		g->err = -EFAULT;
 		return false;
 	}
@@ -125,7 +130,8 @@ long sys_getdents64(int fd, void __user *buf, unsigned int count)
 	return getdents(fd, buf, count, false);
 }
 
-/* ---- where we are ---------------------------------------------------------------------------------------- */
+/* ---- where we are
+ * ---------------------------------------------------------------------------------------- */
 
 long sys_getcwd(void __user *buf, size_t size)
 {
@@ -219,26 +225,28 @@ long sys_umask(kmode_t mask)
 	return (long)xchg(&fs->umask, mask & 0777);
 }
 
-/* ---- names ------------------------------------------------------------------------------------------------- */
+/* ---- names
+ * -------------------------------------------------------------------------------------------------
+ */
 
 /* One user path, one operation. */
-#define WITH_PATH(dirfd, name, env, base, text, expr)                                      \
-	({                                                                                 \
-		struct vfs_env env = current_env();                                        \
-		struct at_base _b;                                                         \
-		struct upath _u;                                                           \
-		long _r = upath_get(&_u, (name), false);                                   \
-		if (!_r) {                                                                 \
-			const char *text = _u.text;                                        \
-			_r = base_get(&_b, (dirfd), text);                                 \
-			if (!_r) {                                                         \
-				const struct path *base = _b.use;                          \
-				_r = (expr);                                               \
-				base_put(&_b);                                             \
-			}                                                                  \
-			upath_put(&_u);                                                    \
-		}                                                                          \
-		_r;                                                                        \
+#define WITH_PATH(dirfd, name, env, base, text, expr)             \
+	({                                                        \
+		struct vfs_env env = current_env();               \
+		struct at_base _b;                                \
+		struct upath _u;                                  \
+		long _r = upath_get(&_u, (name), false);          \
+		if (!_r) {                                        \
+			const char *text = _u.text;               \
+			_r = base_get(&_b, (dirfd), text);        \
+			if (!_r) {                                \
+				const struct path *base = _b.use; \
+				_r = (expr);                      \
+				base_put(&_b);                    \
+			}                                         \
+			upath_put(&_u);                           \
+		}                                                 \
+		_r;                                               \
 	})
 
 long sys_mkdirat(int dirfd, const char __user *name, kmode_t mode)

@@ -11,7 +11,8 @@
 #include <syscall/syscall.h>
 #include "path.h"
 
-/* ---- stat ------------------------------------------------------------------------------------------------ */
+/* ---- stat
+ * ------------------------------------------------------------------------------------------------ */
 
 static void split_ns(s64 ns, s64 *sec, s64 *nsec)
 {
@@ -110,7 +111,8 @@ static bool name_is_empty(const char __user *name)
 /* AT_* of the stat family to lookup flags. */
 static u32 lookup_flags(int at)
 {
-	return (at & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (at & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
+	return (at & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
+		(at & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
 }
 
 long sys_newfstatat(int dirfd, const char __user *name, struct stat __user *buf, int flags)
@@ -126,7 +128,8 @@ static int put_statx(struct statx __user *u, const struct kstat *k)
 {
 	struct statx st;
 	const s64 times[4] = {k->atime_ns, k->btime_ns, k->ctime_ns, k->mtime_ns};
-	struct statx_timestamp *out[4] = {&st.stx_atime, &st.stx_btime, &st.stx_ctime, &st.stx_mtime};
+	struct statx_timestamp *out[4] = {
+		&st.stx_atime, &st.stx_btime, &st.stx_ctime, &st.stx_mtime};
 
 	memset(&st, 0, sizeof(st));
 	st.stx_mask = k->result_mask | STATX_MNT_ID | (k->btime_ns ? STATX_BTIME : 0);
@@ -154,14 +157,17 @@ static int put_statx(struct statx __user *u, const struct kstat *k)
 	return copy_to_user(u, &st, sizeof(st));
 }
 
-long sys_statx(int dirfd, const char __user *name, int flags, unsigned int mask, struct statx __user *buf)
+long sys_statx(
+	int dirfd, const char __user *name, int flags, unsigned int mask, struct statx __user *buf)
 {
 	struct kstat k;
 	struct path p;
 	long err;
 
 	if ((mask & STATX__RESERVED) ||
-		(flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE)) ||
+		(flags &
+			~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT |
+				AT_STATX_SYNC_TYPE)) ||
 		(flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
 		return -EINVAL;
 	if ((flags & AT_EMPTY_PATH) && dirfd >= 0 && name && name_is_empty(name)) {
@@ -178,7 +184,8 @@ long sys_statx(int dirfd, const char __user *name, int flags, unsigned int mask,
 	return err ? err : put_statx(buf, &k);
 }
 
-/* ---- access ---------------------------------------------------------------------------------------------- */
+/* ---- access
+ * ---------------------------------------------------------------------------------------------- */
 
 /* With real ids: a copy of the credentials with fsuid and capabilities as after setuid(getuid()). */
 static const struct cred *real_id_cred(void)
@@ -234,7 +241,8 @@ long sys_access(const char __user *name, int mode)
 	return sys_faccessat2(AT_FDCWD, name, mode, 0);
 }
 
-/* ---- mode and owner ---------------------------------------------------------------------------------------- */
+/* ---- mode and owner
+ * ---------------------------------------------------------------------------------------- */
 
 static long setattr_at(int dirfd, const char __user *name, u32 lookup, struct iattr *a)
 {
@@ -323,7 +331,8 @@ long sys_fchown(int fd, kuid_t uid, kgid_t gid)
 	return setattr_fd(fd, &a);
 }
 
-/* ---- times ------------------------------------------------------------------------------------------ */
+/* ---- times
+ * ------------------------------------------------------------------------------------------ */
 
 #define UTIME_NOW  ((1l << 30) - 1l) /* utimensat(2) */
 #define UTIME_OMIT ((1l << 30) - 2l)
@@ -349,7 +358,8 @@ static int times_attr(const struct __kernel_timespec *t, struct iattr *a, bool *
 	if (t[0].tv_nsec == UTIME_NOW && t[1].tv_nsec == UTIME_NOW)
 		return 0;
 	for (int i = 0; i < 2; i++) {
-		s64 ns = t[i].tv_nsec == UTIME_NOW ? clock_real_ns() : t[i].tv_sec * NS_PER_SEC + t[i].tv_nsec;
+		s64 ns = t[i].tv_nsec == UTIME_NOW ? clock_real_ns()
+						   : t[i].tv_sec * NS_PER_SEC + t[i].tv_nsec;
 
 		if (t[i].tv_nsec == UTIME_OMIT)
 			continue;
@@ -362,7 +372,8 @@ static int times_attr(const struct __kernel_timespec *t, struct iattr *a, bool *
 	return 0;
 }
 
-static long do_utimes(int dirfd, const char __user *name, const struct __kernel_timespec *t, int flags)
+static long do_utimes(
+	int dirfd, const char __user *name, const struct __kernel_timespec *t, int flags)
 {
 	struct iattr a;
 	bool nothing;
@@ -382,7 +393,8 @@ static long do_utimes(int dirfd, const char __user *name, const struct __kernel_
 	return setattr_at(dirfd, name, lookup_flags(flags), &a);
 }
 
-long sys_utimensat(int dirfd, const char __user *name, const struct __kernel_timespec __user *times, int flags)
+long sys_utimensat(
+	int dirfd, const char __user *name, const struct __kernel_timespec __user *times, int flags)
 {
 	struct __kernel_timespec t[2];
 
@@ -391,7 +403,8 @@ long sys_utimensat(int dirfd, const char __user *name, const struct __kernel_tim
 	return do_utimes(dirfd, name, times ? t : NULL, flags);
 }
 
-long sys_futimesat(int dirfd, const char __user *name, const struct __kernel_old_timeval __user *times)
+long sys_futimesat(
+	int dirfd, const char __user *name, const struct __kernel_old_timeval __user *times)
 {
 	struct __kernel_old_timeval tv[2];
 	struct __kernel_timespec t[2];
@@ -429,7 +442,9 @@ long sys_utime(const char __user *name, void __user *times)
 	return do_utimes(AT_FDCWD, name, t, 0);
 }
 
-/* ---- statfs --------------------------------------------------------------------------------------------------- */
+/* ---- statfs
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static long put_statfs(const struct path *p, struct statfs __user *u)
 {

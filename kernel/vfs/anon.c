@@ -25,7 +25,8 @@ static int anon_statfs(struct super *s, struct kstatfs *st)
 static const struct super_ops g_anon_super_ops = {.statfs = anon_statfs};
 static const struct inode_ops g_anon_inode_ops = {0};
 
-static struct super *anon_mount(const struct fs_type *t, const char *source, u32 flags, const char *data)
+static struct super *anon_mount(
+	const struct fs_type *t, const char *source, u32 flags, const char *data)
 {
 	struct super *s = super_alloc(t, &g_anon_super_ops);
 	struct inode *root;
@@ -65,7 +66,8 @@ struct inode *inode_alloc_anon(kmode_t mode)
 	return i;
 }
 
-struct file *file_from_inode(struct inode *i, const char *name, const struct file_ops *ops, u32 o_flags)
+struct file *file_from_inode(
+	struct inode *i, const char *name, const struct file_ops *ops, u32 o_flags)
 {
 	struct qstr q = {0, (u32)strlen(name), name};
 	struct mount *m = mount_for(i->mode);

@@ -5,7 +5,7 @@
 
 static SLAB_CACHE(g_context_cache, struct fs_context);
 struct fs_context *g_init_fs;
-static LIST_HEAD(g_contexts);				    /* g_contexts_lock */
+static LIST_HEAD(g_contexts); /* g_contexts_lock */
 static DEFINE_SPINLOCK(g_contexts_lock, RANK_FDTABLE);
 
 struct fs_context *fs_context_copy(struct fs_context *old)
@@ -27,7 +27,8 @@ struct fs_context *fs_context_copy(struct fs_context *old)
 		get_path(&fs->cwd);
 		spin_unlock(&old->lock);
 	} else {
-		fs->root = fs->cwd = (struct path){g_init_mount_ns->root, g_init_mount_ns->root->root};
+		fs->root = fs->cwd = (struct path){
+			g_init_mount_ns->root, g_init_mount_ns->root->root};
 		fs->umask = 022;
 		fs->ns = g_init_mount_ns;
 		get_path(&fs->root);

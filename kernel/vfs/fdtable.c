@@ -5,8 +5,8 @@
  * unless it is zero, and look at the slot again (the memory of files is type-stable). A task that
  * is the table's only user doesn't even need the reference: fd_get_light.
  *
- * The lowest free descriptor is found through two bitmap levels: "full" has a bit per word of "open"
- * that has no zero left.
+ * The lowest free descriptor is found through two bitmap levels: "full" has a bit per word of
+ * "open" that has no zero left.
  */
 #include <core/init.h>
 #include <core/log.h>
@@ -25,9 +25,9 @@ struct fd_array { /* replaced as a whole when it grows; freed after a grace peri
 };
 
 struct fd_table {
-	struct refcount refs;	/* tasks */
-	struct spinlock lock;	/* RANK_FDTABLE: changes of the array */
-	struct fd_array *fds;	/* RCU */
+	struct refcount refs; /* tasks */
+	struct spinlock lock; /* RANK_FDTABLE: changes of the array */
+	struct fd_array *fds; /* RCU */
 };
 
 static SLAB_CACHE(g_table_cache, struct fd_table);
@@ -36,7 +36,8 @@ u32 g_nr_open_max = 1048576; /* fs.nr_open */
 static struct fd_array *array_alloc(u32 size)
 {
 	u32 words = size / 64, fulls = BITMAP_WORDS(words);
-	size_t bytes = sizeof(struct fd_array) + sizeof(struct file *) * size + 8ul * (2 * words + fulls);
+	size_t bytes = sizeof(struct fd_array) + sizeof(struct file *) * size +
+		8ul * (2 * words + fulls);
 	struct fd_array *a = kvmalloc(bytes, GFP_KERNEL | GFP_ZERO);
 
 	if (!a)
@@ -280,7 +281,8 @@ int fd_open(struct fd_table *t, struct file *f, bool cloexec)
 	return fd;
 }
 
-/* ---- look-up ---------------------------------------------------------------------------------------- */
+/* ---- look-up
+ * ---------------------------------------------------------------------------------------- */
 
 static struct file *lookup(struct fd_table *t, int fd)
 {
@@ -332,7 +334,8 @@ struct file *fd_get_light(struct fd_table *t, int fd, bool *need_put)
 	return fd_get(t, fd);
 }
 
-/* ---- closing ----------------------------------------------------------------------------------------- */
+/* ---- closing
+ * ----------------------------------------------------------------------------------------- */
 
 /* Take the file out of its slot; NULL: not open. */
 static struct file *take_out(struct fd_table *t, u32 fd)

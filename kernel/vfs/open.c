@@ -13,9 +13,9 @@ bool path_noexec(const struct path *p)
 }
 
 struct open_how_k { /* what o_flags mean */
-	u32 flags;	/* for the file */
-	u32 mode;	/* FMODE_* */
-	int access;	/* MAY_* */
+	u32 flags;  /* for the file */
+	u32 mode;   /* FMODE_* */
+	int access; /* MAY_* */
 	u32 lookup;
 };
 
@@ -55,7 +55,9 @@ static void decode_flags(u32 o_flags, struct open_how_k *h)
 static int may_create_in_sticky(const struct vfs_env *env, struct inode *dir, struct inode *i)
 {
 	kuid_t me = env->cred->fsuid;
-	int level = S_ISFIFO(i->mode) ? g_protected_fifos : S_ISREG(i->mode) ? g_protected_regular : 0;
+	int level = S_ISFIFO(i->mode) ? g_protected_fifos
+		: S_ISREG(i->mode)    ? g_protected_regular
+				      : 0;
 
 	if (!level || !(dir->mode & S_ISVTX) || i->uid == dir->uid || i->uid == me)
 		return 0;
@@ -161,11 +163,12 @@ fail:
 	return err;
 }
 
-static struct file *open_at(const struct vfs_env *env, const struct path *p, const struct open_how_k *h,
-	bool created)
+static struct file *open_at(
+	const struct vfs_env *env, const struct path *p, const struct open_how_k *h, bool created)
 {
 	struct inode *i = p->dentry->inode;
-	bool truncate = (h->flags & O_TRUNC) && S_ISREG(i->mode) && !created && !(h->mode & FMODE_PATH);
+	bool truncate = (h->flags & O_TRUNC) && S_ISREG(i->mode) && !created &&
+		!(h->mode & FMODE_PATH);
 	struct file *f;
 	int err = 0;
 
@@ -206,8 +209,8 @@ out:
 	return err ? err_ptr(err) : f;
 }
 
-static struct file *open_tmpfile(const struct vfs_env *env, const struct path *base, const char *name,
-	const struct open_how_k *h, kmode_t mode, u32 lookup)
+static struct file *open_tmpfile(const struct vfs_env *env, const struct path *base,
+	const char *name, const struct open_how_k *h, kmode_t mode, u32 lookup)
 {
 	struct path dir, p;
 	struct inode *di, *i;
@@ -228,7 +231,8 @@ static struct file *open_tmpfile(const struct vfs_env *env, const struct path *b
 	if (!err && !di->ops->tmpfile)
 		err = -EOPNOTSUPP;
 	if (!err)
-		err = di->ops->tmpfile(di, &i, S_IFREG | (mode & 07777 & ~env->fs->umask), env->cred);
+		err = di->ops->tmpfile(
+			di, &i, S_IFREG | (mode & 07777 & ~env->fs->umask), env->cred);
 	if (err)
 		goto out_write;
 	p.mnt = dir.mnt;
@@ -256,7 +260,8 @@ out:
  * The final component with O_CREAT: look it up under the directory's lock and create what is
  * missing. *p gets the result; *created says which.
  */
-static int lookup_or_create(struct walk *w, u32 o_flags, kmode_t mode, struct path *p, bool *created)
+static int lookup_or_create(
+	struct walk *w, u32 o_flags, kmode_t mode, struct path *p, bool *created)
 {
 	struct inode *dir = w->path.dentry->inode;
 	const struct vfs_env *env = w->env;
@@ -276,8 +281,8 @@ static int lookup_or_create(struct walk *w, u32 o_flags, kmode_t mode, struct pa
 		if (!err && !dir->ops->create)
 			err = -EACCES;
 		if (!err)
-			err = dir->ops->create(
-				dir, d, S_IFREG | (mode & 07777 & ~READ_ONCE(env->fs->umask)), env->cred);
+			err = dir->ops->create(dir, d,
+				S_IFREG | (mode & 07777 & ~READ_ONCE(env->fs->umask)), env->cred);
 		*created = !err;
 		if (err)
 			put_dentry(d);
@@ -294,8 +299,8 @@ static int lookup_or_create(struct walk *w, u32 o_flags, kmode_t mode, struct pa
 	return 0;
 }
 
-static struct file *open_create(const struct vfs_env *env, const struct path *base, const char *name,
-	const struct open_how_k *h, kmode_t mode, u32 lookup)
+static struct file *open_create(const struct vfs_env *env, const struct path *base,
+	const char *name, const struct open_how_k *h, kmode_t mode, u32 lookup)
 {
 	struct path p;
 	struct file *f = NULL;
@@ -352,8 +357,8 @@ static struct file *open_create(const struct vfs_env *env, const struct path *ba
 	return err ? err_ptr(err) : f;
 }
 
-struct file *vfs_open(const struct vfs_env *env, const struct path *base, const char *name, u32 o_flags,
-	kmode_t mode, u32 lookup_flags)
+struct file *vfs_open(const struct vfs_env *env, const struct path *base, const char *name,
+	u32 o_flags, kmode_t mode, u32 lookup_flags)
 {
 	struct open_how_k h;
 	struct path p;
