@@ -84,18 +84,26 @@ out:
 	return r;
 }
 
+#define KMSG_LINE_MAX 999 /* bytes of one write, as Linux's LOG_LINE_MAX */
+
 static ssize_t kmsg_write(struct file *f, struct iter *from, off64_t *pos)
 {
-	char line[1000];
 	size_t n = from->count;
-	const char *text = line;
+	const char *text;
+	char *line;
 	int prio = 1 << 3 | LOG_WARN; /* facility "user" */
 
-	if (n > sizeof(line) - 1)
+	if (n > KMSG_LINE_MAX)
 		return -EINVAL;
-	if (iter_get(from, line, n) < n)
+	line = kmalloc(n + 1, GFP_KERNEL);
+	if (!line)
+		return -ENOMEM;
+	if (iter_get(from, line, n) < n) {
+		kfree(line);
 		return -EFAULT;
+	}
 	line[n] = 0;
+	text = line;
 	if (line[0] == '<') {
 		char *end = strchr(line, '>');
 		u64 v;
@@ -113,6 +121,7 @@ static ssize_t kmsg_write(struct file *f, struct iter *from, off64_t *pos)
 		}
 	}
 	log_user(prio, text, strlen(text));
+	kfree(line);
 	return (ssize_t)n;
 }
 
