@@ -8,7 +8,6 @@
 
 #define SYMTAB_STEP 16 /* as in tools/gen/symtab.py */
 
-
 bool arch_symbol(
 	unsigned long addr, char *name, size_t size, unsigned long *offset, unsigned long *length)
 {

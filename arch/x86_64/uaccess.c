@@ -10,8 +10,6 @@
 #include <lib/string.h>
 #include <linux/futex.h>
 
-
-
 static unsigned long insn_of(const struct extable_entry *e)
 {
 	return (unsigned long)&e->insn + (long)e->insn;

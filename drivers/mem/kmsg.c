@@ -21,7 +21,8 @@ struct kmsg {
 
 static struct wait_queue g_wait = WAIT_QUEUE_INIT(g_wait);
 
-/* Log records can be added anywhere, also under the locks that waking takes: a timer wakes readers. */
+/* Log records can be added anywhere, also under the locks that waking takes: a timer wakes readers.
+ */
 static struct timer g_wake_timer;
 static bool g_wake_pending; /* atomic */
 
@@ -64,7 +65,8 @@ static ssize_t kmsg_read(struct file *f, struct iter *to, off64_t *pos)
 		if (f->flags & O_NONBLOCK)
 			goto out;
 		/* Looked at each quarter second: the log may grow where waking is not possible. */
-		r = wait_event_deadline(&g_wait, log_next_seq() > k->seq, deadline_after(NS_PER_SEC / 4));
+		r = wait_event_deadline(
+			&g_wait, log_next_seq() > k->seq, deadline_after(NS_PER_SEC / 4));
 		if (r && r != -ETIMEDOUT)
 			goto out;
 	}
@@ -113,7 +115,8 @@ static ssize_t kmsg_write(struct file *f, struct iter *from, off64_t *pos)
 			if (parse_u64(line + 1, 10, &v) == 0 && v < 1024) {
 				prio = (int)v;
 				if (!(prio >> 3))
-					prio |= 1 << 3; /* only the kernel itself logs as the kernel */
+					prio |= 1
+						<< 3; /* only the kernel itself logs as the kernel */
 				text = end + 1;
 			} else {
 				*end = '>';

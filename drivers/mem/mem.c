@@ -83,7 +83,8 @@ static ssize_t random_write(struct file *f, struct iter *from, off64_t *pos)
 	ssize_t done = 0;
 
 	while (from->count) {
-		size_t want = min_t(size_t, from->count, sizeof(block)), n = iter_get(from, block, want);
+		size_t want = min_t(size_t, from->count, sizeof(block)),
+		       n = iter_get(from, block, want);
 
 		for (size_t i = 0; i < n / 8; i++)
 			random_add_entropy(block[i]);
@@ -136,8 +137,9 @@ static int mem_init(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(devices) && !err; i++) {
 		err = chrdev_register(MEM_MAJOR, devices[i].minor, 1, "mem", devices[i].fops);
-		err = err ?: devtmpfs_add(devices[i].name, S_IFCHR | 0666,
-				     dev_make(MEM_MAJOR, devices[i].minor));
+		err = err
+			?: devtmpfs_add(devices[i].name, S_IFCHR | 0666,
+				   dev_make(MEM_MAJOR, devices[i].minor));
 	}
 	return err;
 }

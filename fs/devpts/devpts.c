@@ -11,8 +11,8 @@
 #include <process/task.h>
 #include <tty/pty.h>
 
-#define MAX_PTYS	 4096 /* per system, as kernel.pty.max */
-#define PTMX_INO	 2
+#define MAX_PTYS         4096 /* per system, as kernel.pty.max */
+#define PTMX_INO         2
 #define SLAVE_INO(index) ((u64)(index) + 3)
 
 struct devpts { /* one instance: super->priv */
@@ -21,8 +21,9 @@ struct devpts { /* one instance: super->priv */
 	struct slave {
 		struct tty_pty *pty;
 		struct inode *inode; /* referenced: keeps owner and mode */
-		struct mount *mnt;   /* through which it was made, referenced: TIOCGPTPEER opens there */
-	} *slaves;
+		struct mount
+			*mnt; /* through which it was made, referenced: TIOCGPTPEER opens there */
+	} * slaves;
 	int nr; /* slots in slaves */
 	struct inode *ptmx;
 	kuid_t uid;
@@ -78,8 +79,7 @@ static int devpts_lookup(struct inode *dir, struct dentry *dentry)
 
 static bool devpts_revalidate(struct dentry *dentry)
 {
-	struct inode *i =
-		find_entry(devpts_of(dentry->super), dentry->name.name, dentry->name.len);
+	struct inode *i = find_entry(devpts_of(dentry->super), dentry->name.name, dentry->name.len);
 	bool same = i && i == dentry->inode;
 
 	if (i)
@@ -153,7 +153,8 @@ static struct inode *make_inode(struct devpts *d, u64 ino, kmode_t mode, kdev_t 
 	return i;
 }
 
-/* ---- pairs ---------------------------------------------------------------------------------------- */
+/* ---- pairs
+ * ---------------------------------------------------------------------------------------- */
 
 static void slave_gone(struct tty_pty *p)
 {
@@ -190,7 +191,8 @@ static struct file *slave_open_peer(struct tty_pty *p, struct file *master, u32 
 {
 	struct devpts *d = p->owner;
 	struct vfs_env env = current_env();
-	struct path root = {d->slaves[p->index].mnt, d->super->root}, out; /* stable: the master is open */
+	struct path root = {d->slaves[p->index].mnt, d->super->root},
+		    out; /* stable: the master is open */
 	struct file *f;
 	char name[12];
 	int err;
@@ -223,7 +225,8 @@ static int make_pair(struct devpts *d, struct file *f, struct mount *mnt)
 	if (err)
 		goto out;
 	err = -ENOMEM;
-	i = make_inode(d, SLAVE_INO(index), S_IFCHR | d->mode, dev_make(UNIX98_PTY_SLAVE_MAJOR, index));
+	i = make_inode(
+		d, SLAVE_INO(index), S_IFCHR | d->mode, dev_make(UNIX98_PTY_SLAVE_MAJOR, index));
 	if (!i)
 		goto out;
 	p = pty_open_master(f, index, d);
@@ -294,7 +297,8 @@ static int ptmx_open(struct inode *inode, struct file *f)
 }
 static const struct file_ops g_ptmx_fops = {.open = ptmx_open};
 
-/* ---- mounting ------------------------------------------------------------------------------------- */
+/* ---- mounting
+ * ------------------------------------------------------------------------------------- */
 
 static int parse_option(struct devpts *d, char *opt)
 {

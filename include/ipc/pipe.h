@@ -1,6 +1,6 @@
 /*
- * Pipes and FIFOs: a ring of page references under pipe->lock; splice moves pages, writes of at most
- * PIPE_BUF bytes are atomic.
+ * Pipes and FIFOs: a ring of page references under pipe->lock; splice moves pages, writes of at
+ * most PIPE_BUF bytes are atomic.
  */
 #ifndef IPC_PIPE_H
 #define IPC_PIPE_H
@@ -10,12 +10,15 @@
 #define PIPE_MAX_SIZE (1u << 20) /* fs.pipe-max-size: how far F_SETPIPE_SZ goes without privilege */
 
 struct pipe;
-int pipe_create(struct file **read_end, struct file **write_end, u32 o_flags) must_check; /* O_CLOEXEC is the caller's; O_NONBLOCK O_DIRECT */
+int pipe_create(struct file **read_end, struct file **write_end,
+	u32 o_flags) must_check;        /* O_CLOEXEC is the caller's; O_NONBLOCK O_DIRECT */
 struct pipe *file_pipe(struct file *f); /* NULL: not a pipe */
 long pipe_fcntl(struct file *f, u32 cmd, unsigned long arg); /* F_GETPIPE_SZ, F_SETPIPE_SZ */
 /* splice(2), tee(2), vmsplice(2) with at least one pipe end; flags SPLICE_F_*. Bytes or error. */
-ssize_t pipe_splice_from_file(struct file *in, off64_t *pos, struct file *pipe, size_t len, u32 flags) must_check;
-ssize_t pipe_splice_to_file(struct file *pipe, struct file *out, off64_t *pos, size_t len, u32 flags) must_check;
+ssize_t pipe_splice_from_file(
+	struct file *in, off64_t *pos, struct file *pipe, size_t len, u32 flags) must_check;
+ssize_t pipe_splice_to_file(
+	struct file *pipe, struct file *out, off64_t *pos, size_t len, u32 flags) must_check;
 ssize_t pipe_splice_pipe(struct file *in, struct file *out, size_t len, u32 flags) must_check;
 ssize_t pipe_tee(struct file *in, struct file *out, size_t len, u32 flags) must_check;
 ssize_t pipe_vmsplice(struct file *pipe, struct iter *it, u32 flags) must_check;

@@ -11,18 +11,18 @@
 #define PTY_RING 8192 /* bytes from slave to master */
 
 struct tty_pty {
-	struct tty *slave;		/* referenced */
-	struct spinlock lock;		/* RANK_DEVICE, interrupts off: the ring and the bits */
+	struct tty *slave;    /* referenced */
+	struct spinlock lock; /* RANK_DEVICE, interrupts off: the ring and the bits */
 	u8 *ring;
 	u32 head, tail;
-	bool locked;			/* TIOCSPTLCK: the slave can't be opened */
-	bool packet;			/* TIOCPKT */
+	bool locked; /* TIOCSPTLCK: the slave can't be opened */
+	bool packet; /* TIOCPKT */
 	bool slave_opened, slave_closed;
-	u8 packet_bits;			/* pending TIOCPKT_* */
+	u8 packet_bits;                          /* pending TIOCPKT_* */
 	struct wait_queue read_wait, write_wait; /* the master's */
 	int index;
 	void (*gone)(struct tty_pty *p); /* the master was closed: remove the name. Sleeps. */
-	void *owner;			/* gone's */
+	void *owner;                     /* gone's */
 	/* Opens the slave for TIOCGPTPEER: file or error pointer. */
 	struct file *(*open_peer)(struct tty_pty *p, struct file *master, u32 o_flags);
 };

@@ -28,43 +28,45 @@ struct tty_ops {
 	/* Take up to n bytes without sleeping; number taken: at least what write_room promised. */
 	size_t (*write)(struct tty *t, const u8 *buf, size_t n);
 	size_t (*write_room)(struct tty *t);
-	size_t (*chars_in_buffer)(struct tty *t);		     /* not yet sent */
+	size_t (*chars_in_buffer)(struct tty *t);                       /* not yet sent */
 	void (*set_termios)(struct tty *t, const struct ktermios *old); /* NULL: nothing to set */
-	int (*open)(struct tty *t);				     /* first open; NULL: 0 */
-	void (*close)(struct tty *t);				     /* last close; NULL */
-	void (*throttle)(struct tty *t), (*unthrottle)(struct tty *t); /* NULL: none */
-	void (*flush)(struct tty *t);				     /* drop unsent output; NULL */
-	long (*ioctl)(struct tty *t, u32 cmd, unsigned long arg);    /* -ENOIOCTLCMD; NULL: none */
-	void (*free)(struct tty *t);				     /* last reference; NULL */
+	int (*open)(struct tty *t);                                     /* first open; NULL: 0 */
+	void (*close)(struct tty *t);                                   /* last close; NULL */
+	void (*throttle)(struct tty *t), (*unthrottle)(struct tty *t);  /* NULL: none */
+	void (*flush)(struct tty *t);                             /* drop unsent output; NULL */
+	long (*ioctl)(struct tty *t, u32 cmd, unsigned long arg); /* -ENOIOCTLCMD; NULL: none */
+	void (*free)(struct tty *t);                              /* last reference; NULL */
 };
 
 struct n_tty;
 struct tty {
 	struct refcount refs;
-	const struct tty_ops *ops;   /* immutable */
-	void *driver_data;	     /* driver's */
-	kdev_t dev;		     /* immutable */
-	char name[16];		     /* "ttyS0", "pts/3"; immutable */
-	struct mutex lock;	     /* RANK_TTY: termios changes, open, close, hang-up */
-	struct ktermios termios;     /* lock to write; readers accept a mix of old and new flags */
-	struct winsize winsize;	     /* spin */
-	struct spinlock spin;	     /* RANK_TTY_SPIN, interrupts off: the fields below */
-	struct session *session;     /* whose controlling terminal this is, or NULL */
-	struct pid *pgrp;	     /* foreground group, referenced, or NULL */
-	bool stopped;		     /* ^S or TCOOFF */
-	bool exclusive;		     /* TIOCEXCL */
-	u32 hangups;		     /* generation: files opened before a hang-up are dead */
-	u32 open_count;		     /* lock */
+	const struct tty_ops *ops; /* immutable */
+	void *driver_data;         /* driver's */
+	kdev_t dev;                /* immutable */
+	char name[16];             /* "ttyS0", "pts/3"; immutable */
+	struct mutex lock;         /* RANK_TTY: termios changes, open, close, hang-up */
+	struct ktermios termios;   /* lock to write; readers accept a mix of old and new flags */
+	struct winsize winsize;    /* spin */
+	struct spinlock spin;      /* RANK_TTY_SPIN, interrupts off: the fields below */
+	struct session *session;   /* whose controlling terminal this is, or NULL */
+	struct pid *pgrp;          /* foreground group, referenced, or NULL */
+	bool stopped;              /* ^S or TCOOFF */
+	bool exclusive;            /* TIOCEXCL */
+	u32 hangups;               /* generation: files opened before a hang-up are dead */
+	u32 open_count;            /* lock */
 	struct wait_queue read_wait, write_wait;
-	struct n_tty *ld;	     /* immutable; line discipline state */
+	struct n_tty *ld; /* immutable; line discipline state */
 	struct work receive_work;
-	bool other_closed;	     /* pty: the master is gone; atomic */
-	bool no_drain;		     /* pty: output has no time of its own to drain */
-	struct tty_pty *pty;	     /* slave of a pseudo-terminal; immutable */
+	bool other_closed;   /* pty: the master is gone; atomic */
+	bool no_drain;       /* pty: output has no time of its own to drain */
+	struct tty_pty *pty; /* slave of a pseudo-terminal; immutable */
 };
 
-/* New terminal, not registered; one reference. Termios as a fresh Linux line has them. NULL: no memory. */
-struct tty *tty_create(const struct tty_ops *ops, const char *name, kdev_t dev, void *driver_data) must_check;
+/* New terminal, not registered; one reference. Termios as a fresh Linux line has them. NULL: no
+ * memory. */
+struct tty *tty_create(
+	const struct tty_ops *ops, const char *name, kdev_t dev, void *driver_data) must_check;
 void get_tty(struct tty *t);
 void put_tty(struct tty *t);
 /* Make it openable as character device dev with a devtmpfs node. -EBUSY -ENOMEM. */

@@ -12,28 +12,28 @@ enum iter_kind { ITER_UBUF, ITER_IOVEC, ITER_KBUF };
 
 struct iter {
 	enum iter_kind kind;
-	bool append;			/* write at the end of the file, whatever the position (RWF_APPEND) */
-	size_t count;			/* bytes left */
-	size_t offset;			/* into the current segment */
+	bool append;   /* write at the end of the file, whatever the position (RWF_APPEND) */
+	size_t count;  /* bytes left */
+	size_t offset; /* into the current segment */
 	union {
 		void __user *ubuf;
 		const struct iovec *iov; /* kernel copy of the user's array */
 		void *kbuf;
 	};
-	int nr_segs;			/* ITER_IOVEC: segments left */
+	int nr_segs; /* ITER_IOVEC: segments left */
 };
 
 static inline struct iter iter_user(void __user *buf, size_t len)
 {
-	return (struct iter){ .kind = ITER_UBUF, .count = len, .ubuf = buf };
+	return (struct iter){.kind = ITER_UBUF, .count = len, .ubuf = buf};
 }
 static inline struct iter iter_kernel(void *buf, size_t len)
 {
-	return (struct iter){ .kind = ITER_KBUF, .count = len, .kbuf = buf };
+	return (struct iter){.kind = ITER_KBUF, .count = len, .kbuf = buf};
 }
 /* Bytes copied; less than n on a fault. n is limited to iter->count. May sleep. */
-size_t iter_put(struct iter *to, const void *src, size_t n) must_check;	/* data into the iterator */
-size_t iter_get(struct iter *from, void *dst, size_t n) must_check;	/* data out of it */
+size_t iter_put(struct iter *to, const void *src, size_t n) must_check; /* data into the iterator */
+size_t iter_get(struct iter *from, void *dst, size_t n) must_check;     /* data out of it */
 size_t iter_zero(struct iter *to, size_t n) must_check;
 /* The same without sleeping on faults, for use under a page lock; pair with iter_fault_in. */
 size_t iter_put_nofault(struct iter *to, const void *src, size_t n) must_check;
@@ -41,7 +41,8 @@ size_t iter_get_nofault(struct iter *from, void *dst, size_t n) must_check;
 /* Touch the next n bytes so that a nofault copy can go on. -EFAULT when nothing is accessible. */
 int iter_fault_in(const struct iter *it, size_t n, bool write) must_check;
 void iter_advance(struct iter *it, size_t n);
-void iter_revert(struct iter *it, size_t n); /* undo the last n advanced bytes (same segment array) */
+void iter_revert(
+	struct iter *it, size_t n); /* undo the last n advanced bytes (same segment array) */
 
 /*
  * readv and friends: copy in and check a user iovec array (at most 1024, sum at most

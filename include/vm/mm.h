@@ -21,56 +21,56 @@ struct region;
 struct vm_fault;
 
 struct region_ops {
-	/* Regions with pages of their own (vvar, device memory): give the pte for addr, or an error.
-	 * NULL: the object's page cache, or anonymous memory. */
+	/* Regions with pages of their own (vvar, device memory): give the pte for addr, or an
+	 * error. NULL: the object's page cache, or anonymous memory. */
 	int (*fault)(struct region *r, struct vm_fault *f);
-	void (*open)(struct region *r);	 /* the region was copied (fork, split): take references */
+	void (*open)(struct region *r);  /* the region was copied (fork, split): take references */
 	void (*close)(struct region *r); /* it goes away: drop them. Sleeps. */
 	const char *(*name)(struct region *r); /* "[vdso]" or NULL */
 	bool (*may_mprotect)(struct region *r, u32 prot);
 };
 
 /* region->flags; the protection bits equal PROT_* */
-#define REG_READ      0x01u
-#define REG_WRITE     0x02u
-#define REG_EXEC      0x04u
-#define REG_MAYREAD   0x10u /* mprotect may go this far */
-#define REG_MAYWRITE  0x20u
-#define REG_MAYEXEC   0x40u
-#define REG_SHARED    0x80u
-#define REG_GROWSDOWN 0x100u
-#define REG_LOCKED    0x200u
-#define REG_DONTFORK  0x400u
-#define REG_DONTEXPAND 0x800u
-#define REG_WIPEFORK  0x1000u
-#define REG_DONTDUMP  0x2000u
-#define REG_SPECIAL   0x4000u /* vdso, vvar, device: no anonymous copies, no merge */
-#define REG_NORESERVE 0x8000u
-#define REG_HUGE      0x10000u /* MADV_HUGEPAGE */
-#define REG_NOHUGE    0x20000u
-#define REG_STACK     0x40000u
-#define REG_SEQ_READ  0x80000u
-#define REG_RAND_READ 0x100000u
-#define REG_ACCOUNT   0x200000u /* counted in mm->committed */
+#define REG_READ        0x01u
+#define REG_WRITE       0x02u
+#define REG_EXEC        0x04u
+#define REG_MAYREAD     0x10u /* mprotect may go this far */
+#define REG_MAYWRITE    0x20u
+#define REG_MAYEXEC     0x40u
+#define REG_SHARED      0x80u
+#define REG_GROWSDOWN   0x100u
+#define REG_LOCKED      0x200u
+#define REG_DONTFORK    0x400u
+#define REG_DONTEXPAND  0x800u
+#define REG_WIPEFORK    0x1000u
+#define REG_DONTDUMP    0x2000u
+#define REG_SPECIAL     0x4000u /* vdso, vvar, device: no anonymous copies, no merge */
+#define REG_NORESERVE   0x8000u
+#define REG_HUGE        0x10000u /* MADV_HUGEPAGE */
+#define REG_NOHUGE      0x20000u
+#define REG_STACK       0x40000u
+#define REG_SEQ_READ    0x80000u
+#define REG_RAND_READ   0x100000u
+#define REG_ACCOUNT     0x200000u /* counted in mm->committed */
 #define REG_LOCKONFAULT 0x400000u
 
 struct region {
-	unsigned long start, end;	/* bytes, page aligned; map_lock + region lock to change */
-	u32 flags;			/* the same */
-	struct mm *mm;			/* immutable */
-	struct vm_object *object;	/* NULL: anonymous (private) */
-	u64 pgoff;			/* object page index of start; for anonymous start >> PAGE_SHIFT */
-	void *file;			/* struct file * of the mapping, referenced by ops->open/close */
-	const struct region_ops *ops;	/* NULL: none */
-	void *priv;			/* ops' own */
-	struct rb_node node;		/* mm->regions */
+	unsigned long start, end; /* bytes, page aligned; map_lock + region lock to change */
+	u32 flags;                /* the same */
+	struct mm *mm;            /* immutable */
+	struct vm_object *object; /* NULL: anonymous (private) */
+	u64 pgoff;  /* object page index of start; for anonymous start >> PAGE_SHIFT */
+	void *file; /* struct file * of the mapping, referenced by ops->open/close */
+	const struct region_ops *ops; /* NULL: none */
+	void *priv;                   /* ops' own */
+	struct rb_node node;          /* mm->regions */
 	/* the subtree's lowest address, highest, and largest gap between two of its regions */
 	unsigned long subtree_first, subtree_last, subtree_gap;
-	struct itree_node map_link;	/* object->mappings */
-	struct rwsem lock;		/* RANK_REGION */
-	bool detached;			/* lock: out of the tree */
-	bool has_anon;			/* may have leaves of anonymous pages; set once, atomic */
-	u64 frozen;			/* == mm->map_gen: faults must wait for map_lock; lock */
+	struct itree_node map_link; /* object->mappings */
+	struct rwsem lock;          /* RANK_REGION */
+	bool detached;              /* lock: out of the tree */
+	bool has_anon;              /* may have leaves of anonymous pages; set once, atomic */
+	u64 frozen;                 /* == mm->map_gen: faults must wait for map_lock; lock */
 	union {
 		struct region *next_gone; /* detached: list of who unmaps it */
 		struct rcu_head rcu;
@@ -78,32 +78,32 @@ struct region {
 };
 
 struct mm {
-	struct arch_mm arch;		/* first: thread->mm points here */
-	struct refcount users;		/* tasks that run in it; at 0 all regions go */
-	struct refcount refs;		/* the structure itself (procfs, lazy) */
+	struct arch_mm arch;   /* first: thread->mm points here */
+	struct refcount users; /* tasks that run in it; at 0 all regions go */
+	struct refcount refs;  /* the structure itself (procfs, lazy) */
 	struct rwsem map_lock;
 	struct rb_root regions;
-	struct seqcount tree_seq;	/* map_lock held for writing; RCU finders validate */
-	u64 map_gen;			/* grows when map_lock is given up after writing: thaws regions */
-	u32 nr_regions;			/* map_lock */
-	unsigned long mmap_top;		/* top-down search starts here */
+	struct seqcount tree_seq; /* map_lock held for writing; RCU finders validate */
+	u64 map_gen;              /* grows when map_lock is given up after writing: thaws regions */
+	u32 nr_regions;           /* map_lock */
+	unsigned long mmap_top;   /* top-down search starts here */
 	/* layout, for /proc/PID/stat and prctl(PR_SET_MM); map_lock */
 	unsigned long start_code, end_code, start_data, end_data, start_brk, brk, start_stack;
 	unsigned long arg_start, arg_end, env_start, env_end;
 	unsigned long vdso;
 	u64 auxv[2 * 24];
-	void *exe_file;			/* struct file *, referenced; map_lock */
+	void *exe_file; /* struct file *, referenced; map_lock */
 	u64 total_pages, locked_pages, data_pages, exec_pages, stack_pages; /* map_lock, in pages */
-	atomic64_t anon_pages, file_pages, shmem_pages, table_pages; /* resident */
+	atomic64_t anon_pages, file_pages, shmem_pages, table_pages;        /* resident */
 	u64 hiwater_rss;
 	s64 committed_pages;
-	u32 def_flags;			/* MCL_FUTURE: REG_LOCKED */
-	u32 dumpable;			/* 0, 1, 2 */
-	u64 membarrier_state;		/* atomic; registrations */
+	u32 def_flags;        /* MCL_FUTURE: REG_LOCKED */
+	u32 dumpable;         /* 0, 1, 2 */
+	u64 membarrier_state; /* atomic; registrations */
 	s16 oom_score_adj;
 	struct rlimit_snapshot {
 		u64 as, data, stack, memlock; /* bytes, copied from the process at each call */
-	} limits;			/* atomic words, set by process on setrlimit and exec */
+	} limits; /* atomic words, set by process on setrlimit and exec */
 	bool oom_reaped;
 	bool no_huge; /* PR_SET_THP_DISABLE; atomic */
 };
@@ -132,7 +132,7 @@ static inline void get_mm(struct mm *mm)
 {
 	ref_get(&mm->refs);
 }
-void put_mm(struct mm *mm);	  /* structure */
+void put_mm(struct mm *mm);                        /* structure */
 void vm_set_exe_hook(void (*put)(void *exe_file)); /* how to release mm->exe_file; set by process */
 void put_mm_users(struct mm *mm); /* a task leaves; the last one unmaps everything. Sleeps. */
 static inline struct mm *mm_of(struct arch_mm *a)
@@ -142,28 +142,33 @@ static inline struct mm *mm_of(struct arch_mm *a)
 struct mm *current_mm(void); /* NULL for kernel threads */
 
 struct map_request {
-	unsigned long addr;	/* hint, or exact with fixed */
-	size_t len;		/* bytes; rounded up */
-	u32 flags;		/* REG_* */
+	unsigned long addr; /* hint, or exact with fixed */
+	size_t len;         /* bytes; rounded up */
+	u32 flags;          /* REG_* */
 	bool fixed, noreplace, bit32, populate;
 	struct vm_object *object; /* NULL: anonymous. Shared anonymous: vm_shared_anon() first */
-	u64 offset;		/* bytes, page aligned */
+	u64 offset;               /* bytes, page aligned */
 	void *file;
-	const struct region_ops *ops; /* its open is NOT called for the new region: refs are passed in */
+	const struct region_ops
+		*ops; /* its open is NOT called for the new region: refs are passed in */
 	void *priv;
-	unsigned long align;	/* 0 or power of two for the chosen address */
+	unsigned long align; /* 0 or power of two for the chosen address */
 };
-/* Address, or -ENOMEM -EINVAL -EEXIST -EAGAIN(locked limit) -EPERM. On failure the caller keeps the references. */
+/* Address, or -ENOMEM -EINVAL -EEXIST -EAGAIN(locked limit) -EPERM. On failure the caller keeps the
+ * references. */
 long mm_map(struct mm *mm, const struct map_request *rq) must_check;
 /* Drop the references of a request that mm_map refused, as its region's end would. */
 void mm_map_abort(const struct map_request *rq);
 int mm_unmap(struct mm *mm, unsigned long addr, size_t len) must_check; /* -EINVAL -ENOMEM */
-int mm_protect(struct mm *mm, unsigned long addr, size_t len, u32 prot, bool growsdown, bool growsup) must_check;
-long mm_remap(struct mm *mm, unsigned long old, size_t old_len, size_t new_len, u32 flags, unsigned long new_addr) must_check;
+int mm_protect(struct mm *mm, unsigned long addr, size_t len, u32 prot, bool growsdown,
+	bool growsup) must_check;
+long mm_remap(struct mm *mm, unsigned long old, size_t old_len, size_t new_len, u32 flags,
+	unsigned long new_addr) must_check;
 unsigned long mm_brk(struct mm *mm, unsigned long brk); /* new or unchanged break, as brk(2) */
 int mm_advise(struct mm *mm, unsigned long addr, size_t len, int advice) must_check;
 int mm_sync(struct mm *mm, unsigned long addr, size_t len, int flags) must_check;
-int mm_lock_range(struct mm *mm, unsigned long addr, size_t len, bool lock, bool onfault) must_check;
+int mm_lock_range(
+	struct mm *mm, unsigned long addr, size_t len, bool lock, bool onfault) must_check;
 int mm_lock_all(struct mm *mm, int mcl_flags) must_check;
 int mm_mincore(struct mm *mm, unsigned long addr, size_t len, unsigned char __user *vec) must_check;
 int mm_populate(struct mm *mm, unsigned long addr, size_t len) must_check;
@@ -178,9 +183,9 @@ int mm_fault(struct mm *mm, unsigned long addr, u32 access, int *si_code) must_c
 struct vm_fault {
 	unsigned long addr; /* page aligned */
 	u32 access;
-	u64 index;	    /* object page */
-	pte_t *pte;	    /* ops->fault: set *result */
-	pte_t result;	    /* pte to install, MMU_SPECIAL or with a counted page */
+	u64 index;    /* object page */
+	pte_t *pte;   /* ops->fault: set *result */
+	pte_t result; /* pte to install, MMU_SPECIAL or with a counted page */
 };
 
 /* Copy to/from another address space (process_vm_*, /proc/PID/mem, ptrace). Bytes or -EIO/-EFAULT. */
@@ -199,18 +204,21 @@ int mm_futex_key(struct mm *mm, unsigned long addr, bool shared, u64 *a, u64 *b)
 struct region *mm_first_region(struct mm *mm);
 struct region *mm_last_region(struct mm *mm);
 struct region *mm_next_region(struct region *r);
-struct region *mm_find_region(struct mm *mm, unsigned long addr); /* map_lock held: first with end > addr */
+struct region *mm_find_region(
+	struct mm *mm, unsigned long addr); /* map_lock held: first with end > addr */
 struct region_stats {
-	u64 rss, pss, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anonymous, huge; /* bytes */
+	u64 rss, pss, shared_clean, shared_dirty, private_clean, private_dirty, referenced,
+		anonymous, huge; /* bytes */
 };
 void region_get_stats(struct region *r, struct region_stats *s); /* map_lock held for reading */
 
 /* exec: stack region below top with room to grow to limits.stack. 0 or an error. */
-long mm_setup_stack(struct mm *mm, unsigned long top, bool exec, unsigned long *stack_top) must_check;
+long mm_setup_stack(
+	struct mm *mm, unsigned long top, bool exec, unsigned long *stack_top) must_check;
 extern int g_randomize_va_space; /* 0, 1, 2: kernel.randomize_va_space */
-extern int g_overcommit_memory;	 /* 0, 1, 2: vm.overcommit_memory */
+extern int g_overcommit_memory;  /* 0, 1, 2: vm.overcommit_memory */
 extern int g_overcommit_ratio;
-extern int g_huge_policy;	 /* transparent_hugepage: 0 never, 1 madvise, 2 always */
+extern int g_huge_policy; /* transparent_hugepage: 0 never, 1 madvise, 2 always */
 u64 vm_committed_pages(void);
 u64 vm_commit_limit_pages(void);
 #define VM_MAX_MAP_COUNT 65530

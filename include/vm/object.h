@@ -24,33 +24,34 @@
 struct vm_object;
 
 struct vm_object_ops {
-	/* Make the locked, not uptodate page's content valid (all PAGE_SIZE bytes). Sleeps. NULL: the
-	 * page is cleared. -EIO -ENOMEM. */
+	/* Make the locked, not uptodate page's content valid (all PAGE_SIZE bytes). Sleeps. NULL:
+	 * the page is cleared. -EIO -ENOMEM. */
 	int (*fill)(struct vm_object *o, struct page *p);
 	/* The page is about to be written by write() or a shared mapping: reserve space if it isn't
 	 * dirty yet. It is marked dirty afterwards, before it is unlocked, if its content is valid.
 	 * page locked. NULL: nothing to do. -ENOSPC -EDQUOT -EIO. */
 	int (*make_writable)(struct vm_object *o, struct page *p);
-	/* A page leaves the object (truncate, evict); PG_DIRTY as it was. page locked. NULL: nothing. */
+	/* A page leaves the object (truncate, evict); PG_DIRTY as it was. page locked. NULL:
+	 * nothing. */
 	void (*page_gone)(struct vm_object *o, struct page *p);
 	/* Write dirty pages of [start, end] (page indexes) to storage. NULL: nothing behind it. */
 	int (*writeback)(struct vm_object *o, u64 start, u64 end, bool wait);
 };
 
 struct vm_object {
-	const struct vm_object_ops *ops;  /* immutable */
-	u64 size;			  /* bytes; the file's size (i_size): read atomically, written
-					   * under the owner's lock (inode i_rwsem) */
+	const struct vm_object_ops *ops; /* immutable */
+	u64 size; /* bytes; the file's size (i_size): read atomically, written
+		   * under the owner's lock (inode i_rwsem) */
 	struct spinlock lock;
-	struct xarray pages;		  /* index -> struct page; lock for writers, RCU for readers */
-	u64 nr_pages;			  /* lock */
-	struct itree_root mappings;	  /* regions that map it, by page index; map_lock */
-	struct rwsem map_lock;		  /* RANK_OBJECT_RESIZE: mappings; write side for truncate */
-	void *owner;			  /* e.g. struct inode; immutable */
-	bool unevictable;		  /* tmpfs: pages are the only copy */
-	u32 wb_err;			  /* errseq: I/O errors, see object_wb_error */
-	u32 writable_maps;		  /* atomic: shared writable regions; for seals and exec */
-	u64 id;				  /* unique, never reused: futex keys */
+	struct xarray pages;        /* index -> struct page; lock for writers, RCU for readers */
+	u64 nr_pages;               /* lock */
+	struct itree_root mappings; /* regions that map it, by page index; map_lock */
+	struct rwsem map_lock;      /* RANK_OBJECT_RESIZE: mappings; write side for truncate */
+	void *owner;                /* e.g. struct inode; immutable */
+	bool unevictable;           /* tmpfs: pages are the only copy */
+	u32 wb_err;                 /* errseq: I/O errors, see object_wb_error */
+	u32 writable_maps;          /* atomic: shared writable regions; for seals and exec */
+	u64 id;                     /* unique, never reused: futex keys */
 };
 
 void object_init(struct vm_object *o, const struct vm_object_ops *ops, void *owner);
@@ -73,7 +74,7 @@ void page_unlock(struct page *p);
 void page_wait_unlocked(struct page *p);
 void page_wait_writeback(struct page *p);
 void page_end_writeback(struct page *p); /* PG_WRITEBACK was set, MEM_WRITEBACK counted */
-void page_mark_dirty(struct page *p);	/* page locked or pinned by a mapping; tags the tree */
+void page_mark_dirty(struct page *p);    /* page locked or pinned by a mapping; tags the tree */
 
 /* Read [*pos, ...) up to object->size into the iterator; holes read as zero without allocating.
  * Bytes (0 at end), or -EFAULT -EIO -ENOMEM. Advances *pos. */

@@ -22,19 +22,20 @@
 #include <lib/seq_buf.h>
 #include <process/signal.h>
 
-#define MAX_NESTS 4 /* instances inside instances, as Linux */
+#define MAX_NESTS  4 /* instances inside instances, as Linux */
 #define EP_PRIVATE (EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE)
-#define EXCLUSIVE_OK (EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
+#define EXCLUSIVE_OK \
+	(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
 
 struct epoll {
-	struct refcount refs;	   /* its file, and each item while being removed */
+	struct refcount refs; /* its file, and each item while being removed */
 	struct mutex lock;
 	struct rb_root items;
-	struct file *file;	   /* its own; not referenced */
+	struct file *file; /* its own; not referenced */
 	struct spinlock ready_lock;
-	struct list_head ready;	   /* items; ready_lock */
-	u32 nr_ready;		   /* ready_lock */
-	struct list_head sleepers; /* struct sleeper; ready_lock */
+	struct list_head ready;      /* items; ready_lock */
+	u32 nr_ready;                /* ready_lock */
+	struct list_head sleepers;   /* struct sleeper; ready_lock */
 	struct wait_queue poll_wait; /* whoever polls this instance */
 	struct user_account *user;
 };
@@ -52,7 +53,7 @@ struct hook { /* one wait queue of an item's file */
 };
 
 struct epitem {
-	struct rb_node node;	     /* ep->items; ep->lock */
+	struct rb_node node; /* ep->items; ep->lock */
 	struct epoll *ep;
 	struct file *file;
 	int fd;
@@ -60,11 +61,11 @@ struct epitem {
 	struct list_head ready_link; /* ep->ready_lock */
 	bool on_ready;
 	bool hook_failed;
-	struct list_head file_link;  /* file->epoll_links; g_links_lock */
-	struct hook *more;	     /* further hooks */
+	struct list_head file_link; /* file->epoll_links; g_links_lock */
+	struct hook *more;          /* further hooks */
 	struct hook first;
 	bool first_used;
-	bool dying;		     /* ep->lock: being removed */
+	bool dying; /* ep->lock: being removed */
 	struct rcu_head rcu;
 };
 
@@ -104,12 +105,14 @@ static bool make_ready(struct epitem *it)
 	if (s) {
 		list_del(&s->link);
 		WRITE_ONCE(s->woken, true);
-		thread_wake(s->thread); /* s lives on its stack until it has seen woken: RUNQUEUE ranks above */
+		thread_wake(s->thread); /* s lives on its stack until it has seen woken: RUNQUEUE
+					   ranks above */
 		woke = true;
 	}
 	spin_unlock_irqrestore(&ep->ready_lock, flags);
 	if (wait_queue_active(&ep->poll_wait)) {
-		/* Under the watched file's queue lock: outer instances only, the graph has no cycles. */
+		/* Under the watched file's queue lock: outer instances only, the graph has no
+		 * cycles. */
 		wake_up_key_nested(&ep->poll_wait, INT_MAX, EPOLLIN | EPOLLRDNORM);
 		woke = true;
 	}
@@ -161,7 +164,8 @@ static void push_ready(struct epitem *it, bool front)
 	spin_unlock_irq(&ep->ready_lock);
 }
 
-/* ---- items -------------------------------------------------------------------------------------- */
+/* ---- items --------------------------------------------------------------------------------------
+ */
 
 static int compare(struct file *f, int fd, const struct epitem *it)
 {
@@ -192,8 +196,8 @@ static void insert_item(struct epoll *ep, struct epitem *it)
 	while (*link) {
 		parent = *link;
 		link = compare(it->file, it->fd, container_of(parent, struct epitem, node)) < 0
-			       ? &parent->left
-			       : &parent->right;
+			? &parent->left
+			: &parent->right;
 	}
 	rb_insert(&ep->items, &it->node, parent, link);
 }
@@ -341,7 +345,8 @@ static void modify_item(struct epitem *it, const struct epoll_event *ev)
 		(void)make_ready(it);
 }
 
-/* ---- nesting -------------------------------------------------------------------------------------- */
+/* ---- nesting
+ * -------------------------------------------------------------------------------------- */
 
 /* Levels of instances below ep, or -ELOOP when "wanted" is among them or there are too many. */
 static int depth_below(struct epoll *ep, struct epoll *wanted, int level)
@@ -391,7 +396,8 @@ static int check_nesting(struct epoll *ep, struct epoll *target)
 	return below + above + 1 > MAX_NESTS ? -ELOOP : 0;
 }
 
-/* ---- control ---------------------------------------------------------------------------------------- */
+/* ---- control
+ * ---------------------------------------------------------------------------------------- */
 
 static int check_exclusive(int op, u32 events, bool nested)
 {
@@ -410,7 +416,8 @@ static u64 max_watches(void)
 	return (m.total << PAGE_SHIFT) / 25 / (sizeof(struct epitem) + 64); /* 4% of memory */
 }
 
-int epoll_control(struct file *epf, int op, struct file *target, int fd, const struct epoll_event *ev)
+int epoll_control(
+	struct file *epf, int op, struct file *target, int fd, const struct epoll_event *ev)
 {
 	struct epoll *ep = file_epoll(epf), *sub = file_epoll(target);
 	struct epoll_event event = ev ? *ev : (struct epoll_event){0};
@@ -469,7 +476,8 @@ int epoll_control(struct file *epf, int op, struct file *target, int fd, const s
 	return err;
 }
 
-/* ---- waiting ----------------------------------------------------------------------------------------- */
+/* ---- waiting
+ * ----------------------------------------------------------------------------------------- */
 
 /* Report what is ready now: number of events, or -EFAULT when none could be delivered. */
 static int collect(struct epoll *ep, struct epoll_event __user *out, int max)
@@ -549,7 +557,8 @@ int epoll_wait_events(struct file *epf, struct epoll_event __user *events, int m
 	}
 }
 
-/* ---- the file ------------------------------------------------------------------------------------------ */
+/* ---- the file
+ * ------------------------------------------------------------------------------------------ */
 
 /* An instance is readable when an item really has events: looks, so that stale ones don't count. */
 static u32 epoll_poll(struct file *f, struct poll_table *pt)
@@ -598,8 +607,8 @@ static void epoll_fdinfo(struct file *f, struct seq_buf *s)
 		struct epitem *it = container_of(n, struct epitem, node);
 		struct inode *i = it->file->inode;
 
-		seq_printf(s, "tfd: %8d events: %8x data: %16llx  pos:%lli ino:%llx sdev:%llx\n", it->fd,
-			it->event.events, (unsigned long long)it->event.data,
+		seq_printf(s, "tfd: %8d events: %8x data: %16llx  pos:%lli ino:%llx sdev:%llx\n",
+			it->fd, it->event.events, (unsigned long long)it->event.data,
 			(long long)it->file->pos, (unsigned long long)i->ino,
 			(unsigned long long)(i->super ? i->super->dev : 0));
 	}

@@ -35,7 +35,8 @@ static ssize_t eventfd_read(struct file *f, struct iter *to, off64_t *pos)
 			return err;
 	}
 	poll_wake(&e->wait, EPOLLOUT | EPOLLWRNORM);
-	return iter_put(to, &value, sizeof(value)) == sizeof(value) ? (ssize_t)sizeof(value) : -EFAULT;
+	return iter_put(to, &value, sizeof(value)) == sizeof(value) ? (ssize_t)sizeof(value)
+								    : -EFAULT;
 }
 
 static ssize_t eventfd_write(struct file *f, struct iter *from, off64_t *pos)

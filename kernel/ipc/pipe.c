@@ -156,7 +156,8 @@ static ssize_t pipe_read(struct file *f, struct iter *to, off64_t *pos)
 	if (was_full && !pipe_full(p))
 		pipe_woke_writers(p);
 	if (more && waited)
-		pipe_woke_readers(p); /* an exclusive waiter that leaves data passes the wake-up on */
+		pipe_woke_readers(
+			p); /* an exclusive waiter that leaves data passes the wake-up on */
 	return done ? done : min(err, 0);
 }
 
@@ -264,7 +265,8 @@ static u32 pipe_poll(struct file *f, struct poll_table *pt)
 		if (pipe_used(p))
 			mask |= EPOLLIN | EPOLLRDNORM;
 		/* A FIFO that never had a writer since this open is not hung up. */
-		if (READ_ONCE(p->writers) == 0 && (u32)(uintptr_t)f->readahead.start != READ_ONCE(p->w_opens))
+		if (READ_ONCE(p->writers) == 0 &&
+			(u32)(uintptr_t)f->readahead.start != READ_ONCE(p->w_opens))
 			mask |= EPOLLHUP;
 	}
 	if (f->mode & FMODE_WRITE) {
@@ -360,7 +362,8 @@ int pipe_create(struct file **read_end, struct file **write_end, u32 o_flags)
 	if (!p)
 		goto out_inode;
 	p->readers = p->writers = p->r_opens = p->w_opens = 1;
-	inode->pipe = p; /* so that /proc/PID/fd/N can open it again; the first reference is the inode's */
+	inode->pipe =
+		p; /* so that /proc/PID/fd/N can open it again; the first reference is the inode's */
 	*read_end = open_end(p, inode, O_RDONLY | (o_flags & (O_NONBLOCK | O_DIRECT)));
 	if (is_err(*read_end)) {
 		err = ptr_err(*read_end);

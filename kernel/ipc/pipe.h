@@ -5,25 +5,25 @@
 #include <ipc/pipe.h>
 #include <linux/limits.h>
 
-#define PIPE_DEF_BUFFERS 16		/* 64 KiB */
+#define PIPE_DEF_BUFFERS 16 /* 64 KiB */
 
 struct pipe_buf {
 	struct page *page; /* referenced */
 	u32 offset, len;
-	bool merge;	   /* ours alone: a write may append */
-	bool packet;	   /* O_DIRECT: one read takes at most this buffer */
+	bool merge;  /* ours alone: a write may append */
+	bool packet; /* O_DIRECT: one read takes at most this buffer */
 };
 
 struct pipe {
-	struct refcount refs;	/* files, and the FIFO's inode while open */
-	struct mutex lock;	/* RANK_PIPE: everything below but the waits */
-	u32 head, tail;		/* buffers used: [tail, head) modulo ring */
-	u32 ring;		/* power of two */
+	struct refcount refs; /* files, and the FIFO's inode while open */
+	struct mutex lock;    /* RANK_PIPE: everything below but the waits */
+	u32 head, tail;       /* buffers used: [tail, head) modulo ring */
+	u32 ring;             /* power of two */
 	struct pipe_buf *bufs;
-	u32 readers, writers;	/* open ends */
-	u32 files;		/* open files; inode->spin. The inode holds one reference while > 0 */
-	u32 r_opens, w_opens;	/* ever; FIFO open waits for a change */
-	struct page *spare;	/* an empty page kept for the next write */
+	u32 readers, writers; /* open ends */
+	u32 files;            /* open files; inode->spin. The inode holds one reference while > 0 */
+	u32 r_opens, w_opens; /* ever; FIFO open waits for a change */
+	struct page *spare;   /* an empty page kept for the next write */
 	struct wait_queue rd_wait, wr_wait;
 	struct user_account *user;
 	u64 ino;
@@ -49,8 +49,8 @@ void pipe_woke_readers(struct pipe *p);
 void pipe_woke_writers(struct pipe *p);
 /* Open an end for f (its mode tells which); undone by the files' release. lock held. */
 void pipe_count_open(struct pipe *p, struct file *f);
-/* Wait until data is there / until room is there; lock held at entry and exit. 1: go on, 0: no other
- * end (end of file, or the caller raises SIGPIPE), -EAGAIN, -ERESTARTSYS. */
+/* Wait until data is there / until room is there; lock held at entry and exit. 1: go on, 0: no
+ * other end (end of file, or the caller raises SIGPIPE), -EAGAIN, -ERESTARTSYS. */
 int pipe_wait_data(struct pipe *p, bool nonblock, bool *waited);
 int pipe_wait_room(struct pipe *p, bool nonblock);
 extern const struct file_ops g_pipe_fops;

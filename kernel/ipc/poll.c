@@ -27,7 +27,7 @@ struct poll_set {
 	struct poll_table pt; /* first */
 	struct thread *thread;
 	bool triggered;
-	int err;	      /* -ENOMEM: a queue could not be watched */
+	int err; /* -ENOMEM: a queue could not be watched */
 	u32 used;
 	struct poll_chunk *chunks;
 	struct poll_entry first[INLINE_ENTRIES];

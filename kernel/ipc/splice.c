@@ -57,7 +57,8 @@ static ssize_t push_copied(struct pipe *p, struct file *in, off64_t *pos, size_t
 	return n;
 }
 
-ssize_t pipe_splice_from_file(struct file *in, off64_t *pos, struct file *out, size_t len, u32 flags)
+ssize_t pipe_splice_from_file(
+	struct file *in, off64_t *pos, struct file *out, size_t len, u32 flags)
 {
 	struct pipe *p = file_pipe(out);
 	bool cached = in->ops->read == file_object_read;
@@ -126,7 +127,8 @@ ssize_t pipe_splice_to_file(struct file *in, struct file *out, off64_t *pos, siz
 		u32 offset = b->offset, want = (u32)min_t(size_t, b->len, len);
 		struct iter it = iter_kernel((char *)page_address(page) + offset, want);
 
-		/* Written outside the lock, with the buffer taken out so that no other reader gets it. */
+		/* Written outside the lock, with the buffer taken out so that no other reader gets
+		 * it. */
 		get_page(page);
 		b->offset += want;
 		b->len -= want;
@@ -252,14 +254,16 @@ ssize_t pipe_vmsplice(struct file *f, struct iter *it, u32 flags)
 			mutex_lock(&p->lock);
 			n = pipe_wait_room(p, true);
 			if (n > 0)
-				it->count = min_t(size_t, it->count, (p->ring - pipe_used(p)) * PAGE_SIZE);
+				it->count = min_t(
+					size_t, it->count, (p->ring - pipe_used(p)) * PAGE_SIZE);
 			mutex_unlock(&p->lock);
 			if (n < 0)
 				return n;
 		}
 		return end->ops->write(end, it, NULL);
 	}
-	if ((flags & SPLICE_F_NONBLOCK) && pipe_used(file_pipe(f)) == 0 && READ_ONCE(file_pipe(f)->writers))
+	if ((flags & SPLICE_F_NONBLOCK) && pipe_used(file_pipe(f)) == 0 &&
+		READ_ONCE(file_pipe(f)->writers))
 		return -EAGAIN;
 	return end->ops->read(end, it, NULL);
 }

@@ -15,13 +15,13 @@
 struct timerfd {
 	struct timer timer;
 	struct wait_queue wait;
-	struct spinlock lock;	/* RANK_DEVICE, interrupts off: all below */
-	int clockid;		/* immutable */
-	s64 deadline_ns;	/* on clockid; 0: disarmed */
+	struct spinlock lock; /* RANK_DEVICE, interrupts off: all below */
+	int clockid;          /* immutable */
+	s64 deadline_ns;      /* on clockid; 0: disarmed */
 	s64 interval_ns;
-	u64 ticks;		/* expirations not read yet */
+	u64 ticks; /* expirations not read yet */
 	bool cancel_on_set, cancelled, absolute;
-	struct list_head link;	/* g_lock: all timerfds on the wall clock */
+	struct list_head link; /* g_lock: all timerfds on the wall clock */
 };
 
 static DEFINE_SPINLOCK(g_lock, RANK_FLOCK);
@@ -124,7 +124,8 @@ static ssize_t timerfd_read(struct file *f, struct iter *to, off64_t *pos)
 		if (err)
 			return err;
 	}
-	return iter_put(to, &ticks, sizeof(ticks)) == sizeof(ticks) ? (ssize_t)sizeof(ticks) : -EFAULT;
+	return iter_put(to, &ticks, sizeof(ticks)) == sizeof(ticks) ? (ssize_t)sizeof(ticks)
+								    : -EFAULT;
 }
 
 static u32 timerfd_poll(struct file *f, struct poll_table *pt)

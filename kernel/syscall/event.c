@@ -20,7 +20,8 @@ static long open_fd(struct file *f, u32 flags)
 	return fd_open(current_task()->files, f, (flags & O_CLOEXEC) != 0);
 }
 
-/* ---- epoll -------------------------------------------------------------------------------------- */
+/* ---- epoll --------------------------------------------------------------------------------------
+ */
 
 long sys_epoll_create1(int flags)
 {
@@ -108,7 +109,8 @@ long sys_epoll_pwait(int epfd, struct epoll_event __user *events, int maxevents,
 }
 
 long sys_epoll_pwait2(int epfd, struct epoll_event __user *events, int maxevents,
-	const struct __kernel_timespec __user *timeout, const sigset_t __user *set, size_t sigsetsize)
+	const struct __kernel_timespec __user *timeout, const sigset_t __user *set,
+	size_t sigsetsize)
 {
 	s64 deadline = TIME_NEVER, ns;
 	struct __kernel_timespec ts;
@@ -123,7 +125,8 @@ long sys_epoll_pwait2(int epfd, struct epoll_event __user *events, int maxevents
 	return epoll_wait_masked(epfd, events, maxevents, deadline, set, sigsetsize);
 }
 
-/* ---- eventfd, signalfd --------------------------------------------------------------------------- */
+/* ---- eventfd, signalfd
+ * --------------------------------------------------------------------------- */
 
 long sys_eventfd2(unsigned int count, int flags)
 {
@@ -164,7 +167,8 @@ long sys_signalfd(int fd, const sigset_t __user *mask, size_t size)
 	return sys_signalfd4(fd, mask, size, 0);
 }
 
-/* ---- timerfd ------------------------------------------------------------------------------------- */
+/* ---- timerfd
+ * ------------------------------------------------------------------------------------- */
 
 long sys_timerfd_create(int clock, int flags)
 {
@@ -228,7 +232,8 @@ long sys_timerfd_gettime(int fd, struct __kernel_itimerspec __user *cur)
 	return r ? r : put_timer_value(cur, &v);
 }
 
-/* ---- pipe ---------------------------------------------------------------------------------------- */
+/* ---- pipe
+ * ---------------------------------------------------------------------------------------- */
 
 long sys_pipe2(int __user *fds, int flags)
 {

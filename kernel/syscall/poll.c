@@ -41,14 +41,16 @@ static long poll_restart(struct restart_block *rb)
 {
 	long r = do_poll((struct pollfd __user *)rb->arg[0], (u32)rb->arg[1], (s64)rb->arg[2]);
 
-	return r == -ERESTARTSYS ? restart_set(poll_restart, rb->arg[0], rb->arg[1], rb->arg[2], 0, 0) : r;
+	return r == -ERESTARTSYS
+		? restart_set(poll_restart, rb->arg[0], rb->arg[1], rb->arg[2], 0, 0)
+		: r;
 }
 
 long sys_poll(struct pollfd __user *fds, unsigned int nfds, int timeout)
 {
-	s64 deadline = timeout < 0    ? TIME_NEVER
-		       : timeout == 0 ? 0
-				      : deadline_after(timeout * NS_PER_MS);
+	s64 deadline = timeout < 0 ? TIME_NEVER
+		: timeout == 0     ? 0
+				   : deadline_after(timeout * NS_PER_MS);
 	long r = do_poll(fds, nfds, deadline);
 
 	if (r == -ERESTARTSYS)
@@ -90,8 +92,8 @@ static void put_timeout(struct __kernel_timespec __user *uts, s64 deadline)
 		return;
 }
 
-long sys_ppoll(struct pollfd __user *fds, unsigned int nfds, struct __kernel_timespec __user *timeout,
-	const sigset_t __user *set, size_t sigsetsize)
+long sys_ppoll(struct pollfd __user *fds, unsigned int nfds,
+	struct __kernel_timespec __user *timeout, const sigset_t __user *set, size_t sigsetsize)
 {
 	s64 deadline;
 	long r;

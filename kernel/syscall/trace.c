@@ -24,7 +24,8 @@ struct flag_name {
 	const char *name;
 };
 
-static void put_flags(struct seq_buf *s, u64 v, const struct flag_name *f, size_t n, const char *zero)
+static void put_flags(
+	struct seq_buf *s, u64 v, const struct flag_name *f, size_t n, const char *zero)
 {
 	const char *sep = "";
 
@@ -42,38 +43,46 @@ static void put_flags(struct seq_buf *s, u64 v, const struct flag_name *f, size_
 		seq_printf(s, "%s%#llx", sep, (unsigned long long)v);
 }
 
-#define F(x) { x, #x }
-static const struct flag_name g_open_flags[] = {F(O_CREAT), F(O_EXCL), F(O_NOCTTY), F(O_TRUNC), F(O_APPEND),
-	F(O_NONBLOCK), F(O_SYNC), F(O_DSYNC), F(FASYNC), F(O_DIRECT), F(O_LARGEFILE), F(O_TMPFILE),
-	F(O_DIRECTORY), F(O_NOFOLLOW), F(O_NOATIME), F(O_CLOEXEC), F(O_PATH)};
-static const struct flag_name g_prot[] = {F(PROT_READ), F(PROT_WRITE), F(PROT_EXEC), F(PROT_GROWSDOWN)};
-static const struct flag_name g_map_flags[] = {F(MAP_SHARED_VALIDATE), F(MAP_SHARED), F(MAP_PRIVATE),
-	F(MAP_FIXED), F(MAP_ANONYMOUS), F(MAP_32BIT), F(MAP_GROWSDOWN), F(MAP_DENYWRITE), F(MAP_LOCKED),
-	F(MAP_NORESERVE), F(MAP_POPULATE), F(MAP_NONBLOCK), F(MAP_STACK), F(MAP_HUGETLB),
-	F(MAP_FIXED_NOREPLACE)};
-static const struct flag_name g_clone_flags[] = {F(CLONE_VM), F(CLONE_FS), F(CLONE_FILES), F(CLONE_SIGHAND),
-	F(CLONE_PIDFD), F(CLONE_PTRACE), F(CLONE_VFORK), F(CLONE_PARENT), F(CLONE_THREAD), F(CLONE_NEWNS),
-	F(CLONE_SYSVSEM), F(CLONE_SETTLS), F(CLONE_PARENT_SETTID), F(CLONE_CHILD_CLEARTID), F(CLONE_DETACHED),
-	F(CLONE_UNTRACED), F(CLONE_CHILD_SETTID), F(CLONE_NEWCGROUP), F(CLONE_NEWUTS), F(CLONE_NEWIPC),
-	F(CLONE_NEWUSER), F(CLONE_NEWPID), F(CLONE_NEWNET), F(CLONE_IO)};
-static const struct flag_name g_at_flags[] = {F(AT_SYMLINK_NOFOLLOW), F(AT_REMOVEDIR), F(AT_SYMLINK_FOLLOW),
-	F(AT_NO_AUTOMOUNT), F(AT_EMPTY_PATH)};
+#define F(x)          \
+	{             \
+		x, #x \
+	}
+static const struct flag_name g_open_flags[] = {F(O_CREAT), F(O_EXCL), F(O_NOCTTY), F(O_TRUNC),
+	F(O_APPEND), F(O_NONBLOCK), F(O_SYNC), F(O_DSYNC), F(FASYNC), F(O_DIRECT), F(O_LARGEFILE),
+	F(O_TMPFILE), F(O_DIRECTORY), F(O_NOFOLLOW), F(O_NOATIME), F(O_CLOEXEC), F(O_PATH)};
+static const struct flag_name g_prot[] = {
+	F(PROT_READ), F(PROT_WRITE), F(PROT_EXEC), F(PROT_GROWSDOWN)};
+static const struct flag_name g_map_flags[] = {F(MAP_SHARED_VALIDATE), F(MAP_SHARED),
+	F(MAP_PRIVATE), F(MAP_FIXED), F(MAP_ANONYMOUS), F(MAP_32BIT), F(MAP_GROWSDOWN),
+	F(MAP_DENYWRITE), F(MAP_LOCKED), F(MAP_NORESERVE), F(MAP_POPULATE), F(MAP_NONBLOCK),
+	F(MAP_STACK), F(MAP_HUGETLB), F(MAP_FIXED_NOREPLACE)};
+static const struct flag_name g_clone_flags[] = {F(CLONE_VM), F(CLONE_FS), F(CLONE_FILES),
+	F(CLONE_SIGHAND), F(CLONE_PIDFD), F(CLONE_PTRACE), F(CLONE_VFORK), F(CLONE_PARENT),
+	F(CLONE_THREAD), F(CLONE_NEWNS), F(CLONE_SYSVSEM), F(CLONE_SETTLS), F(CLONE_PARENT_SETTID),
+	F(CLONE_CHILD_CLEARTID), F(CLONE_DETACHED), F(CLONE_UNTRACED), F(CLONE_CHILD_SETTID),
+	F(CLONE_NEWCGROUP), F(CLONE_NEWUTS), F(CLONE_NEWIPC), F(CLONE_NEWUSER), F(CLONE_NEWPID),
+	F(CLONE_NEWNET), F(CLONE_IO)};
+static const struct flag_name g_at_flags[] = {F(AT_SYMLINK_NOFOLLOW), F(AT_REMOVEDIR),
+	F(AT_SYMLINK_FOLLOW), F(AT_NO_AUTOMOUNT), F(AT_EMPTY_PATH)};
 
-static const char *const g_signals[] = {NULL, "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT",
-	"SIGBUS", "SIGFPE", "SIGKILL", "SIGUSR1", "SIGSEGV", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM",
-	"SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGXCPU",
-	"SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO", "SIGPWR", "SIGSYS"};
+static const char *const g_signals[] = {NULL, "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP",
+	"SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL", "SIGUSR1", "SIGSEGV", "SIGUSR2", "SIGPIPE",
+	"SIGALRM", "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN",
+	"SIGTTOU", "SIGURG", "SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",
+	"SIGPWR", "SIGSYS"};
 static const char *const g_futex_ops[] = {"FUTEX_WAIT", "FUTEX_WAKE", "FUTEX_FD", "FUTEX_REQUEUE",
-	"FUTEX_CMP_REQUEUE", "FUTEX_WAKE_OP", "FUTEX_LOCK_PI", "FUTEX_UNLOCK_PI", "FUTEX_TRYLOCK_PI",
-	"FUTEX_WAIT_BITSET", "FUTEX_WAKE_BITSET"};
-static const char *const g_clocks[] = {"CLOCK_REALTIME", "CLOCK_MONOTONIC", "CLOCK_PROCESS_CPUTIME_ID",
-	"CLOCK_THREAD_CPUTIME_ID", "CLOCK_MONOTONIC_RAW", "CLOCK_REALTIME_COARSE", "CLOCK_MONOTONIC_COARSE",
-	"CLOCK_BOOTTIME", "CLOCK_REALTIME_ALARM", "CLOCK_BOOTTIME_ALARM"};
+	"FUTEX_CMP_REQUEUE", "FUTEX_WAKE_OP", "FUTEX_LOCK_PI", "FUTEX_UNLOCK_PI",
+	"FUTEX_TRYLOCK_PI", "FUTEX_WAIT_BITSET", "FUTEX_WAKE_BITSET"};
+static const char *const g_clocks[] = {"CLOCK_REALTIME", "CLOCK_MONOTONIC",
+	"CLOCK_PROCESS_CPUTIME_ID", "CLOCK_THREAD_CPUTIME_ID", "CLOCK_MONOTONIC_RAW",
+	"CLOCK_REALTIME_COARSE", "CLOCK_MONOTONIC_COARSE", "CLOCK_BOOTTIME", "CLOCK_REALTIME_ALARM",
+	"CLOCK_BOOTTIME_ALARM"};
 static const char *const g_rlimits[] = {"RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_DATA", "RLIMIT_STACK",
 	"RLIMIT_CORE", "RLIMIT_RSS", "RLIMIT_NPROC", "RLIMIT_NOFILE", "RLIMIT_MEMLOCK", "RLIMIT_AS",
 	"RLIMIT_LOCKS", "RLIMIT_SIGPENDING", "RLIMIT_MSGQUEUE", "RLIMIT_NICE", "RLIMIT_RTPRIO",
 	"RLIMIT_RTTIME"};
-static const char *const g_whence[] = {"SEEK_SET", "SEEK_CUR", "SEEK_END", "SEEK_DATA", "SEEK_HOLE"};
+static const char *const g_whence[] = {
+	"SEEK_SET", "SEEK_CUR", "SEEK_END", "SEEK_DATA", "SEEK_HOLE"};
 static const char *const g_sig_how[] = {"SIG_BLOCK", "SIG_UNBLOCK", "SIG_SETMASK"};
 static const char *const g_epoll_ops[] = {NULL, "EPOLL_CTL_ADD", "EPOLL_CTL_DEL", "EPOLL_CTL_MOD"};
 
@@ -84,7 +93,7 @@ static void put_name(struct seq_buf *s, u64 v, const char *const *names, size_t 
 	else
 		seq_printf(s, "%lld", (long long)v);
 }
-#define PUT_NAME(s, v, names) put_name(s, v, names, ARRAY_SIZE(names))
+#define PUT_NAME(s, v, names)        put_name(s, v, names, ARRAY_SIZE(names))
 #define PUT_FLAGS(s, v, flags, zero) put_flags(s, v, flags, ARRAY_SIZE(flags), zero)
 
 static void put_quoted(struct seq_buf *s, const char *text, size_t n, bool cut)
@@ -166,7 +175,8 @@ static void put_open_flags(struct seq_buf *s, u32 v)
 	}
 }
 
-static void put_arg(struct seq_buf *s, const struct pt_regs *regs, const struct syscall_desc *d, int i)
+static void put_arg(
+	struct seq_buf *s, const struct pt_regs *regs, const struct syscall_desc *d, int i)
 {
 	unsigned long v = regs_arg(regs, i);
 
@@ -274,8 +284,8 @@ static void put_arg(struct seq_buf *s, const struct pt_regs *regs, const struct 
 }
 
 /* Output buffers are known only afterwards: they end the formatting at entry. */
-static int put_args(struct seq_buf *s, const struct pt_regs *regs, const struct syscall_desc *d, int from,
-	bool after, long ret)
+static int put_args(struct seq_buf *s, const struct pt_regs *regs, const struct syscall_desc *d,
+	int from, bool after, long ret)
 {
 	for (int i = from; i < d->nr_args; i++) {
 		if (d->kinds[i] == ARG_OUTBUF && !after)

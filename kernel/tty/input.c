@@ -181,7 +181,7 @@ static void finish_erasing(struct tty *t)
 static bool is_word_byte(u8 c)
 {
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       c == '_' || c >= 0x80;
+		c == '_' || c >= 0x80;
 }
 
 static void edit_line(struct tty *t, u8 c)
@@ -278,7 +278,8 @@ static bool canonical_special(struct tty *t, u8 c)
 {
 	struct n_tty *n = t->ld;
 
-	if (is_cc(t, VERASE, c) || is_cc(t, VKILL, c) || (is_cc(t, VWERASE, c) && L_FLAG(t, IEXTEN))) {
+	if (is_cc(t, VERASE, c) || is_cc(t, VKILL, c) ||
+		(is_cc(t, VWERASE, c) && L_FLAG(t, IEXTEN))) {
 		edit_line(t, c);
 		return true;
 	}
@@ -361,10 +362,10 @@ static void receive_byte(struct tty *t, u8 c)
 		}
 	}
 	if (L_FLAG(t, ISIG)) {
-		int sig = is_cc(t, VINTR, c)   ? SIGINT
-			  : is_cc(t, VQUIT, c) ? SIGQUIT
-			  : is_cc(t, VSUSP, c) ? SIGTSTP
-					       : 0;
+		int sig = is_cc(t, VINTR, c) ? SIGINT
+			: is_cc(t, VQUIT, c) ? SIGQUIT
+			: is_cc(t, VSUSP, c) ? SIGTSTP
+					     : 0;
 
 		if (sig) {
 			signal_byte(t, sig, c);
@@ -426,8 +427,8 @@ size_t n_tty_receive(struct tty *t, const u8 *buf, const u8 *flags, size_t n)
 	mutex_lock(&t->ld->in_lock);
 	for (i = 0; i < n; i++) {
 		/*
-		 * Raw input waits when the buffer is full. Canonical input without a complete line must
-		 * go on, or the line could never end; with one, the reader can make room.
+		 * Raw input waits when the buffer is full. Canonical input without a complete line
+		 * must go on, or the line could never end; with one, the reader can make room.
 		 */
 		bool full = unread(t->ld) >= N_TTY_BUF - 2;
 

@@ -36,8 +36,8 @@ static int termios_to_user(struct tty *t, u32 cmd, void __user *to)
 	}
 }
 
-static const u32 g_speeds[] = {0, 50, 75, 110, 134, 150, 200, 300, 600, 1200, 1800, 2400, 4800, 9600,
-	19200, 38400};
+static const u32 g_speeds[] = {
+	0, 50, 75, 110, 134, 150, 200, 300, 600, 1200, 1800, 2400, 4800, 9600, 19200, 38400};
 static const u32 g_high_speeds[] = {57600, 115200, 230400, 460800, 500000, 576000, 921600, 1000000,
 	1152000, 1500000, 2000000, 2500000, 3000000, 3500000, 4000000};
 
@@ -127,7 +127,7 @@ static long set_termios(struct tty *t, u32 form, int how, const void __user *fro
 	mutex_unlock(&t->lock);
 	if ((old.c_lflag ^ new.c_lflag) & ICANON)
 		n_tty_canon_changed(t, (old.c_lflag & ICANON) != 0);
-	if ((old.c_iflag & IXON) && !(new.c_iflag & IXON) && t->stopped) {
+	if ((old.c_iflag & IXON) && !(new.c_iflag &IXON) && t->stopped) {
 		WRITE_ONCE(t->stopped, false);
 		tty_wakeup(t);
 	}
@@ -147,9 +147,10 @@ static long flush_queues(struct tty *t, unsigned long which)
 		wake_up_all(&t->write_wait);
 	}
 	if (t->pty)
-		pty_flushed(t, which == TCIFLUSH   ? TIOCPKT_FLUSHREAD
-			       : which == TCOFLUSH ? TIOCPKT_FLUSHWRITE
-						   : TIOCPKT_FLUSHREAD | TIOCPKT_FLUSHWRITE);
+		pty_flushed(t,
+			which == TCIFLUSH           ? TIOCPKT_FLUSHREAD
+				: which == TCOFLUSH ? TIOCPKT_FLUSHWRITE
+						    : TIOCPKT_FLUSHREAD | TIOCPKT_FLUSHWRITE);
 	return 0;
 }
 
@@ -217,7 +218,8 @@ static long queue_ioctl(struct tty *t, u32 cmd, unsigned long arg)
 	case TCSBRK:
 	case TCSBRKP:
 		err = tty_check_change(t);
-		return err ? err : tty_wait_sent(t); /* sending a break is the driver's; a pty has none */
+		return err ? err
+			   : tty_wait_sent(t); /* sending a break is the driver's; a pty has none */
 	case FIONREAD:
 		return put_user((int)n_tty_readable(t), ip);
 	case TIOCOUTQ:
@@ -257,7 +259,8 @@ static long mode_ioctl(struct tty *t, u32 cmd, unsigned long arg)
 		mutex_unlock(&t->lock);
 		return 0;
 	case TIOCGDEV:
-		return put_user((u32)(dev_major(t->dev) << 8 | dev_minor(t->dev)), (u32 __user *)arg);
+		return put_user(
+			(u32)(dev_major(t->dev) << 8 | dev_minor(t->dev)), (u32 __user *)arg);
 	case TIOCSTI: {
 		u8 c;
 

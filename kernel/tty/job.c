@@ -317,7 +317,7 @@ void tty_session_info(struct session *s, u32 *tty_nr, s32 *tpgid)
 		kdev_t dev = s->tty->dev;
 
 		*tty_nr = (u32)((dev_minor(dev) & 0xff) | dev_major(dev) << 8 |
-				(dev_minor(dev) & ~0xffu) << 12);
+			(dev_minor(dev) & ~0xffu) << 12);
 		fg = foreground(s->tty);
 	}
 	spin_unlock_irq(&g_tasklist_lock);

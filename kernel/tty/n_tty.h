@@ -13,22 +13,22 @@ struct n_tty {
 	u8 flip[FLIP_SIZE], flip_flags[FLIP_SIZE];
 	u32 flip_head, flip_tail;
 
-	struct mutex in_lock;	 /* input side below */
-	bool lnext;		 /* ^V: the next byte is literal */
-	bool erasing;		 /* ECHOPRT: inside \.../ */
-	bool throttled;		 /* tty->spin */
+	struct mutex in_lock; /* input side below */
+	bool lnext;           /* ^V: the next byte is literal */
+	bool erasing;         /* ECHOPRT: inside \.../ */
+	bool throttled;       /* tty->spin */
 
 	/* read buffer, indexes grow without bound: tty->spin */
 	u8 buf[N_TTY_BUF];
 	u64 line_end[N_TTY_BUF / 64]; /* bit: this byte ends a line; with value 0: an end of file */
-	u32 head;		      /* where the next byte goes */
-	u32 canon_head;		      /* end of the last complete line */
-	u32 tail;		      /* next byte to read */
+	u32 head;                     /* where the next byte goes */
+	u32 canon_head;               /* end of the last complete line */
+	u32 tail;                     /* next byte to read */
 
 	struct mutex read_lock; /* one reader at a time */
 
 	struct mutex out_lock; /* output processing */
-	u32 column;	       /* of the cursor */
+	u32 column;            /* of the cursor */
 	u32 canon_column;      /* where the line being typed began */
 	u8 echo[ECHO_SIZE];    /* raw output bytes; out_lock */
 	u32 echo_head, echo_tail;

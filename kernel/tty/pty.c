@@ -130,7 +130,8 @@ int pty_open_slave(struct tty_pty *p, struct file *f)
 	return err;
 }
 
-/* ---- the master ----------------------------------------------------------------------------------- */
+/* ---- the master
+ * ----------------------------------------------------------------------------------- */
 
 struct tty_pty *pty_open_master(struct file *f, int index, void *owner)
 {
@@ -142,7 +143,8 @@ struct tty_pty *pty_open_master(struct file *f, int index, void *owner)
 	p->ring = kmalloc(PTY_RING, GFP_KERNEL);
 	ksnprintf(name, sizeof(name), "pts/%d", index);
 	if (p->ring)
-		p->slave = tty_create(&g_slave_ops, name, dev_make(UNIX98_PTY_SLAVE_MAJOR, index), p);
+		p->slave = tty_create(
+			&g_slave_ops, name, dev_make(UNIX98_PTY_SLAVE_MAJOR, index), p);
 	if (!p->slave) {
 		kfree(p->ring);
 		kfree(p);
@@ -248,8 +250,8 @@ static ssize_t master_write(struct file *f, struct iter *from, off64_t *pos)
 			if (f->flags & O_NONBLOCK)
 				err = -EAGAIN;
 			else
-				err = wait_event_interruptible(&p->write_wait,
-					n_tty_readable(slave) < N_TTY_BUF / 2);
+				err = wait_event_interruptible(
+					&p->write_wait, n_tty_readable(slave) < N_TTY_BUF / 2);
 			if (err)
 				break;
 		}

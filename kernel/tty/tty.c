@@ -25,9 +25,19 @@ static const struct ktermios g_std_termios = {
 	.c_oflag = OPOST | ONLCR,
 	.c_cflag = B38400 | CS8 | CREAD | HUPCL,
 	.c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
-	.c_cc = {[VINTR] = 3, [VQUIT] = 28, [VERASE] = 127, [VKILL] = 21, [VEOF] = 4, [VMIN] = 1,
-		[VSTART] = 17, [VSTOP] = 19, [VSUSP] = 26, [VREPRINT] = 18, [VDISCARD] = 15,
-		[VWERASE] = 23, [VLNEXT] = 22},
+	.c_cc = {[VINTR] = 3,
+		[VQUIT] = 28,
+		[VERASE] = 127,
+		[VKILL] = 21,
+		[VEOF] = 4,
+		[VMIN] = 1,
+		[VSTART] = 17,
+		[VSTOP] = 19,
+		[VSUSP] = 26,
+		[VREPRINT] = 18,
+		[VDISCARD] = 15,
+		[VWERASE] = 23,
+		[VLNEXT] = 22},
 	.c_ispeed = 38400,
 	.c_ospeed = 38400,
 };
@@ -88,7 +98,7 @@ void put_tty(struct tty *t)
 
 /* ---- device numbers -> terminals ------------------------------------------------------------- */
 
-#define NR_SERIAL 32 /* ttyS0.. at TTY_MAJOR, 64 */
+#define NR_SERIAL 32                    /* ttyS0.. at TTY_MAJOR, 64 */
 static struct tty *g_serial[NR_SERIAL]; /* published once, never removed */
 
 int tty_register(struct tty *t)
@@ -130,7 +140,7 @@ static struct tty *find_tty(kdev_t dev)
 	if (dev == dev_make(TTYAUX_MAJOR, 1) || dev == dev_make(TTY_MAJOR, 0))
 		t = tty_console();
 	else if (dev_major(dev) == TTY_MAJOR && dev_minor(dev) >= 64 &&
-		 dev_minor(dev) < 64 + NR_SERIAL)
+		dev_minor(dev) < 64 + NR_SERIAL)
 		t = rcu_load(g_serial[dev_minor(dev) - 64]);
 	if (!t)
 		return err_ptr(-ENODEV);
@@ -192,7 +202,8 @@ static int tty_open(struct inode *inode, struct file *f)
 		return ptr_err(t);
 	get_tty(t);
 	err = tty_file_open(f, t);
-	if (!err && inode->rdev != dev_make(TTYAUX_MAJOR, 1) && inode->rdev != dev_make(TTYAUX_MAJOR, 0))
+	if (!err && inode->rdev != dev_make(TTYAUX_MAJOR, 1) &&
+		inode->rdev != dev_make(TTYAUX_MAJOR, 0))
 		tty_open_acquire(t, f);
 	put_tty(t);
 	return err;
@@ -242,7 +253,8 @@ const struct file_ops g_tty_fops = {
 	.ioctl = tty_ioctl,
 };
 
-/* ---- hang-up ------------------------------------------------------------------------------------ */
+/* ---- hang-up ------------------------------------------------------------------------------------
+ */
 
 void tty_hangup(struct tty *t)
 {

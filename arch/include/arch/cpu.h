@@ -24,10 +24,10 @@
 #ifndef ARCH_CPU_H
 #define ARCH_CPU_H
 
-#define MAX_CPUS 64
+#define MAX_CPUS   64
 #define PAGE_SHIFT 12
-#define PAGE_SIZE (1ul << PAGE_SHIFT)
-#define PAGE_MASK (~(PAGE_SIZE - 1))
+#define PAGE_SIZE  (1ul << PAGE_SHIFT)
+#define PAGE_MASK  (~(PAGE_SIZE - 1))
 
 #include <arch/impl/cpu.h>
 
@@ -36,11 +36,11 @@
 #endif
 
 /* CPUs are numbered densely in the order they are found; 0 boots. */
-extern int g_nr_cpus;		/* present; set by arch before init level "smp"; then immutable */
-extern u64 g_cpus_online_mask;	/* bit per CPU that runs the scheduler; atomic */
+extern int g_nr_cpus;          /* present; set by arch before init level "smp"; then immutable */
+extern u64 g_cpus_online_mask; /* bit per CPU that runs the scheduler; atomic */
 
 #define for_each_cpu(cpu) for (int cpu = 0; cpu < g_nr_cpus; cpu++)
-#define for_each_online_cpu(cpu) \
+#define for_each_online_cpu(cpu)                  \
 	for (int cpu = 0; cpu < g_nr_cpus; cpu++) \
 		if ((READ_ONCE(g_cpus_online_mask) >> cpu) & 1)
 

@@ -27,19 +27,19 @@
 
 typedef u64 pte_t;
 
-#define MMU_READ    0x01u
-#define MMU_WRITE   0x02u
-#define MMU_EXEC    0x04u
-#define MMU_USER    0x08u
-#define MMU_NOCACHE 0x10u
-#define MMU_SPECIAL 0x20u
-#define MMU_DIRTY   0x40u
-#define MMU_GLOBAL  0x80u
+#define MMU_READ            0x01u
+#define MMU_WRITE           0x02u
+#define MMU_EXEC            0x04u
+#define MMU_USER            0x08u
+#define MMU_NOCACHE         0x10u
+#define MMU_SPECIAL         0x20u
+#define MMU_DIRTY           0x40u
+#define MMU_GLOBAL          0x80u
 
-#define PT_ENTRIES  512
-#define HUGE_SHIFT  21
-#define HUGE_SIZE   (1ul << HUGE_SHIFT)
-#define PT_SHIFT(level) (PAGE_SHIFT + 9 * (level))
+#define PT_ENTRIES          512
+#define HUGE_SHIFT          21
+#define HUGE_SIZE           (1ul << HUGE_SHIFT)
+#define PT_SHIFT(level)     (PAGE_SHIFT + 9 * (level))
 #define pt_index(va, level) (((va) >> PT_SHIFT(level)) & (PT_ENTRIES - 1))
 
 #include <arch/impl/mmu.h> /* PT_LEVELS, USER_END (first address above user space), struct arch_mm */

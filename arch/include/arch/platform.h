@@ -14,9 +14,9 @@ struct boot_range {
 	u64 start, len; /* physical, bytes */
 };
 struct boot_info {
-	const char *cmdline;		/* NUL-terminated */
-	struct boot_range initrd;	/* len 0: none; released by init after unpacking */
-	struct boot_range ram[32];	/* usable, sorted, kernel image and boot data included */
+	const char *cmdline;       /* NUL-terminated */
+	struct boot_range initrd;  /* len 0: none; released by init after unpacking */
+	struct boot_range ram[32]; /* usable, sorted, kernel image and boot data included */
 	int nr_ram;
 	struct boot_range reserved[16]; /* in use inside ram[]: image, initrd, boot tables */
 	int nr_reserved;
@@ -34,8 +34,8 @@ struct fault_info {
 };
 
 struct arch_upcalls {
-	noreturn void (*main)(void);		 /* boot CPU, after arch's early set-up, irqs off */
-	noreturn void (*secondary_main)(void);	 /* an AP, with its per-CPU area and idle stack */
+	noreturn void (*main)(void);           /* boot CPU, after arch's early set-up, irqs off */
+	noreturn void (*secondary_main)(void); /* an AP, with its per-CPU area and idle stack */
 	/* System call: number and arguments in regs, interrupts on. Sets the return value. */
 	void (*syscall)(struct pt_regs *regs);
 	/*
@@ -53,9 +53,9 @@ struct arch_upcalls {
 	bool (*page_fault)(struct pt_regs *regs, const struct fault_info *fi);
 	/* A CPU exception in user mode: queue signal sig with si_code and si_addr. Interrupts on. */
 	void (*user_exception)(struct pt_regs *regs, int sig, int code, unsigned long addr);
-	void (*timer)(void);			 /* this CPU's one-shot timer fired; irqs off */
-	void (*ipi)(enum ipi_kind kind);	 /* irqs off */
-	void (*irq)(int irq);			 /* device interrupt line/MSI number; irqs off */
+	void (*timer)(void);             /* this CPU's one-shot timer fired; irqs off */
+	void (*ipi)(enum ipi_kind kind); /* irqs off */
+	void (*irq)(int irq);            /* device interrupt line/MSI number; irqs off */
 	/* Leaving an interrupt taken in kernel or user mode, still on its stack, irqs off. */
 	void (*irq_exit)(void);
 };
@@ -85,20 +85,21 @@ int arch_msi_alloc(int cpu, struct msi_message *msg) must_check; /* irq number o
 void arch_msi_free(int irq);
 
 /* CPUs. */
-int arch_cpus_start(void (*prepare)(int cpu)); /* starts all APs; number online; prepare before each */
+int arch_cpus_start(
+	void (*prepare)(int cpu)); /* starts all APs; number online; prepare before each */
 void arch_ipi_send(int cpu, enum ipi_kind kind);
 void arch_ipi_send_others(enum ipi_kind kind);
 
-/* The function that covers addr: its name (cut to size), addr's offset in it and its length in bytes.
- * False: none. Any context. */
-bool arch_symbol(unsigned long addr, char *name, size_t size, unsigned long *offset,
-	unsigned long *length);
+/* The function that covers addr: its name (cut to size), addr's offset in it and its length in
+ * bytes. False: none. Any context. */
+bool arch_symbol(
+	unsigned long addr, char *name, size_t size, unsigned long *offset, unsigned long *length);
 
 /* Console of last resort: polled, any context, before and after everything. */
 void arch_early_putc(char c);
 
-/* fn runs before the machine is left in any of the ways below, in any context, at most 4: sends what
- * waits in a console's buffer. */
+/* fn runs before the machine is left in any of the ways below, in any context, at most 4: sends
+ * what waits in a console's buffer. */
 void arch_on_shutdown(void (*fn)(void));
 
 /* Power. None returns. exit code of the machine: see docs (isa-debug-exit at 0xf4). */

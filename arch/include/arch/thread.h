@@ -38,8 +38,8 @@ struct pt_regs *arch_user_regs(void *stack);
 /*
  * fork/clone: the child starts in arch_return_from_fork (which calls arch_upcalls.fork_child, then
  * returns to user) with a copy of regs, return value 0; sp != 0 replaces the user stack pointer;
- * tls is taken over when set_tls; the caller checked that it is below USER_END (-EPERM). Copies the parent's live extended state. The child's
- * arch_thread_user_init was done.
+ * tls is taken over when set_tls; the caller checked that it is below USER_END (-EPERM). Copies the
+ * parent's live extended state. The child's arch_thread_user_init was done.
  */
 void arch_thread_fork(struct arch_thread *child, void *child_stack, const struct pt_regs *regs,
 	unsigned long sp, bool set_tls, unsigned long tls);
@@ -58,7 +58,7 @@ static inline bool regs_user_mode(const struct pt_regs *r);
 static inline unsigned long regs_ip(const struct pt_regs *r);
 static inline void regs_set_ip(struct pt_regs *r, unsigned long ip);
 static inline unsigned long regs_sp(const struct pt_regs *r);
-static inline long regs_syscall_nr(const struct pt_regs *r); /* -1: not in a system call */
+static inline long regs_syscall_nr(const struct pt_regs *r);          /* -1: not in a system call */
 static inline unsigned long regs_arg(const struct pt_regs *r, int i); /* 0..5 */
 static inline long regs_return(const struct pt_regs *r);
 static inline void regs_set_return(struct pt_regs *r, long v);
@@ -82,11 +82,11 @@ long arch_prctl_call(struct arch_thread *t, int op, unsigned long addr);
  */
 struct signal_delivery {
 	int sig;
-	const struct sigaction *sa;	/* asm/signal.h layout: handler, flags, restorer, mask */
+	const struct sigaction *sa; /* asm/signal.h layout: handler, flags, restorer, mask */
 	const siginfo_t *info;
-	sigset_t old_mask;		/* mask that sigreturn restores */
-	stack_t altstack;		/* current setting, saved in the frame */
-	bool on_altstack;		/* switch to altstack for this delivery */
+	sigset_t old_mask; /* mask that sigreturn restores */
+	stack_t altstack;  /* current setting, saved in the frame */
+	bool on_altstack;  /* switch to altstack for this delivery */
 };
 int arch_signal_push(struct pt_regs *regs, const struct signal_delivery *d) must_check;
 /* rt_sigreturn: restores regs and extended state, gives back mask and altstack. -EFAULT. */

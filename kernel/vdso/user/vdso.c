@@ -10,7 +10,6 @@
 
 #define NS 1000000000u
 
-
 struct user_timeval {
 	long tv_sec, tv_usec;
 };
