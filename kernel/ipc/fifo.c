@@ -3,6 +3,7 @@
  * waits for a writer and the other way round, unless O_NONBLOCK.
  */
 #include <core/init.h>
+#include <linux/magic.h>
 #include <process/signal.h>
 #include "pipe.h"
 
@@ -49,6 +50,8 @@ static int wait_other_end(struct pipe *p, const u32 *counter, u32 before, const 
 static int fifo_open(struct inode *inode, struct file *f)
 {
 	struct pipe *p = get_fifo_pipe(inode);
+	/* One made by pipe(2), opened again through /proc/N/fd: its ends were there, nobody waits. */
+	bool anonymous = inode->super->magic == PIPEFS_MAGIC;
 	u32 r_before, w_before;
 	int err = 0;
 
@@ -60,7 +63,7 @@ static int fifo_open(struct inode *inode, struct file *f)
 	f->mode &= ~FMODE_LSEEK;
 	mutex_lock(&p->lock);
 	if ((f->mode & (FMODE_READ | FMODE_WRITE)) == FMODE_WRITE && (f->flags & O_NONBLOCK) &&
-		p->readers == 0)
+		p->readers == 0 && !anonymous)
 		err = -ENXIO;
 	pipe_count_open(p, f);
 	r_before = p->r_opens;
@@ -68,12 +71,12 @@ static int fifo_open(struct inode *inode, struct file *f)
 	f->readahead.start = w_before; /* see pipe_poll */
 	if (f->mode & FMODE_WRITE)
 		f->readahead.start = U32_MAX;
-	else if (p->writers)
+	else if (p->writers || anonymous)
 		f->readahead.start = U32_MAX;
 	mutex_unlock(&p->lock);
 	wake_up_all(&p->rd_wait); /* openers of the other end wait here */
 	mutex_lock(&p->lock);
-	if (!err && !(f->flags & O_NONBLOCK)) {
+	if (!err && !(f->flags & O_NONBLOCK) && !anonymous) {
 		if ((f->mode & (FMODE_READ | FMODE_WRITE)) == FMODE_READ) {
 			err = wait_other_end(p, &p->w_opens, w_before, &p->writers);
 			f->readahead.start = U32_MAX;
