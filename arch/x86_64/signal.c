@@ -80,7 +80,7 @@ static int put_frame(struct rt_sigframe __user *to, const struct pt_regs *regs,
 	PUT(d->old_mask, &to->uc.uc_sigmask, fault);
 	if (d->sa->sa_flags & SA_SIGINFO)
 		for (size_t i = 0; i < sizeof(siginfo_t) / 8; i++)
-			PUT(info[i], (u64 *)&to->info + i, fault);
+			PUT(info[i], (u64 __user *)&to->info + i, fault);
 	USER_CLOSE();
 	return put_context(&to->uc.uc_mcontext, regs, fpstate, d->old_mask);
 fault:
