@@ -17,13 +17,14 @@
 #include <lib/string.h>
 #include <vfs/inotify.h>
 #include "internal.h"
+#include "name_hash.h"
 
 static SLAB_CACHE_FLAGS(g_dentry_cache, struct dentry, SLAB_RECLAIMABLE);
 
 #define NR_BUCKET_LOCKS 256
 static struct hlist_head *g_table; /* immutable pointer after start-up */
 static u64 g_table_mask;
-static u64 g_hash_seed;
+u64 g_name_seed;
 static struct spinlock g_bucket_locks[NR_BUCKET_LOCKS];
 static DEFINE_SPINLOCK(g_lru_lock, RANK_LRU);
 static LIST_HEAD(g_lru);
@@ -34,11 +35,6 @@ struct seqcount g_rename_seq;
 static u64 bucket_of(const struct dentry *parent, u32 hash)
 {
 	return hash_u64((u64)(uintptr_t)parent ^ hash) & g_table_mask;
-}
-
-static u32 name_hash(const char *name, size_t len)
-{
-	return hash_name(name, len, g_hash_seed);
 }
 
 /* ---- references
@@ -281,7 +277,7 @@ static bool matches(struct dentry *d, struct dentry *parent, u32 hash, const cha
 		same = READ_ONCE(d->name.len) == len && READ_ONCE(d->parent) == parent;
 		if (seq_read_retry(&d->seq, seq))
 			continue;
-		same = same && memcmp(text, name, len) == 0;
+		same = same && name_equal(text, name, len);
 	} while (seq_read_retry(&d->seq, seq));
 	return same;
 }
@@ -297,9 +293,8 @@ static struct dentry *find_in_bucket(
 	return NULL;
 }
 
-struct dentry *dcache_find_rcu(struct dentry *parent, const char *name, size_t len)
+struct dentry *dcache_find_rcu(struct dentry *parent, const char *name, size_t len, u32 hash)
 {
-	u32 hash = name_hash(name, len);
 	struct dentry *d;
 
 	hlist_for_each_entry(d, &g_table[bucket_of(parent, hash)], hash)
@@ -670,7 +665,7 @@ static int dcache_init(void)
 	if (!g_table)
 		return -ENOMEM;
 	g_table_mask = buckets - 1;
-	random_bytes(&g_hash_seed, sizeof(g_hash_seed));
+	random_bytes(&g_name_seed, sizeof(g_name_seed));
 	for (int i = 0; i < NR_BUCKET_LOCKS; i++)
 		spin_init(&g_bucket_locks[i], RANK_INODE_SPIN);
 	shrinker_register(&g_dcache_shrinker);

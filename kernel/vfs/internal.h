@@ -10,7 +10,7 @@
 /* Cached child, referenced; NULL: not cached. Lock-free. */
 struct dentry *dcache_find(struct dentry *parent, const char *name, size_t len);
 /* The same without the reference: RCU is held, the caller checks g_rename_seq. */
-struct dentry *dcache_find_rcu(struct dentry *parent, const char *name, size_t len);
+struct dentry *dcache_find_rcu(struct dentry *parent, const char *name, size_t len, u32 hash);
 bool dentry_get_live(struct dentry *d); /* a reference to one found under RCU; false: it is dead */
 void dcache_insert(struct dentry *d);
 bool dentry_is_ancestor(const struct dentry *a, const struct dentry *d); /* a above or equal d */

@@ -8,6 +8,7 @@
  * their own, openat2's restrictions) answers -EAGAIN: the ordinary walk starts from the beginning.
  */
 #include "internal.h"
+#include "name_hash.h"
 
 #define FAST_FLAGS (LOOKUP_FOLLOW | LOOKUP_DIRECTORY | LOOKUP_EMPTY | LOOKUP_NO_MOUNT)
 
@@ -18,6 +19,7 @@ struct fast {
 	struct inode *dir;     /* of the final component */
 	const char *last;      /* final component */
 	size_t last_len;
+	u32 last_hash;
 	bool slash; /* behind it */
 	u32 seq;
 };
@@ -35,9 +37,9 @@ static void cross_mounts(struct fast *f)
 }
 
 /* Step to the cached child; f->dentry may be negative afterwards. */
-static int step(struct fast *f, const char *name, size_t len)
+static int step(struct fast *f, const char *name, size_t len, u32 hash)
 {
-	struct dentry *d = dcache_find_rcu(f->dentry, name, len);
+	struct dentry *d = dcache_find_rcu(f->dentry, name, len, hash);
 	const struct inode_ops *ops;
 	struct inode *i;
 
@@ -62,9 +64,8 @@ static int walk_dirs_rcu(struct fast *f, const char *name)
 
 		while (*name == '/')
 			name++;
-		for (end = name; *end && *end != '/'; end++)
-			;
-		len = (size_t)(end - name);
+		len = name_scan(name, &f->last_hash);
+		end = name + len;
 		dir = READ_ONCE(f->dentry->inode);
 		if (unlikely(!dir || !S_ISDIR(dir->mode) || !dir->ops || dir->ops->permission))
 			return -EAGAIN; /* also symlinks: the link's own name was the component
@@ -84,7 +85,7 @@ static int walk_dirs_rcu(struct fast *f, const char *name)
 			;
 		if (!*end)
 			return 0;
-		err = step(f, name, len);
+		err = step(f, name, len, f->last_hash);
 		if (unlikely(err))
 			return err;
 		cross_mounts(f);
@@ -145,7 +146,7 @@ int rcu_lookup(const struct vfs_env *env, const struct path *base, const char *n
 	if (!err)
 		err = walk_dirs_rcu(&f, name);
 	if (!err)
-		err = step(&f, f.last, f.last_len);
+		err = step(&f, f.last, f.last_len, f.last_hash);
 	if (err)
 		goto out;
 	if (!(flags & LOOKUP_NO_MOUNT))
