@@ -75,7 +75,9 @@ static int walk_dirs_rcu(struct fast *f, const char *name)
 			return -EAGAIN;
 		if (unlikely(len > NAME_MAX))
 			return -EAGAIN;
-		if (unlikely(inode_permission(dir, MAY_EXEC, f->cred)))
+		/* What everyone may search needs no look at who asks. */
+		if ((dir->mode & 0111) != 0111 &&
+			unlikely(inode_permission(dir, MAY_EXEC, f->cred)))
 			return -EAGAIN;
 		f->dir = dir;
 		f->last = name;
