@@ -8,3 +8,8 @@ cflags-arch := -ffreestanding -m64 -mcmodel=kernel -mno-red-zone -mgeneral-regs-
 	-Wno-gnu-variable-sized-type-not-at-end,-mpreferred-stack-boundary=3 \
 	-fno-tree-loop-distribute-patterns -fno-ipa-icf)
 aflags-arch := -m64 -ffreestanding -fno-pic -Wa,--noexecstack
+# kernel/core/ubsan.c reports what -fsanitize=undefined finds. Not alignment: packed formats are
+# read in place, and this machine allows it.
+ifeq ($(DEBUG),1)
+cflags-arch += -fsanitize=undefined -fno-sanitize=alignment
+endif
