@@ -7,7 +7,7 @@ RATE = "MiB/s"
 HEAD = """# Benchmarks
 
 Aramid beside Debian's Linux {linux} in the same emulated machine. Written by `make bench` on {date}
-for commit {commit}; {qemu}, accelerator {accel}, on {cpu} ({cpus} CPUs).
+for commit {commit}; {qemu}, accelerator {accel}, CPU model {model}, on {cpu} ({cpus} CPUs).
 
 One static program (`tests/bench`), the same file under both kernels, from an initramfs, with one
 CPU and address randomisation off.
