@@ -329,6 +329,8 @@ static inline void schedule(enum switch_kind how)
 			fair_leave(rq, prev);
 		prev->on_rq = false;
 		WRITE_ONCE(rq->nr_running, rq->nr_running - 1);
+		/* About to sleep or not, it counts as woken: nobody else may queue it. */
+		(void)xchg(&prev->state, THREAD_RUNNING);
 		rq->push = prev;
 		stays = NULL;
 	} else if (how == SWITCH_YIELD) {
@@ -437,6 +439,11 @@ void thread_set_state(u32 state)
 	(void)xchg(&current_thread()->state, state); /* full barrier, see wait_prepare */
 }
 
+/*
+ * The state is taken to RUNNING under the lock of the thread's queue, so it cannot go back to sleep
+ * between being woken and being queued; who sees RUNNING leaves it alone. Hence at most one waker
+ * queues it, also while it is on the way to another CPU's queue with no lock held.
+ */
 bool thread_wake_state(struct thread *t, u32 mask)
 {
 	struct run_queue *rq;
@@ -445,13 +452,16 @@ bool thread_wake_state(struct thread *t, u32 mask)
 	int cpu;
 
 	smp_mb(); /* the condition was changed before; pairs with thread_set_state */
+	if (!(READ_ONCE(t->state) & mask))
+		return false;
+	rq = lock_thread_rq(t, &flags);
 	old = READ_ONCE(t->state);
 	do {
-		if (!(old & mask))
+		if (!(old & mask)) {
+			spin_unlock_irqrestore(&rq->lock, flags);
 			return false;
-	} while (!__atomic_compare_exchange_n(
-		&t->state, &old, THREAD_RUNNING, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
-	rq = lock_thread_rq(t, &flags);
+		}
+	} while (!try_cmpxchg(&t->state, &old, THREAD_RUNNING));
 	if (t->on_rq) { /* it has not gone to sleep yet, and won't */
 		spin_unlock_irqrestore(&rq->lock, flags);
 		return true;
