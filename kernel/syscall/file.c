@@ -396,8 +396,9 @@ long sys_syncfs(int fd)
 static long sync_range(struct file *f, off64_t off, off64_t n, u32 flags)
 {
 	struct vm_object *o = &f->inode->object;
+	off64_t end;
 
-	if (flags & ~7u || off < 0 || n < 0 || off + n < off)
+	if (flags & ~7u || off < 0 || n < 0 || __builtin_add_overflow(off, n, &end))
 		return -EINVAL;
 	if (!S_ISREG(f->inode->mode) && !S_ISBLK(f->inode->mode) && !S_ISDIR(f->inode->mode) &&
 		!S_ISLNK(f->inode->mode))
@@ -405,7 +406,7 @@ static long sync_range(struct file *f, off64_t off, off64_t n, u32 flags)
 	if (!o->ops || !o->ops->writeback)
 		return 0;
 	return o->ops->writeback(o, (u64)off >> PAGE_SHIFT,
-		n ? (u64)(off + n - 1) >> PAGE_SHIFT : U64_MAX, (flags & 5) != 0);
+		n ? (u64)(end - 1) >> PAGE_SHIFT : U64_MAX, (flags & 5) != 0);
 }
 
 long sys_sync_file_range(int fd, off64_t offset, off64_t nbytes, unsigned int flags)

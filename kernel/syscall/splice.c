@@ -141,6 +141,7 @@ long sys_sendfile(int out, int in, void __user *uoffset, size_t count)
 static int check_copy(struct file *in, struct file *out, off64_t ipos, off64_t opos, size_t *len)
 {
 	u64 size = READ_ONCE(in->inode->object.size);
+	off64_t end;
 
 	if (S_ISDIR(in->inode->mode) || S_ISDIR(out->inode->mode))
 		return -EISDIR;
@@ -153,7 +154,7 @@ static int check_copy(struct file *in, struct file *out, off64_t ipos, off64_t o
 		return -EXDEV;
 	if (ipos < 0 || opos < 0)
 		return -EINVAL;
-	if (ipos + (off64_t)*len < ipos || opos + (off64_t)*len < opos)
+	if (__builtin_add_overflow(ipos, *len, &end) || __builtin_add_overflow(opos, *len, &end))
 		return -EOVERFLOW;
 	*len = (u64)ipos >= size ? 0 : min_t(size_t, *len, size - (u64)ipos);
 	if (in->inode == out->inode && ipos < opos + (off64_t)*len && opos < ipos + (off64_t)*len)

@@ -135,11 +135,9 @@ void put_file(struct file *f)
 
 static int check_area(const struct file *f, const off64_t *pos, size_t count)
 {
-	if (pos && *pos < 0)
-		return -EINVAL;
-	if (pos && count && *pos + (off64_t)count < 0)
-		return -EINVAL;
-	return 0;
+	off64_t end;
+
+	return pos && (*pos < 0 || __builtin_add_overflow(*pos, count, &end)) ? -EINVAL : 0;
 }
 
 /* Does this file's own position need the lock? Only one that two descriptors or tasks may share. */
