@@ -7,16 +7,17 @@
 
 static int import_timeval(const struct __kernel_old_timeval *tv, s64 *ns)
 {
-	struct __kernel_timespec ts = {.tv_sec = tv->tv_sec, .tv_nsec = tv->tv_usec * NS_PER_US};
+	struct __kernel_timespec ts = {.tv_sec = tv->tv_sec};
 
 	if (tv->tv_usec < 0 || tv->tv_usec >= NS_PER_SEC / NS_PER_US)
 		return -EINVAL;
+	ts.tv_nsec = tv->tv_usec * NS_PER_US;
 	return ns_from_timespec(&ts, ns);
 }
 
 static struct __kernel_old_timeval export_timeval(s64 ns)
 {
-	s64 us = div_round_up(ns, NS_PER_US);
+	s64 us = ns / NS_PER_US + (ns % NS_PER_US != 0); /* ns may be TIME_NEVER */
 	const s64 per_sec = NS_PER_SEC / NS_PER_US;
 
 	return (struct __kernel_old_timeval){us / per_sec, us % per_sec};
@@ -67,7 +68,9 @@ long sys_alarm(unsigned int seconds)
 		    &old_interval))
 		return 0;
 	/* rounded, but never to 0 while something is left */
-	return old && old < NS_PER_SEC ? 1 : (old + NS_PER_SEC / 2) / NS_PER_SEC;
+	if (old && old < NS_PER_SEC)
+		return 1;
+	return old / NS_PER_SEC + (old % NS_PER_SEC >= NS_PER_SEC / 2);
 }
 
 /* ---- timer_create ---- */

@@ -169,7 +169,8 @@ long sys_select(int n, void __user *in, void __user *out, void __user *ex,
 			return -EFAULT;
 		if (tv.tv_sec < 0 || tv.tv_usec < 0)
 			return -EINVAL;
-		if (__builtin_mul_overflow(tv.tv_sec + tv.tv_usec / 1000000, NS_PER_SEC, &ns) ||
+		if (__builtin_add_overflow(tv.tv_sec, tv.tv_usec / 1000000, &ns) ||
+			__builtin_mul_overflow(ns, NS_PER_SEC, &ns) ||
 			__builtin_add_overflow(ns, tv.tv_usec % 1000000 * NS_PER_US, &ns))
 			ns = TIME_NEVER;
 		deadline = ns == 0 ? 0 : deadline_after(ns);

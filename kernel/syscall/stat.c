@@ -337,6 +337,14 @@ long sys_fchown(int fd, kuid_t uid, kgid_t gid)
 #define UTIME_NOW  ((1l << 30) - 1l) /* utimensat(2) */
 #define UTIME_OMIT ((1l << 30) - 2l)
 
+/* Limited to what an inode's times can say, as Linux limits them to what a file system can. */
+static s64 inode_time(const struct __kernel_timespec *t)
+{
+	const s64 most = S64_MAX / NS_PER_SEC - 1;
+
+	return clamp((s64)t->tv_sec, -most, most) * NS_PER_SEC + t->tv_nsec;
+}
+
 /* times NULL: both now. -EINVAL for bad nanoseconds. *nothing: both UTIME_OMIT. */
 static int times_attr(const struct __kernel_timespec *t, struct iattr *a, bool *nothing)
 {
@@ -358,8 +366,7 @@ static int times_attr(const struct __kernel_timespec *t, struct iattr *a, bool *
 	if (t[0].tv_nsec == UTIME_NOW && t[1].tv_nsec == UTIME_NOW)
 		return 0;
 	for (int i = 0; i < 2; i++) {
-		s64 ns = t[i].tv_nsec == UTIME_NOW ? clock_real_ns()
-						   : t[i].tv_sec * NS_PER_SEC + t[i].tv_nsec;
+		s64 ns = t[i].tv_nsec == UTIME_NOW ? clock_real_ns() : inode_time(&t[i]);
 
 		if (t[i].tv_nsec == UTIME_OMIT)
 			continue;

@@ -96,6 +96,8 @@ long sys_settimeofday(
 	}
 	if (!utv)
 		return 0;
+	if (tv.tv_usec < 0 || tv.tv_usec >= 1000000)
+		return -EINVAL;
 	ts = (struct __kernel_timespec){tv.tv_sec, tv.tv_usec * NS_PER_US};
 	return ns_from_timespec(&ts, &ns) ? -EINVAL : set_real(ns);
 }
