@@ -473,13 +473,14 @@ static long set_ioprio(struct task *t, void *arg)
 
 long sys_ioprio_set(int which, int who, int ioprio)
 {
-	struct who w = {.which = which - IOPRIO_WHO_PROCESS, .id = who};
+	struct who w = {.id = who};
 	int err = check_ioprio(ioprio);
 
 	if (err)
 		return err;
 	if (which < IOPRIO_WHO_PROCESS || which > IOPRIO_WHO_USER)
 		return -EINVAL;
+	w.which = which - IOPRIO_WHO_PROCESS;
 	return for_each_named(&w, set_ioprio, &ioprio);
 }
 
@@ -503,12 +504,13 @@ static long best_ioprio(struct task *t, void *arg)
 
 long sys_ioprio_get(int which, int who)
 {
-	struct who w = {.which = which - IOPRIO_WHO_PROCESS, .id = who};
+	struct who w = {.id = who};
 	int best = -1;
 	long err;
 
 	if (which < IOPRIO_WHO_PROCESS || which > IOPRIO_WHO_USER)
 		return -EINVAL;
+	w.which = which - IOPRIO_WHO_PROCESS;
 	err = for_each_named(&w, best_ioprio, &best);
 	return err ? err : best;
 }
