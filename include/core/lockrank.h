@@ -27,8 +27,9 @@ enum lock_rank {
 	RANK_INODE,      /* other inodes: i_rwsem */
 	RANK_MM,     /* mm->map_lock: taken by page faults, so no user access under ranks above */
 	RANK_REGION, /* region->lock */
-	RANK_OBJECT_RESIZE, /* vm_object truncate against fill */
-	RANK_PAGE,          /* page lock bit */
+	RANK_OBJECT_INVALIDATE, /* vm_object: pages come in against truncation */
+	RANK_OBJECT_RESIZE,     /* vm_object truncate against fill */
+	RANK_PAGE,              /* page lock bit */
 	RANK_FS_JOURNAL,
 	RANK_FS_META,
 	RANK_MUTEX_LEAF, /* a mutex under which no other sleeping lock is taken, but the next */

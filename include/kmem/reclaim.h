@@ -8,6 +8,7 @@ struct reclaim_ops {
 	bool (*enter)(void); /* this thread may reclaim and isn't at it already; then leave() */
 	void (*leave)(void);
 	void (*pause)(void);  /* sleep a few ms: others free memory meanwhile */
+	u32 (*scope)(void);   /* GFP_* that this thread adds to all its allocations */
 	bool (*doomed)(void); /* this thread has a fatal signal pending */
 };
 void reclaim_set_ops(const struct reclaim_ops *ops); /* once */

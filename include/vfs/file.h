@@ -71,10 +71,7 @@ struct file {
 	struct file_owner *owner;
 	struct list_head epoll_links; /* epoll items watching this file; epoll's lock */
 	u32 wb_err;
-	struct {
-		u64 start, prev;
-		u32 size;
-	} readahead;
+	struct readahead readahead; /* unlocked hints; FIFOs keep w_opens in start */
 	struct rcu_head rcu;
 	struct list_head tty_link;
 };

@@ -103,6 +103,9 @@ struct super_ops {
 	void (*evict_inode)(struct inode
 			*inode); /* last reference gone; nlink 0: delete storage. NULL: nothing */
 	void (*free_inode)(struct inode *inode); /* release memory (after RCU). NULL: generic */
+	/* Times or mode of the inode were changed by the VFS (reads, writes): bring them to storage
+	 * sooner or later. i_rwsem may be held. Sleeps. NULL: nothing to bring. */
+	void (*dirty_inode)(struct inode *inode);
 	int (*statfs)(struct super *s, struct kstatfs *st); /* NULL: -ENOSYS */
 	int (*sync)(struct super *s, bool wait);            /* NULL: nothing to write */
 	int (*remount)(struct super *s, u32 sb_flags, const char *data); /* NULL: flags only */

@@ -22,11 +22,17 @@
 #include <vm/iter.h>
 
 struct vm_object;
+struct writeback;
+struct wb_control;
 
 struct vm_object_ops {
 	/* Make the locked, not uptodate page's content valid (all PAGE_SIZE bytes). Sleeps. NULL:
 	 * the page is cleared. -EIO -ENOMEM. */
 	int (*fill)(struct vm_object *o, struct page *p);
+	/* Start reading pages that are going to be wanted: locked, not uptodate, consecutive, one
+	 * reference each, all of which become the operation's. Each ends, in any context, with
+	 * page_end_read. Sleeps. NULL: no readahead. */
+	void (*read_pages)(struct vm_object *o, struct page **pages, u32 n);
 	/* The page is about to be written by write() or a shared mapping: reserve space if it isn't
 	 * dirty yet. It is marked dirty afterwards, before it is unlocked, if its content is valid.
 	 * page locked. NULL: nothing to do. -ENOSPC -EDQUOT -EIO. */
@@ -34,8 +40,13 @@ struct vm_object_ops {
 	/* A page leaves the object (truncate, evict); PG_DIRTY as it was. page locked. NULL:
 	 * nothing. */
 	void (*page_gone)(struct vm_object *o, struct page *p);
-	/* Write dirty pages of [start, end] (page indexes) to storage. NULL: nothing behind it. */
-	int (*writeback)(struct vm_object *o, u64 start, u64 end, bool wait);
+	/* Start writing dirty pages, see vm/writeback.h. 0 or the first error of starting (errors
+	 * of the transfer go to object_set_wb_error). Sleeps. NULL: nothing behind it. */
+	int (*writeback)(struct vm_object *o, struct wb_control *wbc);
+	/* Keep the owner alive while a flusher works on the object. False: it is going away. Any
+	 * context; NULL: it lives as long as its struct writeback. unhold may sleep. */
+	bool (*hold)(struct vm_object *o);
+	void (*unhold)(struct vm_object *o);
 };
 
 struct vm_object {
@@ -47,11 +58,19 @@ struct vm_object {
 	u64 nr_pages;               /* lock */
 	struct itree_root mappings; /* regions that map it, by page index; map_lock */
 	struct rwsem map_lock;      /* RANK_OBJECT_RESIZE: mappings; write side for truncate */
-	void *owner;                /* e.g. struct inode; immutable */
-	bool unevictable;           /* tmpfs: pages are the only copy */
-	u32 wb_err;                 /* errseq: I/O errors, see object_wb_error */
-	u32 writable_maps;          /* atomic: shared writable regions; for seals and exec */
-	u64 id;                     /* unique, never reused: futex keys */
+	/* RANK_OBJECT_INVALIDATE: shared while a page is brought in from storage; exclusive while
+	 * its owner drops pages and frees what they were read from (truncate, punch), so that no
+	 * page with stale content comes in between. */
+	struct rwsem invalidate_lock;
+	struct writeback *wb;     /* who writes dirty pages; NULL: nobody; immutable after set-up */
+	struct list_head wb_link; /* dirty objects; wb->lock */
+	s64 dirtied_ns;           /* when it became dirty; wb->lock */
+	s32 nr_writeback;         /* pages under writeback; atomic */
+	void *owner;              /* e.g. struct inode; immutable */
+	bool unevictable;         /* tmpfs: pages are the only copy */
+	u32 wb_err;               /* errseq: I/O errors, see object_wb_error */
+	u32 writable_maps;        /* atomic: shared writable regions; for seals and exec */
+	u64 id;                   /* unique, never reused: futex keys */
 };
 
 void object_init(struct vm_object *o, const struct vm_object_ops *ops, void *owner);
@@ -66,6 +85,8 @@ struct page *object_find(struct vm_object *o, u64 index);
 #define OBJ_LOCK     1u
 #define OBJ_NOFILL   2u
 #define OBJ_EXISTING 4u
+/* Don't bring in a page that lies wholly beyond the size: -ENXIO. */
+#define OBJ_WITHIN 8u
 struct page *object_get_page(struct vm_object *o, u64 index, u32 flags) must_check;
 
 void page_lock(struct page *p);
@@ -73,12 +94,28 @@ bool page_trylock(struct page *p) must_check;
 void page_unlock(struct page *p);
 void page_wait_unlocked(struct page *p);
 void page_wait_writeback(struct page *p);
-void page_end_writeback(struct page *p); /* PG_WRITEBACK was set, MEM_WRITEBACK counted */
-void page_mark_dirty(struct page *p);    /* page locked or pinned by a mapping; tags the tree */
+void page_end_writeback(struct page *p); /* of page_begin_writeback; any context */
+/* A read of read_pages has ended: the page becomes uptodate or stays invalid; unlocks and puts it.
+ * Any context. */
+void page_end_read(struct page *p, bool ok);
+void page_mark_dirty(struct page *p); /* page locked or pinned by a mapping; tags the tree */
 
 /* Read [*pos, ...) up to object->size into the iterator; holes read as zero without allocating.
  * Bytes (0 at end), or -EFAULT -EIO -ENOMEM. Advances *pos. */
 ssize_t object_read(struct vm_object *o, struct iter *to, off64_t *pos) must_check;
+/* A reader's stream, to tell what it will want next. Unlocked: a lost update costs speed only. */
+struct readahead {
+	u64 start;         /* window that was read ahead last */
+	u64 prev;          /* index read last */
+	u64 stride, first; /* distance and start of the last two requests that weren't sequential */
+	u32 size;          /* pages in the window */
+	u32 max;           /* 0: the device's; 1: none (random) */
+};
+/* The same with reading ahead. */
+ssize_t object_read_stream(
+	struct vm_object *o, struct iter *to, off64_t *pos, struct readahead *ra) must_check;
+/* Bring [index, index + n) in without waiting, as far as memory is free; limited to the size. */
+void object_readahead(struct vm_object *o, u64 index, u64 n);
 /* Write at *pos; extends o->size. Caller holds the owner's lock (inode i_rwsem). Bytes written, or
  * an error when nothing was. */
 ssize_t object_write(struct vm_object *o, struct iter *from, off64_t *pos) must_check;

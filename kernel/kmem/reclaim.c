@@ -93,6 +93,7 @@ bool reclaim_direct(int order, u32 gfp, int attempt)
 
 	if (!ops || !ops->enter())
 		return false;
+	gfp |= ops->scope();
 	if ((gfp & GFP_USER) && ops->doomed()) {
 		ops->leave();
 		return false;

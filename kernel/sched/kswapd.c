@@ -66,12 +66,18 @@ static bool doomed(void)
 	return signal_interrupts(current_thread(), THREAD_KILLABLE);
 }
 
+static u32 scope(void)
+{
+	return current_thread()->gfp_scope;
+}
+
 static const struct reclaim_ops g_ops = {
 	.wake = wake,
 	.enter = enter,
 	.leave = leave,
 	.pause = pause,
 	.doomed = doomed,
+	.scope = scope,
 };
 
 static int kswapd_init(void)

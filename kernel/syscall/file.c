@@ -1,4 +1,5 @@
 /* Opening, reading, writing, seeking, syncing. */
+#include <vm/writeback.h>
 #include <kmem/slab.h>
 #include <lib/string.h>
 #include <linux/fcntl.h>
@@ -397,16 +398,27 @@ static long sync_range(struct file *f, off64_t off, off64_t n, u32 flags)
 {
 	struct vm_object *o = &f->inode->object;
 	off64_t end;
+	u64 last;
+	int err = 0;
 
 	if (flags & ~7u || off < 0 || n < 0 || __builtin_add_overflow(off, n, &end))
 		return -EINVAL;
 	if (!S_ISREG(f->inode->mode) && !S_ISBLK(f->inode->mode) && !S_ISDIR(f->inode->mode) &&
 		!S_ISLNK(f->inode->mode))
 		return -ESPIPE;
-	if (!o->ops || !o->ops->writeback)
-		return 0;
-	return o->ops->writeback(o, (u64)off >> PAGE_SHIFT,
-		n ? (u64)(end - 1) >> PAGE_SHIFT : U64_MAX, (flags & 5) != 0);
+	last = n ? (u64)(end - 1) : U64_MAX;
+	if (flags & SYNC_FILE_RANGE_WAIT_BEFORE)
+		err = object_wait_range(o, (u64)off, last);
+	if (!err && (flags & SYNC_FILE_RANGE_WRITE))
+		err = object_write_range(o, (u64)off, last, false);
+	if (!err && (flags & SYNC_FILE_RANGE_WAIT_AFTER))
+		err = object_wait_range(o, (u64)off, last);
+	if (flags & (SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER)) {
+		int wb = object_check_wb_error(o, &f->wb_err);
+
+		err = err ? err : wb;
+	}
+	return err;
 }
 
 long sys_sync_file_range(int fd, off64_t offset, off64_t nbytes, unsigned int flags)

@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <sched/timer.h>
 #include <sched/work.h>
+#include <vm/writeback.h>
 #include "internal.h"
 
 static SLAB_CACHE_FLAGS(g_file_cache, struct file, SLAB_RCU);
@@ -359,11 +360,13 @@ static void touch_atime(struct file *f)
 		now - at < 86400 * NS_PER_SEC)
 		return;
 	WRITE_ONCE(i->atime_ns, now);
+	if (i->super->ops->dirty_inode)
+		i->super->ops->dirty_inode(i);
 }
 
 ssize_t file_object_read(struct file *f, struct iter *to, off64_t *pos)
 {
-	ssize_t n = object_read(&f->inode->object, to, pos);
+	ssize_t n = object_read_stream(&f->inode->object, to, pos, &f->readahead);
 
 	if (n >= 0)
 		touch_atime(f);
@@ -388,7 +391,9 @@ ssize_t file_object_write(struct file *f, struct iter *from, off64_t *pos)
 {
 	struct inode *i = f->inode;
 	u64 limit = i->super->max_size;
+	kmode_t mode;
 	ssize_t n;
+	s64 now;
 
 	if (from->count == 0)
 		return 0;
@@ -410,11 +415,18 @@ ssize_t file_object_write(struct file *f, struct iter *from, off64_t *pos)
 	n = -EFBIG;
 	if ((u64)*pos < limit) {
 		from->count = min_t(size_t, from->count, limit - (u64)*pos);
+		mode = i->mode;
 		shed_privileges(f);
-		inode_touch(i, ATTR_MTIME | ATTR_CTIME);
+		now = clock_coarse_real_ns();
+		if (i->mtime_ns != now || i->ctime_ns != now || i->mode != mode) {
+			inode_touch(i, ATTR_MTIME | ATTR_CTIME);
+			if (i->super->ops->dirty_inode)
+				i->super->ops->dirty_inode(i);
+		}
 		n = object_write(&i->object, from, pos);
 	}
 	rwsem_write_unlock(&i->rwsem);
+	balance_dirty(&i->object);
 	if (n > 0 && (f->flags & (O_DSYNC | O_SYNC)) && f->ops->fsync) {
 		int err = vfs_fsync(
 			f, (u64)(*pos - n), (u64)*pos, !(f->flags & (O_SYNC & ~O_DSYNC)));

@@ -1,6 +1,7 @@
 /* madvise, msync, mlock, mincore, populate: operations over ranges of what is mapped. */
 #include <cred/cred.h>
 #include <core/trace.h>
+#include <vm/writeback.h>
 #include "vm.h"
 
 /* ---- throwing pages away ------------------------------------------------------------------- */
@@ -425,7 +426,8 @@ int mm_sync(struct mm *mm, unsigned long addr, size_t len, int flags)
 		at = r->end;
 		/* The region keeps the object alive: write under map_lock. */
 		if (o)
-			err = o->ops->writeback(o, first, last, true);
+			err = object_write_range(
+				o, first << PAGE_SHIFT, (last + 1) << PAGE_SHIFT, true);
 		rwsem_read_unlock(&mm->map_lock);
 	}
 	return err ? err : hole;

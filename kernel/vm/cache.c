@@ -56,6 +56,11 @@ struct page *cache_next(struct vm_object *o, u64 *index, u64 last)
 	return xa_find(&o->pages, index, last);
 }
 
+struct page *cache_next_marked(struct vm_object *o, u64 *index, u64 last, enum xa_mark mark)
+{
+	return xa_find_mark(&o->pages, index, last, mark);
+}
+
 /* Nodes are allocated under the lock, so without sleeping; when that fails, reclaim and retry. */
 int cache_insert(struct vm_object *o, u64 index, struct page *p)
 {

@@ -16,11 +16,18 @@ struct page *cache_next(struct vm_object *o, u64 *index, u64 last);          /* 
 int cache_insert(struct vm_object *o, u64 index, struct page *p) must_check; /* -EEXIST -ENOMEM */
 void cache_remove(struct vm_object *o, u64 index);
 void cache_mark_dirty(struct vm_object *o, u64 index);
+struct page *cache_next_marked(
+	struct vm_object *o, u64 *index, u64 last, enum xa_mark mark); /* RCU held */
 
 /* object.c */
 struct page *object_find_next(struct vm_object *o, u64 *index, u64 last);
 void object_drop_pages(struct vm_object *o, u64 first, u64 last);
-/* rmap.c: false: mlocked, or somebody works on the mappings. */
+int object_new_page(struct vm_object *o, u64 index, u32 gfp, struct page **out) must_check;
+/* writeback.c */
+void writeback_note_dirty(struct vm_object *o);
+/* rmap.c: stores into the page's mappings fault from now on; it is locked. */
+void object_write_protect(struct vm_object *o, u64 index);
+/* False: mlocked, or somebody works on the mappings. */
 bool object_try_unmap_page(struct vm_object *o, u64 index) must_check;
 
 /* o->mappings; o->map_lock held, for writing to change it. */

@@ -12,6 +12,7 @@
  */
 #include <core/init.h>
 #include <asm/siginfo.h>
+#include <vm/writeback.h>
 #include "vm.h"
 
 #define FAULT_AROUND 16 /* pages; mapped together when they are in the cache */
@@ -285,7 +286,18 @@ static int fault_object(struct region *r, unsigned long addr, u32 access, pte_t 
 		return -EIO;
 	if (!(access & MMU_WRITE) && fault_around(r, addr, p, size_pages))
 		return 0;
-	page = object_get_page(o, index, 0);
+	page = object_find(o, index);
+	if (!page && !(r->flags & REG_RAND_READ)) {
+		u32 window = o->wb ? READ_ONCE(o->wb->ra_pages) : 1;
+
+		/* Around the fault: programs jump back as well as forth. */
+		object_readahead(o, index - min_t(u64, index, window / 4), window);
+	}
+	if (page)
+		put_page(page);
+	page = object_get_page(o, index, OBJ_WITHIN);
+	if (page == err_ptr(-ENXIO))
+		return -EIO;
 	if (is_err(page))
 		return ptr_err(page);
 	if (!(access & MMU_WRITE)) {

@@ -4,6 +4,8 @@
  * writeback, which is their file system's work.
  */
 #include <core/init.h>
+#include <sched/timer.h>
+#include <vm/writeback.h>
 #include "vm.h"
 #include "cache.h"
 
@@ -102,11 +104,28 @@ static unsigned long lru_count(void)
 	return READ_ONCE(g_nr_inactive) + READ_ONCE(g_nr_active);
 }
 
+/* Wait a little for pages under writeback. 1 when some have ended. */
+static unsigned long wait_for_writeback(void)
+{
+	struct mem_stats m;
+	u64 before;
+
+	mem_get_stats(&m);
+	before = m.dirty + m.writeback;
+	for (int i = 0; i < 50; i++) {
+		sleep_ns(2000000);
+		mem_get_stats(&m);
+		if (m.dirty + m.writeback < before)
+			return 1;
+	}
+	return 0;
+}
+
 static unsigned long lru_scan(unsigned long nr, u32 gfp)
 {
-	unsigned long freed = 0;
+	unsigned long freed = 0, dirty = 0, busy = 0;
 
-	if (gfp & (GFP_ATOMIC | GFP_NOFS))
+	if (gfp & GFP_ATOMIC)
 		return 0;
 	for (unsigned long scanned = 0; scanned < 4 * nr + SCAN_BATCH && freed < nr; scanned++) {
 		struct page *p;
@@ -116,10 +135,20 @@ static unsigned long lru_scan(unsigned long nr, u32 gfp)
 		p = next_candidate();
 		if (!p)
 			continue;
+		if (page_test(p, PG_DIRTY))
+			dirty++;
+		else if (page_test(p, PG_WRITEBACK))
+			busy++;
 		if (try_evict(p))
 			freed++;
 		put_page(p);
 		cond_resched();
+	}
+	if (dirty && freed < nr)
+		writeback_start_all();
+	/* What is being written will be free soon: waiting for it is progress, killing is not. */
+	if (!freed && (dirty || busy)) {
+		freed = wait_for_writeback();
 	}
 	return freed;
 }

@@ -32,6 +32,8 @@ void object_init(struct vm_object *o, const struct vm_object_ops *ops, void *own
 	o->owner = owner;
 	spin_init(&o->lock, RANK_OBJECT);
 	rwsem_init(&o->map_lock, RANK_OBJECT_RESIZE);
+	rwsem_init(&o->invalidate_lock, RANK_OBJECT_INVALIDATE);
+	list_init(&o->wb_link);
 	cache_init(o);
 	o->id = (u64)atomic_add_return(&g_next_id, 1);
 }
@@ -127,20 +129,49 @@ static int fill_page(struct vm_object *o, struct page *p)
 	return err;
 }
 
-static struct page *new_page(struct vm_object *o, u64 index)
+int object_new_page(struct vm_object *o, u64 index, u32 gfp, struct page **out)
 {
-	struct page *p = page_alloc(GFP_USER);
+	struct page *p = page_alloc(gfp);
 	int err;
 
 	if (!p)
-		return err_ptr(
-			signal_interrupts(current_thread(), THREAD_KILLABLE) ? -EINTR : -ENOMEM);
+		return signal_interrupts(current_thread(), THREAD_KILLABLE) ? -EINTR : -ENOMEM;
 	err = insert_page(o, index, p);
 	if (err) {
 		put_page(p);
-		return err_ptr(err);
+		return err;
 	}
-	return p;
+	*out = p;
+	return 0;
+}
+
+/* Bring a page in, or find it locked in the meantime; *out is locked unless an error comes. */
+static int bring_in(struct vm_object *o, u64 index, u32 flags, struct page **out)
+{
+	bool fill = !(flags & OBJ_NOFILL);
+	struct page *p = *out;
+	int err = 0;
+
+	/* Pages of memory-only objects have nothing stale to read. */
+	if (o->ops->fill)
+		rwsem_read_lock(&o->invalidate_lock);
+	if ((flags & OBJ_WITHIN) && index >= div_round_up(READ_ONCE(o->size), PAGE_SIZE))
+		err = -ENXIO;
+	else if (!p)
+		err = object_new_page(o, index, GFP_USER, &p);
+	else
+		page_lock(p);
+	if (!err && p->object == o && fill && !page_test(p, PG_UPTODATE)) {
+		err = fill_page(o, p);
+		if (err)
+			remove_page(o, p); /* unlocks */
+	}
+	if (o->ops->fill)
+		rwsem_read_unlock(&o->invalidate_lock);
+	if (err && p)
+		put_page(p);
+	*out = err ? NULL : p;
+	return err;
 }
 
 struct page *object_get_page(struct vm_object *o, u64 index, u32 flags)
@@ -152,39 +183,29 @@ struct page *object_get_page(struct vm_object *o, u64 index, u32 flags)
 		flags |= OBJ_LOCK;
 	for (;;) {
 		p = object_find(o, index);
-		if (p && !(flags & OBJ_LOCK) && likely(page_test(p, PG_UPTODATE))) {
+		if (p && likely(page_test(p, PG_UPTODATE))) {
 			if (!o->unevictable && !page_test(p, PG_REFERENCED))
 				page_set(p, PG_REFERENCED);
-			return p;
-		}
-		if (p) {
-			page_lock(p);
-			if (p->object != o) {
-				page_unlock(p);
-				put_page(p);
-				continue;
-			}
-		} else {
-			if (flags & OBJ_EXISTING)
-				return NULL;
-			p = new_page(o, index);
-			if (p == err_ptr(-EEXIST))
-				continue;
-			if (is_err(p))
+			if (!(flags & OBJ_LOCK))
 				return p;
-		}
-		if (!page_test(p, PG_UPTODATE) && !(flags & OBJ_NOFILL)) {
-			err = fill_page(o, p);
-			if (err) {
-				remove_page(o, p); /* unlocks */
-				put_page(p);
+			page_lock(p);
+		} else {
+			if (!p && (flags & OBJ_EXISTING))
+				return NULL;
+			err = bring_in(o, index, flags, &p);
+			if (err == -EEXIST)
+				continue;
+			if (err)
 				return err_ptr(err);
-			}
 		}
-		if (!(flags & OBJ_LOCK))
-			page_unlock(p);
-		return p;
+		if (likely(p->object == o && (page_test(p, PG_UPTODATE) || (flags & OBJ_NOFILL))))
+			break;
+		page_unlock(p); /* truncated meanwhile */
+		put_page(p);
 	}
+	if (!(flags & OBJ_LOCK))
+		page_unlock(p);
+	return p;
 }
 
 void page_mark_dirty(struct page *p)
@@ -197,6 +218,7 @@ void page_mark_dirty(struct page *p)
 	if (o && !o->unevictable) {
 		mem_count(MEM_DIRTY, 1);
 		cache_mark_dirty(o, p->index);
+		writeback_note_dirty(o);
 	}
 }
 

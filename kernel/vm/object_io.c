@@ -18,7 +18,7 @@ static struct page *page_for_read(struct vm_object *o, u64 index)
 		put_page(p);
 	else if (!o->ops->fill)
 		return NULL;
-	return object_get_page(o, index, 0);
+	return object_get_page(o, index, OBJ_WITHIN);
 }
 
 ssize_t object_read(struct vm_object *o, struct iter *to, off64_t *pos)
@@ -34,6 +34,8 @@ ssize_t object_read(struct vm_object *o, struct iter *to, off64_t *pos)
 			break;
 		n = min(min(PAGE_SIZE - off, to->count), (size_t)(size - at));
 		p = page_for_read(o, at >> PAGE_SHIFT);
+		if (p == err_ptr(-ENXIO))
+			continue; /* truncated meanwhile: look at the size again */
 		if (is_err(p))
 			return done ? (ssize_t)done : ptr_err(p);
 		got = p ? iter_put(to, (char *)page_address(p) + off, n) : iter_zero(to, n);

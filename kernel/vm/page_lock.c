@@ -78,8 +78,18 @@ void page_wait_writeback(struct page *p)
 		wait_bit(p, PG_WRITEBACK, false);
 }
 
+void page_end_read(struct page *p, bool ok)
+{
+	if (ok)
+		page_set(p, PG_UPTODATE);
+	page_unlock(p);
+	put_page(p);
+}
+
 void page_end_writeback(struct page *p)
 {
+	/* remove_page waits for the bit: the object is there until it is cleared. */
 	mem_count(MEM_WRITEBACK, -1);
+	__atomic_fetch_sub(&p->object->nr_writeback, 1, __ATOMIC_RELAXED);
 	clear_and_wake(p, PG_WRITEBACK);
 }

@@ -106,6 +106,44 @@ void object_unmap(struct vm_object *o, u64 first, u64 last, bool even_cows)
 		rwsem_read_unlock(&o->map_lock);
 }
 
+static int protect_ptes(struct pt_walk *w, pte_t *p, unsigned long addr, unsigned long end)
+{
+	struct unmap *u = container_of(w, struct unmap, w);
+
+	for (; addr < end; addr += PAGE_SIZE, p++) {
+		pte_t e = pte_read(p);
+
+		while (pte_present(e) && (pte_is_writable(e) || pte_is_dirty(e)) &&
+			!pte_special(e) && !page_test(phys_to_page(pte_phys(e)), PG_ANON)) {
+			if (pte_cas(p, e, pte_mkclean(pte_wrprotect(e)))) {
+				gather_range(&u->g, addr, addr + PAGE_SIZE);
+				break;
+			}
+			e = pte_read(p);
+		}
+	}
+	return 0;
+}
+
+void object_write_protect(struct vm_object *o, u64 index)
+{
+	if (mapping_none(o))
+		return;
+	rwsem_read_lock(&o->map_lock);
+	for (struct region *r = mapping_first(o, index, index); r;
+		r = mapping_next(r, index, index)) {
+		struct unmap u = {.w = {r->mm, protect_ptes, unmap_huge}, .r = r};
+
+		if (!region_shared(r) || (r->flags & REG_SPECIAL))
+			continue;
+		gather_init(&u.g, r->mm, false);
+		pt_walk(&u.w, r->start + ((index - r->pgoff) << PAGE_SHIFT),
+			r->start + ((index - r->pgoff + 1) << PAGE_SHIFT));
+		gather_flush(&u.g);
+	}
+	rwsem_read_unlock(&o->map_lock);
+}
+
 bool object_try_unmap_page(struct vm_object *o, u64 index)
 {
 	bool locked = false;

@@ -34,8 +34,7 @@ void zap_leaf(struct gather *g, struct region *r, pte_t e, unsigned long addr)
 			g->shmem++;
 		} else {
 			g->file++;
-			if (pte_is_dirty(e) && region_shared(r))
-				page_mark_dirty(p);
+			/* A writable leaf's page is dirty already (shared_write). */
 			if (pte_is_young(e) && !page_test(p, PG_REFERENCED))
 				page_set(p, PG_REFERENCED);
 		}

@@ -1,0 +1,72 @@
+/*
+ * Writeback: dirty pages of objects on their way to storage.
+ *
+ * A struct writeback belongs to one device (or file system without one). Objects with dirty pages
+ * stand on its list in the order in which they became dirty; its thread writes those that are old
+ * (vm.dirty_expire_centisecs), or all when too much of memory is dirty (vm.dirty_background_ratio).
+ * Writers wait in balance_dirty when they outrun it (vm.dirty_ratio).
+ *
+ * A page under writeback is stable: whoever wants to change it waits (page_wait_writeback under
+ * the page lock), and its mappings are read-only, so that the next store faults and asks the owner.
+ */
+#ifndef VM_WRITEBACK_H
+#define VM_WRITEBACK_H
+
+#include <vm/object.h>
+
+struct wb_control {
+	u64 start, end; /* page indexes, end inclusive */
+	long nr;        /* pages still to write; the op counts down and stops at 0 */
+	bool sync;      /* integrity: no dirty page is left out, earlier writes are waited for */
+};
+
+struct writeback {
+	const char *name;       /* immutable: device name */
+	u32 ra_pages;           /* default readahead window, pages; atomic */
+	struct spinlock lock;   /* RANK_OBJECT: lists */
+	struct list_head dirty; /* objects, oldest first */
+	struct thread *thread;  /* immutable */
+	struct wait_queue wait; /* of the thread */
+	u32 work;               /* WB_*; atomic */
+	u64 written;            /* pages, statistics; atomic */
+	struct completion done; /* thread has ended */
+	struct list_head link;  /* all of them */
+};
+
+/* With its thread. NULL: no memory. Sleeps. */
+struct writeback *writeback_create(const char *name) must_check;
+void writeback_destroy(struct writeback *wb); /* all its objects are clean or gone; sleeps */
+void writeback_start(struct writeback *wb);   /* write everything dirty soon; any context */
+void writeback_start_all(void);
+/* Write everything that is dirty now; wait: until it is on the device. Sleeps. First error of
+ * starting. */
+int writeback_sync(struct writeback *wb, bool wait);
+
+/* Before the owner goes away: off the list. It has no users left, so nobody dirties it again.
+ * Sleeps: waits for its pages under writeback. */
+void object_leave_writeback(struct vm_object *o);
+/* Start (and wait for) writing of what is dirty in bytes [start, end]; end inclusive, U64_MAX: to
+ * the end. The error of starting; errors of the transfer: object_check_wb_error. Sleeps. */
+int object_write_range(struct vm_object *o, u64 start, u64 end, bool wait);
+int object_wait_range(struct vm_object *o, u64 start, u64 end);
+bool object_is_dirty(const struct vm_object *o);
+
+/* For ops->writeback: the next dirty page of [*index, wbc->end], locked and referenced, not under
+ * writeback; *index is its index. NULL: none left. Without sync, pages under writeback or locked
+ * are passed over. */
+struct page *object_next_dirty(struct vm_object *o, u64 *index, struct wb_control *wbc) must_check;
+/* p is locked and dirty: now clean and under writeback; stores into its mappings fault. */
+void page_begin_writeback(struct page *p);
+/* p, locked, became clean by another way (its content went elsewhere). */
+void page_clear_dirty(struct page *p);
+
+/* A writer has dirtied pages of o: may sleep until the flusher has caught up. No locks held. */
+void balance_dirty(struct vm_object *o);
+u64 dirty_limit_pages(void); /* above it writers wait */
+
+/* vm.* sysctls; atomic */
+extern u32 g_dirty_ratio, g_dirty_background_ratio; /* percent */
+extern u64 g_dirty_bytes, g_dirty_background_bytes; /* 0: by ratio */
+extern u32 g_dirty_expire_centisecs, g_dirty_writeback_centisecs;
+
+#endif

@@ -1,0 +1,405 @@
+/*
+ * Writeback: flusher threads, dirty limits, and the states a page goes through on its way to
+ * storage. See <vm/writeback.h>.
+ *
+ * XA_WRITEBACK marks are set when a page's transfer starts and cleared lazily by who waits for a
+ * range: completion runs in interrupts and touches no tree.
+ */
+#include <core/init.h>
+#include <sched/timer.h>
+#include <vm/writeback.h>
+#include "vm.h"
+#include "cache.h"
+
+u32 g_dirty_ratio = 20, g_dirty_background_ratio = 10;
+u64 g_dirty_bytes, g_dirty_background_bytes;
+u32 g_dirty_expire_centisecs = 3000, g_dirty_writeback_centisecs = 500;
+
+#define WB_ALL        1u /* everything that is dirty now */
+#define WB_STOP       2u
+#define CHUNK         1024l /* pages of one object before the next has its turn */
+#define CENTISEC      (NS_PER_SEC / 100)
+#define DIRTIED_CHECK 32              /* pages that a thread dirties between looks at the limits */
+#define THROTTLE_NS   (10 * 1000000l) /* one pause of a writer over the limit */
+
+static DEFINE_SPINLOCK(g_lock, RANK_LRU);
+static LIST_HEAD(g_all); /* g_lock */
+
+/* ---- limits --------------------------------------------------------------------------------- */
+
+static u64 limit_of(const struct mem_stats *m, u64 bytes, u32 ratio)
+{
+	u64 usable = m->free + m->cached - min(m->cached, m->shmem);
+
+	return bytes ? max(bytes >> PAGE_SHIFT, 8ul) : usable * ratio / 100;
+}
+
+u64 dirty_limit_pages(void)
+{
+	struct mem_stats m;
+
+	mem_get_stats(&m);
+	return limit_of(&m, READ_ONCE(g_dirty_bytes), READ_ONCE(g_dirty_ratio));
+}
+
+static bool over_background(void)
+{
+	struct mem_stats m;
+
+	mem_get_stats(&m);
+	return m.dirty > limit_of(&m, READ_ONCE(g_dirty_background_bytes),
+				 READ_ONCE(g_dirty_background_ratio));
+}
+
+void balance_dirty(struct vm_object *o)
+{
+	struct thread *t = current_thread();
+
+	if (likely(t->nr_dirtied < DIRTIED_CHECK) || !o->wb)
+		return;
+	t->nr_dirtied = 0;
+	for (;;) {
+		struct mem_stats m;
+		u64 limit, background, busy;
+
+		mem_get_stats(&m);
+		limit = limit_of(&m, READ_ONCE(g_dirty_bytes), READ_ONCE(g_dirty_ratio));
+		background = limit_of(&m, READ_ONCE(g_dirty_background_bytes),
+			READ_ONCE(g_dirty_background_ratio));
+		busy = m.dirty + m.writeback;
+		if (m.dirty > background)
+			writeback_start(o->wb);
+		if (busy <= max((limit + background) / 2, 1ul))
+			return;
+		/* The nearer the limit, the longer: a lone writer settles at the device's rate. */
+		if (busy < limit) {
+			u64 part = (busy - (limit + background) / 2) * 4 /
+				max(limit - (limit + background) / 2, 1ul);
+
+			sleep_ns((s64)(part + 1) * 1000000);
+			return;
+		}
+		if (signal_interrupts(current_thread(), THREAD_KILLABLE))
+			return;
+		sleep_ns(THROTTLE_NS);
+	}
+}
+
+/* ---- the list of dirty objects ------------------------------------------------------------------
+ */
+
+/* o has a dirty page. */
+void writeback_note_dirty(struct vm_object *o)
+{
+	struct writeback *wb = o->wb;
+
+	current_thread()->nr_dirtied++;
+	if (!wb || !list_empty(&o->wb_link)) /* a stale look is mended by who takes it off */
+		return;
+	spin_lock_nested(&wb->lock); /* under the lock of the page tree or on its own */
+	if (list_empty(&o->wb_link)) {
+		o->dirtied_ns = clock_mono_ns();
+		list_add_tail(&o->wb_link, &wb->dirty);
+	}
+	spin_unlock(&wb->lock);
+}
+
+bool object_is_dirty(const struct vm_object *o)
+{
+	return xa_marked(&o->pages, XA_DIRTY);
+}
+
+void object_leave_writeback(struct vm_object *o)
+{
+	struct writeback *wb = o->wb;
+
+	if (wb) {
+		spin_lock(&wb->lock);
+		list_del(&o->wb_link);
+		spin_unlock(&wb->lock);
+	}
+	object_wait_range(o, 0, U64_MAX);
+}
+
+/* Write up to CHUNK pages of the object at the head of the list, if it is due. False: none is. */
+static bool write_one(struct writeback *wb, s64 dirtied_before)
+{
+	struct wb_control wbc = {.end = OBJECT_LAST_INDEX, .nr = CHUNK};
+	struct vm_object *o;
+	bool held;
+
+	spin_lock(&wb->lock);
+	o = list_empty(&wb->dirty) ? NULL : list_first_entry(&wb->dirty, struct vm_object, wb_link);
+	if (!o || o->dirtied_ns > dirtied_before) {
+		spin_unlock(&wb->lock);
+		return false;
+	}
+	list_del(&o->wb_link);
+	held = !o->ops->hold || o->ops->hold(o);
+	spin_unlock(&wb->lock);
+	if (!held)
+		return true; /* its owner is going away and cares for the pages */
+	(void)!o->ops->writeback(o, &wbc);
+	__atomic_fetch_add(&wb->written, (u64)(CHUNK - wbc.nr), __ATOMIC_RELAXED);
+	/* More than a chunk, pages that were in use, or dirtied anew: last in the row. */
+	if (object_is_dirty(o)) {
+		spin_lock(&wb->lock);
+		if (list_empty(&o->wb_link)) {
+			if (wbc.nr == CHUNK)
+				o->dirtied_ns =
+					clock_mono_ns(); /* nothing went: not at once again */
+			list_add_tail(&o->wb_link, &wb->dirty);
+		}
+		spin_unlock(&wb->lock);
+	}
+	if (o->ops->unhold)
+		o->ops->unhold(o);
+	return true;
+}
+
+static void flusher(void *arg)
+{
+	struct writeback *wb = arg;
+
+	for (;;) {
+		u32 period = READ_ONCE(g_dirty_writeback_centisecs);
+		s64 deadline = period ? deadline_after(period * CENTISEC) : TIME_NEVER;
+		u32 work;
+		s64 now;
+
+		(void)!wait_event_full(
+			&wb->wait, READ_ONCE(wb->work), THREAD_SLEEPING, deadline, wait_prepare);
+		work = __atomic_exchange_n(&wb->work, 0, __ATOMIC_ACQ_REL);
+		if (work & WB_STOP)
+			break;
+		now = clock_mono_ns();
+		if (work & WB_ALL) {
+			while (write_one(wb, now))
+				cond_resched();
+			continue;
+		}
+		while (write_one(wb, now - (s64)READ_ONCE(g_dirty_expire_centisecs) * CENTISEC))
+			cond_resched();
+		while (over_background() && write_one(wb, clock_mono_ns()))
+			cond_resched();
+	}
+	complete(&wb->done);
+}
+
+struct writeback *writeback_create(const char *name)
+{
+	struct writeback *wb = kzalloc(sizeof(*wb), GFP_KERNEL);
+
+	if (!wb)
+		return NULL;
+	wb->name = name;
+	wb->ra_pages = 32;
+	spin_init(&wb->lock, RANK_OBJECT);
+	list_init(&wb->dirty);
+	wait_queue_init(&wb->wait);
+	completion_init(&wb->done);
+	spin_lock(&g_lock);
+	list_add_tail(&wb->link, &g_all);
+	spin_unlock(&g_lock);
+	wb->thread = kthread_run(flusher, wb, "flush-%s", name);
+	if (is_err(wb->thread)) {
+		spin_lock(&g_lock);
+		list_del(&wb->link);
+		spin_unlock(&g_lock);
+		kfree(wb);
+		return NULL;
+	}
+	return wb;
+}
+
+void writeback_destroy(struct writeback *wb)
+{
+	spin_lock(&g_lock);
+	list_del(&wb->link);
+	spin_unlock(&g_lock);
+	__atomic_fetch_or(&wb->work, WB_STOP, __ATOMIC_RELEASE);
+	wake_up(&wb->wait);
+	wait_for_completion(&wb->done);
+	kfree(wb);
+}
+
+void writeback_start(struct writeback *wb)
+{
+	if (READ_ONCE(wb->work) & WB_ALL)
+		return;
+	__atomic_fetch_or(&wb->work, WB_ALL, __ATOMIC_RELEASE);
+	wake_up(&wb->wait);
+}
+
+void writeback_start_all(void)
+{
+	struct writeback *wb;
+
+	spin_lock(&g_lock);
+	list_for_each_entry(wb, &g_all, link)
+		writeback_start(wb);
+	spin_unlock(&g_lock);
+}
+
+int writeback_sync(struct writeback *wb, bool wait)
+{
+	LIST_HEAD(waiting);
+	int err = 0, e;
+
+	if (!wait) {
+		writeback_start(wb);
+		return 0;
+	}
+	/* Objects dirtied from now on come after those of before, and needn't be written. */
+	for (s64 now = clock_mono_ns();;) {
+		struct vm_object *o;
+		bool held;
+
+		spin_lock(&wb->lock);
+		o = list_empty(&wb->dirty)
+			? NULL
+			: list_first_entry(&wb->dirty, struct vm_object, wb_link);
+		if (!o || o->dirtied_ns > now) {
+			spin_unlock(&wb->lock);
+			return err;
+		}
+		list_del(&o->wb_link);
+		held = !o->ops->hold || o->ops->hold(o);
+		spin_unlock(&wb->lock);
+		if (!held)
+			continue;
+		e = object_write_range(o, 0, U64_MAX, true);
+		err = err ? err : e;
+		if (object_is_dirty(o)) {
+			spin_lock(&wb->lock);
+			if (list_empty(&o->wb_link)) {
+				o->dirtied_ns = clock_mono_ns();
+				list_add_tail(&o->wb_link, &wb->dirty);
+			}
+			spin_unlock(&wb->lock);
+		}
+		if (o->ops->unhold)
+			o->ops->unhold(o);
+	}
+}
+
+/* ---- pages --------------------------------------------------------------------------------------
+ */
+
+struct page *object_next_dirty(struct vm_object *o, u64 *index, struct wb_control *wbc)
+{
+	while (wbc->nr > 0 && *index <= wbc->end) {
+		struct page *p;
+
+		rcu_read_lock();
+		p = cache_next_marked(o, index, wbc->end, XA_DIRTY);
+		if (p && !page_get_unless_zero(p))
+			p = NULL;
+		else if (!p)
+			*index = U64_MAX;
+		rcu_read_unlock();
+		if (*index == U64_MAX)
+			return NULL;
+		if (!p) {
+			cpu_relax(); /* being freed: gone from the tree at the next look */
+			continue;
+		}
+		if (wbc->sync) {
+			page_lock(p);
+		} else if (!page_trylock(p)) {
+			put_page(p);
+			++*index;
+			continue;
+		}
+		if (p->object == o && p->index == *index && page_test(p, PG_DIRTY)) {
+			if (!page_test(p, PG_WRITEBACK))
+				return p;
+			if (wbc->sync) {
+				page_wait_writeback(p);
+				return p;
+			}
+		}
+		page_unlock(p);
+		put_page(p);
+		++*index;
+		cond_resched();
+	}
+	return NULL;
+}
+
+void page_clear_dirty(struct page *p)
+{
+	struct vm_object *o = p->object;
+
+	if (READ_ONCE(p->mapcount))
+		object_write_protect(o, p->index);
+	spin_lock(&o->lock);
+	xa_clear_mark(&o->pages, p->index, XA_DIRTY);
+	spin_unlock(&o->lock);
+	if (page_test(p, PG_DIRTY)) {
+		page_clear(p, PG_DIRTY);
+		mem_count(MEM_DIRTY, -1);
+	}
+}
+
+void page_begin_writeback(struct page *p)
+{
+	struct vm_object *o = p->object;
+
+	page_set(p, PG_WRITEBACK);
+	mem_count(MEM_WRITEBACK, 1);
+	__atomic_fetch_add(&o->nr_writeback, 1, __ATOMIC_RELAXED);
+	if (READ_ONCE(p->mapcount))
+		object_write_protect(o, p->index);
+	spin_lock(&o->lock);
+	xa_clear_mark(&o->pages, p->index, XA_DIRTY);
+	xa_set_mark(&o->pages, p->index, XA_WRITEBACK);
+	spin_unlock(&o->lock);
+	page_clear(p, PG_DIRTY);
+	mem_count(MEM_DIRTY, -1);
+}
+
+int object_wait_range(struct vm_object *o, u64 start, u64 end)
+{
+	u64 index = start >> PAGE_SHIFT, last = min(end >> PAGE_SHIFT, OBJECT_LAST_INDEX);
+
+	for (; index <= last && xa_marked(&o->pages, XA_WRITEBACK); index++) {
+		struct page *p;
+
+		rcu_read_lock();
+		p = cache_next_marked(o, &index, last, XA_WRITEBACK);
+		if (p && !page_get_unless_zero(p)) {
+			rcu_read_unlock();
+			continue;
+		}
+		rcu_read_unlock();
+		if (!p)
+			break;
+		if (p->object == o && p->index == index)
+			page_wait_writeback(p);
+		spin_lock(&o->lock);
+		if (p->object == o && p->index == index && !page_test(p, PG_WRITEBACK))
+			xa_clear_mark(&o->pages, index, XA_WRITEBACK);
+		spin_unlock(&o->lock);
+		put_page(p);
+		cond_resched();
+	}
+	return 0;
+}
+
+int object_write_range(struct vm_object *o, u64 start, u64 end, bool wait)
+{
+	struct wb_control wbc = {.start = start >> PAGE_SHIFT,
+		.end = min(end >> PAGE_SHIFT, OBJECT_LAST_INDEX),
+		.nr = LONG_MAX,
+		.sync = wait};
+	int err = 0;
+
+	if (!o->ops || !o->ops->writeback)
+		return 0;
+	if (object_is_dirty(o))
+		err = o->ops->writeback(o, &wbc);
+	if (wait)
+		object_wait_range(o, start, end);
+	return err;
+}
