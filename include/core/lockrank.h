@@ -31,6 +31,11 @@ enum lock_rank {
 	RANK_OBJECT_RESIZE,     /* vm_object truncate against fill */
 	RANK_PAGE,              /* page lock bit */
 	RANK_FS_JOURNAL,
+	RANK_FS_SUPER,  /* a file system's own state, outer */
+	RANK_FS_ORPHAN, /* list of inodes to delete or truncate after a crash */
+	RANK_FS_MAP,    /* block map of an inode */
+	RANK_FS_XATTR,
+	RANK_FS_GROUP, /* a block group's bitmaps */
 	RANK_FS_META,
 	RANK_MUTEX_LEAF, /* a mutex under which no other sleeping lock is taken, but the next */
 	RANK_RCU_DRAIN,  /* one rcu_barrier at a time */

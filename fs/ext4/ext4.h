@@ -1,0 +1,323 @@
+/*
+ * ext4 in memory, and what its files offer to each other. On disk: abi/ext4.h.
+ *
+ * Metadata blocks live in the device's page cache (block_ref) and change only inside a journal
+ * handle: journal_get_write, change, checksum, journal_dirty. File data lives in inode->object and
+ * is written by writeback.c.
+ *
+ * Locks, outermost first: directory and file i_rwsem (VFS), object->invalidate_lock, page lock,
+ * journal handle, info->data_sem (block map of an inode), info->xattr_sem, group->lock (bitmaps and
+ * counts of a group), then spinlocks.
+ */
+#ifndef FS_EXT4_H
+#define FS_EXT4_H
+
+#include <abi/ext4.h>
+#include <block/block.h>
+#include <jbd2/journal.h>
+#include <lib/rbtree.h>
+#include <lib/xarray.h>
+#include <vfs/file.h>
+#include <vm/writeback.h>
+
+typedef u64 ext4_block;       /* on the device, in file system blocks */
+typedef u32 ext4_lblk;        /* in a file */
+#define EXT4_LBLK_END U32_MAX /* no file has that many blocks */
+
+enum ext4_data_mode { EXT4_DATA_ORDERED, EXT4_DATA_WRITEBACK, EXT4_DATA_JOURNAL };
+
+struct ext4_options {
+	enum ext4_data_mode data;
+	u16 errors;   /* EXT4_ERRORS_* */
+	u32 commit_s; /* 0: default */
+	bool barrier, delalloc, discard, acl, user_xattr, noload, grpid, minixdf, nombcache;
+	bool journal_checksum, journal_async_commit, data_err_abort, auto_da_alloc, block_validity;
+	bool dioread_nolock, init_itable, nouid32, usrquota, grpquota, prjquota;
+	kuid_t resuid;
+	kgid_t resgid;
+	u32 stripe, inode_readahead_blks, max_batch_time_us, min_batch_time_us, max_dir_size_kb;
+};
+
+/* One block group. Read from its descriptor at mount; the descriptor's block stays in memory. */
+struct ext4_group {
+	struct mutex lock; /* RANK_FS_GROUP: bitmaps, counts, descriptor, free extents below */
+	struct block_ref desc_ref; /* descriptor block; referenced while mounted */
+	struct ext4_group_desc *desc;
+	u32 free_blocks, free_inodes, used_dirs; /* as in the descriptor */
+	u32 largest_free; /* blocks of the largest free run, a hint; ~0u: not known yet */
+	bool block_bitmap_ok, inode_bitmap_ok; /* checked since mount */
+	bool bad_blocks, bad_inodes;           /* bitmap corrupt: not allocated from */
+	struct list_head
+		freed; /* extents freed in transactions not committed yet: not allocatable */
+	void *alloc;   /* the allocator's own state (balloc.c) */
+};
+
+struct ext4 { /* super->priv */
+	struct super *super;
+	struct block_device *dev, *journal_dev;
+	struct journal *journal; /* NULL: none */
+	struct writeback *wb;    /* the device's */
+	struct block_ref sb_ref;
+	struct ext4_super_block *es; /* inside sb_ref; sb_lock for the fields that change */
+	struct mutex sb_lock;        /* RANK_FS_SUPER */
+	struct ext4_options opt;
+
+	/* geometry, immutable but for resize (ext4_resize publishes groups, then counts) */
+	u32 block_size, block_bits; /* bytes, log2 */
+	u32 sectors_per_block;      /* of 512 bytes */
+	u32 inode_size, inodes_per_group, blocks_per_group, inodes_per_block, itable_blocks;
+	u32 desc_size, descs_per_block, nr_groups, flex_bits, first_ino, cluster_bits;
+	u64 blocks_count, overhead; /* blocks; overhead: what statfs doesn't count */
+	u32 inodes_count;
+	u32 feature_compat, feature_incompat, feature_ro_compat;
+	bool has_extents, has_csum, has_gdt_csum, has_huge_file, has_large_file, has_dir_index,
+		has_filetype, has_extra_isize;
+	u32 csum_seed; /* crc32c of the UUID, or s_checksum_seed */
+	u32 hash_seed[4];
+	u8 hash_version; /* EXT4_HASH_*, with the UNSIGNED variant applied */
+	u16 want_extra_isize;
+	struct ext4_group **groups; /* RCU: replaced when the file system grows */
+
+	s64 free_blocks;            /* atomic: not allocated */
+	s64 reserved_blocks;        /* atomic: delayed allocations that have no block yet */
+	s64 free_inodes, used_dirs; /* atomic */
+	u64 root_reserved;          /* blocks that only root (resuid, resgid) may take */
+
+	struct mutex orphan_lock; /* RANK_FS_ORPHAN: list on disk and in memory */
+	struct list_head orphans;
+	struct inode *orphan_file;
+	u32 next_generation;       /* atomic */
+	u32 error_flags;           /* atomic */
+	bool aborted;              /* atomic: read-only after an error */
+	void *quota, *mb, *resize; /* of their files */
+	struct list_head link;
+};
+
+struct ext4_inode_info { /* inode->priv */
+	struct inode *vfs;
+	u32 flags;             /* EXT4_*_FL; i_rwsem, read atomically */
+	u32 data[15];          /* i_block: extent root, block map, short symlink; data_sem */
+	struct rwsem data_sem; /* RANK_FS_MAP: block map */
+	u64 disk_size;       /* i_size on disk; data_sem. <= object.size while writes are delayed */
+	u64 nr_blocks;       /* allocated, in file system blocks incl. metadata; vfs->spin */
+	u32 reserved;        /* delayed blocks of this inode; vfs->spin */
+	ext4_block file_acl; /* attribute block; xattr_sem */
+	struct rwsem xattr_sem; /* RANK_FS_XATTR */
+	u32 generation, projid, dtime;
+	u16 extra_isize;
+	u64 version;
+	journal_tid sync_tid, datasync_tid; /* last transaction with changes of it; atomic */
+	bool orphan;                        /* orphan_lock */
+	struct list_head orphan_link;
+	u32 orphan_slot;
+	ext4_lblk last_alloc_lblk;
+	ext4_block last_alloc; /* allocation goal; data_sem */
+	u32 dir_goal;          /* directory: group where its children go */
+	bool inline_xattr_bad, new_inode;
+	void *map_cache; /* extent status: recently used extents (extents.c); data_sem */
+	void *prealloc;  /* balloc.c */
+};
+
+static inline struct ext4 *ext4_of(const struct inode *i)
+{
+	return i->super->priv;
+}
+static inline struct ext4_inode_info *ext4_info(const struct inode *i)
+{
+	return i->priv;
+}
+#define ext4_has_compat(fs, f)    (((fs)->feature_compat & EXT4_COMPAT_##f) != 0)
+#define ext4_has_incompat(fs, f)  (((fs)->feature_incompat & EXT4_INCOMPAT_##f) != 0)
+#define ext4_has_ro_compat(fs, f) (((fs)->feature_ro_compat & EXT4_RO_COMPAT_##f) != 0)
+
+/* ---- super.c: mount, errors
+ * ------------------------------------------------------------------------- */
+
+/* The disk says something impossible. Logs once per place, records it in the super block, acts as
+ * errors= says. Returns -EUCLEAN (EFSCORRUPTED) for the caller. Any lock below sb_lock. */
+int ext4_corrupt(struct ext4 *fs, u64 ino, u64 block, const char *fmt, ...) printf_like(4, 5);
+#define EFSCORRUPTED EUCLEAN
+/* An I/O error of metadata that can't be undone: same, returns err. */
+int ext4_fatal(struct ext4 *fs, int err, const char *what);
+/* Read a metadata block: checked to lie inside the file system. */
+int ext4_read_block(struct ext4 *fs, ext4_block b, struct block_ref *out) must_check;
+int ext4_new_block_ref(struct ext4 *fs, ext4_block b, struct block_ref *out) must_check;
+/* May [b, b+n) hold a file's blocks (inside, not the super block, descriptors, bitmaps, tables)? */
+bool ext4_blocks_valid(struct ext4 *fs, ext4_block b, u32 n);
+struct handle *ext4_begin(struct ext4 *fs, u32 credits) must_check; /* journal_start; -EROFS */
+int ext4_end(struct handle *h, int err) must_check; /* journal_stop; the first error */
+
+/* ---- csum.c: checksums; no-ops (set) and true (ok) without METADATA_CSUM
+ * --------------------------------- */
+
+void ext4_super_csum_set(struct ext4 *fs);
+void ext4_group_csum_set(struct ext4 *fs, u32 group); /* also crc16 of GDT_CSUM */
+bool ext4_group_csum_ok(struct ext4 *fs, u32 group);
+void ext4_block_bitmap_csum_set(struct ext4 *fs, u32 group, const void *bitmap);
+bool ext4_block_bitmap_csum_ok(struct ext4 *fs, u32 group, const void *bitmap);
+void ext4_inode_bitmap_csum_set(struct ext4 *fs, u32 group, const void *bitmap);
+bool ext4_inode_bitmap_csum_ok(struct ext4 *fs, u32 group, const void *bitmap);
+void ext4_inode_csum_set(struct ext4 *fs, u64 ino, struct ext4_inode *raw);
+bool ext4_inode_csum_ok(struct ext4 *fs, u64 ino, struct ext4_inode *raw);
+u32 ext4_inode_seed(const struct inode *i); /* crc32c of seed, number, generation */
+void ext4_extent_csum_set(const struct inode *i, struct ext4_extent_header *eh);
+bool ext4_extent_csum_ok(const struct inode *i, struct ext4_extent_header *eh);
+void ext4_dirblock_csum_set(const struct inode *dir, void *block); /* leaf with a tail */
+bool ext4_dirblock_csum_ok(const struct inode *dir, void *block);
+void ext4_dx_csum_set(const struct inode *dir, void *block); /* index block or root */
+bool ext4_dx_csum_ok(const struct inode *dir, void *block);
+void ext4_xattr_csum_set(const struct inode *i, ext4_block b, struct ext4_xattr_header *h);
+bool ext4_xattr_csum_ok(const struct inode *i, ext4_block b, struct ext4_xattr_header *h);
+
+/* ---- inode.c
+ * ---------------------------------------------------------------------------------------- */
+
+/* In memory by number, read if need be; referenced. Error pointer -ESTALE (free inode),
+ * -EFSCORRUPTED, -EIO -ENOMEM. SPECIAL: reserved numbers are fine, too. */
+#define EXT4_IGET_SPECIAL 1u
+struct inode *ext4_iget(struct super *s, u64 ino, u32 flags) must_check;
+/* A just allocated inode enters the table of inodes (ialloc.c). -ENOMEM. */
+struct inode *ext4_inode_insert(struct super *s, u64 ino) must_check;
+/* The VFS inode and info go to the inode table's block, inside h. All changes of size, mode, links,
+ * times, flags, map root end with it. */
+int ext4_mark_inode_dirty(struct handle *h, struct inode *i) must_check;
+/* The raw inode inside the inode table (for attributes in it): put the ref after. For changes:
+ * journal_get_write(h, ref) first, then ext4_inode_csum_set, journal_dirty. */
+int ext4_inode_ref(struct inode *i, struct block_ref *ref, struct ext4_inode **raw) must_check;
+void ext4_set_ops(struct inode *i);     /* by mode */
+void ext4_apply_flags(struct inode *i); /* info->flags to inode->flags (INODE_IMMUTABLE...) */
+int ext4_setattr(struct inode *i, const struct iattr *a);
+int ext4_getattr(struct inode *i, struct kstat *st);
+extern const struct vm_object_ops g_ext4_object_ops;
+
+/* ---- ialloc.c
+ * --------------------------------------------------------------------------------------- */
+
+/* A new inode for dir in h: allocated, in memory, owner and mode set (inode_init_owner), nlink 1,
+ * not yet dirty on disk until the caller's ext4_mark_inode_dirty. goal 0: by the rules. -ENOSPC
+ * -EDQUOT. */
+struct inode *ext4_new_inode(struct handle *h, struct inode *dir, kmode_t mode,
+	const struct cred *c, u64 goal) must_check;
+void ext4_free_inode(struct handle *h, struct inode *i); /* bitmap and counts */
+#define EXT4_NEW_INODE_CREDITS 12 /* bitmap, descriptor, table, super block, ACL block ... */
+
+/* ---- balloc.c
+ * --------------------------------------------------------------------------------------- */
+
+struct ext4_alloc { /* a wish */
+	struct inode *inode;
+	ext4_lblk lblk;  /* where in the file */
+	ext4_block goal; /* 0: chosen */
+	u32 len;         /* blocks wanted; result: got, at least 1 */
+	u32 flags;
+};
+#define EXT4_ALLOC_META    1u
+#define EXT4_ALLOC_DELAYED 2u /* was reserved: takes from reserved_blocks on success */
+#define EXT4_ALLOC_ROOT_OK 4u /* may use root's reserve */
+/* Contiguous blocks, as many of len as one run gives. -ENOSPC -EDQUOT -EIO. In h: credits 4. */
+int ext4_alloc_blocks(struct handle *h, struct ext4_alloc *a, ext4_block *out) must_check;
+#define EXT4_FREE_META    1u /* forget and revoke: they may be in the journal */
+#define EXT4_FREE_NOQUOTA 2u
+/* Allocatable again after h's transaction has committed. credits: 3 per group touched. */
+int ext4_free_blocks(
+	struct handle *h, struct inode *i, ext4_block b, u32 count, u32 flags) must_check;
+/* Delayed allocation: promise n blocks for inode; root's reserve respected. -ENOSPC -EDQUOT. */
+int ext4_reserve(struct inode *i, u32 n) must_check;
+void ext4_unreserve(struct inode *i, u32 n);
+int ext4_trim(struct ext4 *fs, u64 start, u64 len, u64 minlen, u64 *trimmed) must_check; /* bytes */
+
+/* ---- map.c, extents.c, indirect.c
+ * --------------------------------------------------------------------- */
+
+struct ext4_map {
+	ext4_lblk lblk;
+	u32 len;          /* in: wanted; out: of this run (hole runs, too) */
+	ext4_block block; /* 0: hole */
+	u32 flags;        /* EXT4_MAP_* */
+};
+#define EXT4_MAP_MAPPED    1u
+#define EXT4_MAP_UNWRITTEN 2u /* allocated, reads as zero */
+#define EXT4_MAP_NEW       4u
+/* wishes */
+#define EXT4_GET_CREATE    1u  /* allocate holes (written) */
+#define EXT4_GET_UNWRITTEN 2u  /* with CREATE: as unwritten */
+#define EXT4_GET_CONVERT   4u  /* unwritten to written */
+#define EXT4_GET_DELAYED   8u  /* was reserved */
+#define EXT4_GET_META      16u /* directory and so on: metadata */
+/* Map the run at m->lblk. h only for CREATE/CONVERT; takes data_sem. 0; errors. */
+int ext4_map_blocks(struct handle *h, struct inode *i, struct ext4_map *m, u32 get) must_check;
+u32 ext4_map_credits(const struct inode *i, u32 runs); /* to create so many runs */
+/* Free all blocks from lblk on (to last inclusive), in as many transactions as it takes; h may be
+ * restarted: the inode is on the orphan list or the punched range is consistent in between. */
+int ext4_remove_range(
+	struct handle *h, struct inode *i, ext4_lblk first, ext4_lblk last) must_check;
+/* COLLAPSE and INSERT: move everything from lblk on by shift blocks. */
+int ext4_shift_range(struct handle *h, struct inode *i, ext4_lblk from, s64 shift) must_check;
+void ext4_map_init(struct inode *i);            /* empty map of a new inode */
+int ext4_map_check(struct inode *i) must_check; /* root valid? -EFSCORRUPTED */
+void ext4_map_forget(struct inode *i);          /* caches, before the inode goes */
+
+/* A block of a directory or another file kept as metadata; hole: out->page NULL, returns 0. */
+int ext4_read_file_block(struct inode *i, ext4_lblk lblk, struct block_ref *out) must_check;
+/* One more block at the end: allocated, zeroed, in h (journal_get_create done), size grown. */
+int ext4_append_block(
+	struct handle *h, struct inode *i, ext4_lblk *lblk, struct block_ref *out) must_check;
+
+/* ---- file.c, writeback.c, truncate.c, fallocate.c, fiemap.c
+ * ------------------------------------------------- */
+
+extern const struct file_ops g_ext4_file_fops;
+extern const struct inode_ops g_ext4_file_ops;
+int ext4_fsync(struct file *f, u64 start, u64 end, bool datasync);
+/* object.size was or becomes size; frees blocks beyond. i_rwsem held for writing. */
+int ext4_truncate(struct inode *i, u64 size) must_check;
+void ext4_evict_inode(struct inode *i);
+int ext4_fiemap(struct file *f, unsigned long arg); /* ioctl FS_IOC_FIEMAP; -EFAULT ... */
+
+/* ---- orphan.c
+ * ---------------------------------------------------------------------------------------- */
+
+int ext4_orphan_add(struct handle *h, struct inode *i) must_check; /* credits 2 */
+int ext4_orphan_del(struct handle *h, struct inode *i) must_check; /* h NULL: memory only */
+void ext4_orphan_recover(struct ext4 *fs);                         /* at mount, after the journal */
+
+/* ---- dir.c, htree.c, hash.c, namei.c, symlink.c
+ * ------------------------------------------------------------ */
+
+extern const struct file_ops g_ext4_dir_fops;
+extern const struct inode_ops g_ext4_dir_ops, g_ext4_link_ops, g_ext4_fast_link_ops,
+	g_ext4_special_ops;
+int ext4_dir_hash(const struct ext4 *fs, u8 version, const char *name, size_t len, u32 *major,
+	u32 *minor) must_check; /* -EINVAL: unknown version */
+
+/* ---- xattr.c, acl.c
+ * ------------------------------------------------------------------------------------- */
+
+ssize_t ext4_getxattr(struct inode *i, const char *name, void *buf, size_t size);
+int ext4_setxattr(struct inode *i, const char *name, const void *val, size_t len, int flags);
+int ext4_removexattr(struct inode *i, const char *name);
+ssize_t ext4_listxattr(struct inode *i, char *buf, size_t size);
+/* By index and bare name, inside h (for ACL inheritance, inode creation). xattr_sem taken. */
+ssize_t ext4_xattr_get(struct inode *i, int index, const char *name, void *buf, size_t size);
+int ext4_xattr_set(struct handle *h, struct inode *i, int index, const char *name, const void *val,
+	size_t len, int flags) must_check;
+#define EXT4_XATTR_CREDITS 10
+void ext4_xattr_delete(struct handle *h, struct inode *i); /* inode goes: drop its block */
+/* New inode in dir: default ACL applied to mode, ACLs written. */
+int ext4_init_acl(struct handle *h, struct inode *i, struct inode *dir) must_check;
+int ext4_permission(struct inode *i, int mask, const struct cred *c); /* mode bits and ACL */
+int ext4_acl_chmod(struct handle *h, struct inode *i) must_check;     /* mode changed: mask entry */
+
+/* ---- ioctl.c, resize.c, quota.c, show.c
+ * ----------------------------------------------------------------------- */
+
+long ext4_ioctl(struct file *f, u32 cmd, unsigned long arg);
+int ext4_resize(struct ext4 *fs, u64 blocks) must_check;
+/* Space and inodes of the owner, group and project of i; no-ops without quota. -EDQUOT. */
+int ext4_quota_blocks(struct inode *i, s64 blocks) must_check;
+int ext4_quota_inode(struct inode *i, int n) must_check;
+int ext4_quota_transfer(struct handle *h, struct inode *i, const struct iattr *a) must_check;
+int ext4_quota_load(struct ext4 *fs) must_check;
+void ext4_quota_unload(struct ext4 *fs);
+
+#endif
