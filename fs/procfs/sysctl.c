@@ -9,6 +9,7 @@
 #include <lib/string.h>
 #include <process/uts.h>
 #include <vfs/inotify.h>
+#include <vm/writeback.h>
 
 #define NGROUPS_MAX 65536
 #define OVERFLOW_ID 65534
@@ -223,7 +224,58 @@ static const struct proc_entry g_kernel_entries[] = {
 	{0},
 };
 
+static int store_drop_caches(struct proc_node *n, char *text, size_t len)
+{
+	s64 v;
+
+	text[strcspn(text, "\n")] = 0;
+	if (parse_s64(text, 10, &v) || v < 1 || v > 4)
+		return -EINVAL;
+	mem_drop_caches((u32)v);
+	return 0;
+}
+
+/* Setting bytes clears the ratio and the other way round, as both name one limit. */
+static int store_dirty(struct proc_node *n, char *text, size_t len)
+{
+	u64 v;
+
+	text[strcspn(text, "\n")] = 0;
+	if (parse_u64(text, 10, &v))
+		return -EINVAL;
+	if (n->entry->data == &g_dirty_bytes || n->entry->data == &g_dirty_background_bytes) {
+		bool limit = n->entry->data == &g_dirty_bytes;
+
+		if (v < 2 * PAGE_SIZE && limit)
+			return -EINVAL;
+		WRITE_ONCE(*(u64 *)n->entry->data, v);
+		WRITE_ONCE(*(limit ? &g_dirty_ratio : &g_dirty_background_ratio), 0);
+		return 0;
+	}
+	if (v > 100)
+		return -EINVAL;
+	WRITE_ONCE(*(u32 *)n->entry->data, (u32)v);
+	if (n->entry->data == &g_dirty_ratio)
+		WRITE_ONCE(g_dirty_bytes, 0);
+	else
+		WRITE_ONCE(g_dirty_background_bytes, 0);
+	return 0;
+}
+
+#define DIRTY(name_, var, show_)                                                            \
+	{                                                                                   \
+		.name = name_, .mode = S_IFREG | 0644, .show = show_, .store = store_dirty, \
+		.data = &(var)                                                              \
+	}
+
 static const struct proc_entry g_vm_entries[] = {
+	DIRTY("dirty_background_bytes", g_dirty_background_bytes, show_u64),
+	DIRTY("dirty_background_ratio", g_dirty_background_ratio, show_int),
+	DIRTY("dirty_bytes", g_dirty_bytes, show_u64),
+	INT("dirty_expire_centisecs", g_dirty_expire_centisecs, 0, INT_MAX),
+	DIRTY("dirty_ratio", g_dirty_ratio, show_int),
+	INT("dirty_writeback_centisecs", g_dirty_writeback_centisecs, 0, INT_MAX),
+	{.name = "drop_caches", .mode = S_IFREG | 0200, .store = store_drop_caches},
 	CONST("max_map_count", VM_MAX_MAP_COUNT),
 	CONST("mmap_min_addr", USER_START),
 	INT("overcommit_memory", g_overcommit_memory, 0, 2),

@@ -155,9 +155,13 @@ struct shrinker {
 	const char *name;
 	unsigned long (*count)(void);                     /* pages it could give back */
 	unsigned long (*scan)(unsigned long nr, u32 gfp); /* try to free nr pages */
+	bool page_cache;                                  /* holds the content of files */
 	struct list_head link;
 };
 void shrinker_register(struct shrinker *s);
+/* /proc/sys/vm/drop_caches: everything that can be given back of page caches (what & 1) and of
+ * other caches (what & 2). Sleeps. */
+void mem_drop_caches(u32 what);
 /* Hook for the OOM killer: free memory by killing; true when somebody was or is being killed. */
 void mem_set_oom_hook(bool (*fn)(u32 gfp));
 

@@ -28,6 +28,10 @@ struct region_ops {
 	void (*close)(struct region *r); /* it goes away: drop them. Sleeps. */
 	const char *(*name)(struct region *r); /* "[vdso]" or NULL */
 	bool (*may_mprotect)(struct region *r, u32 prot);
+	/* msync(MS_SYNC): bring bytes [start, end] of the file to storage. Called without map_lock,
+	 * between hold and unhold of the same file. NULL: nothing to do. Sleeps. */
+	int (*sync)(void *file, u64 start, u64 end);
+	void (*hold)(void *file), (*unhold)(void *file);
 };
 
 /* region->flags; the protection bits equal PROT_* */

@@ -67,6 +67,7 @@ struct vm_object {
 	s64 dirtied_ns;           /* when it became dirty; wb->lock */
 	s32 nr_writeback;         /* pages under writeback; atomic */
 	void *owner;              /* e.g. struct inode; immutable */
+	u32 gfp;                  /* GFP_* added when its pages are allocated; immutable */
 	bool unevictable;         /* tmpfs: pages are the only copy */
 	u32 wb_err;               /* errseq: I/O errors, see object_wb_error */
 	u32 writable_maps;        /* atomic: shared writable regions; for seals and exec */
@@ -124,6 +125,8 @@ ssize_t object_write(struct vm_object *o, struct iter *from, off64_t *pos) must_
 void object_truncate(struct vm_object *o, u64 new_size);
 /* Drop (and unmap) all pages fully inside [start, end) bytes, clear partial edges. */
 int object_punch(struct vm_object *o, u64 start, u64 end) must_check;
+/* Drop what is clean, unmapped and unused of pages [first, last] (POSIX_FADV_DONTNEED). Sleeps. */
+void object_drop_clean(struct vm_object *o, u64 first, u64 last);
 /* SEEK_DATA/SEEK_HOLE by pages present: offset or -ENXIO. */
 off64_t object_seek(struct vm_object *o, off64_t from, bool data);
 /* Remove all mappings of pages [first, last] (indexes). even_cows: private copies too (truncate). */

@@ -55,6 +55,16 @@ unsigned long shrinkers_scan(unsigned long nr, u32 gfp)
 	return freed;
 }
 
+void mem_drop_caches(u32 what)
+{
+	struct shrinker *s;
+
+	list_for_each_entry_rcu(s, &g_shrinkers, link)
+		if (what & (s->page_cache ? 1 : 2))
+			(void)s->scan(s->count(), GFP_NORETRY);
+	slab_drain_all();
+}
+
 bool mem_below_low(void)
 {
 	return buddy_free_pages() < page_low_watermark();

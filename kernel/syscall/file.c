@@ -426,28 +426,72 @@ long sys_sync_file_range(int fd, off64_t offset, off64_t nbytes, unsigned int fl
 	return WITH_FILE(fd, f, sync_range(f, offset, nbytes, flags));
 }
 
-static long fadvise(struct file *f, off64_t len, int advice)
+#define READAHEAD_MAX (8ul << 20) /* bytes that one call brings in at most */
+
+static long fadvise(struct file *f, off64_t off, off64_t len, int advice)
 {
+	struct vm_object *o = &f->inode->object;
+	u64 end = len ? (u64)off + (u64)len : U64_MAX, first, last;
+
 	if (f->mode & FMODE_STREAM)
 		return -ESPIPE;
-	/* POSIX_FADV_NORMAL .. NOREUSE. Content in memory needs no reading ahead; dropping clean
-	 * pages is what DONTNEED may do, not must. */
-	return len < 0 || advice < 0 || advice > 5 ? -EINVAL : 0;
+	if (len < 0)
+		return -EINVAL;
+	if (end < (u64)off)
+		end = U64_MAX;
+	switch (advice) {
+	case 0: /* POSIX_FADV_NORMAL */
+		f->readahead.max = 0;
+		return 0;
+	case 1: /* POSIX_FADV_RANDOM */
+		f->readahead.max = 1;
+		return 0;
+	case 2: /* POSIX_FADV_SEQUENTIAL */
+		f->readahead.max = o->wb ? 2 * READ_ONCE(o->wb->ra_pages) : 0;
+		return 0;
+	case 3: /* POSIX_FADV_WILLNEED */
+		first = (u64)off >> PAGE_SHIFT;
+		end = min(end, (u64)off + READAHEAD_MAX);
+		object_readahead(o, first, div_round_up(end, PAGE_SIZE) - first);
+		return 0;
+	case 4: /* POSIX_FADV_DONTNEED: whole pages only */
+		first = div_round_up((u64)off, PAGE_SIZE);
+		last = end >> PAGE_SHIFT;
+		if (end >= READ_ONCE(o->size))
+			last = U64_MAX >> PAGE_SHIFT;
+		if (o->ops)
+			(void)!object_write_range(o, (u64)off, end - 1, false);
+		if (first < last)
+			object_drop_clean(o, first, last - 1);
+		return 0;
+	case 5: /* POSIX_FADV_NOREUSE */
+		return 0;
+	default:
+		return -EINVAL;
+	}
 }
 
 long sys_fadvise64(int fd, off64_t offset, size_t len, int advice)
 {
-	return WITH_FILE(fd, f, fadvise(f, (off64_t)len, advice));
+	return WITH_FILE(fd, f, fadvise(f, offset, (off64_t)len, advice));
 }
 
-static long do_readahead(struct file *f)
+static long do_readahead(struct file *f, off64_t off, size_t count)
 {
+	u64 first = (u64)off >> PAGE_SHIFT;
+
 	if (!(f->mode & FMODE_READ))
 		return -EBADF;
-	return S_ISREG(f->inode->mode) ? 0 : -EINVAL;
+	if (!S_ISREG(f->inode->mode) && !S_ISBLK(f->inode->mode))
+		return -EINVAL;
+	count = min(count, READAHEAD_MAX);
+	if (off >= 0 && count)
+		object_readahead(&f->inode->object, first,
+			div_round_up((u64)off + count, PAGE_SIZE) - first);
+	return 0;
 }
 
 long sys_readahead(int fd, off64_t offset, size_t count)
 {
-	return WITH_FILE(fd, f, do_readahead(f));
+	return WITH_FILE(fd, f, do_readahead(f, offset, count));
 }

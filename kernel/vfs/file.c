@@ -448,7 +448,26 @@ static void mapping_close(struct region *r)
 	put_file(r->file);
 }
 
-static const struct region_ops g_file_mapping_ops = {.open = mapping_open, .close = mapping_close};
+static void mapping_hold(void *file)
+{
+	get_file(file);
+}
+
+static void mapping_unhold(void *file)
+{
+	put_file(file);
+}
+
+static int mapping_sync(void *file, u64 start, u64 end)
+{
+	return vfs_fsync(file, start, end, false);
+}
+
+static const struct region_ops g_file_mapping_ops = {.open = mapping_open,
+	.close = mapping_close,
+	.sync = mapping_sync,
+	.hold = mapping_hold,
+	.unhold = mapping_unhold};
 
 int file_object_mmap(struct file *f, struct map_request *rq)
 {

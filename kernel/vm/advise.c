@@ -1,7 +1,6 @@
 /* madvise, msync, mlock, mincore, populate: operations over ranges of what is mapped. */
 #include <cred/cred.h>
 #include <core/trace.h>
-#include <vm/writeback.h>
 #include "vm.h"
 
 /* ---- throwing pages away ------------------------------------------------------------------- */
@@ -399,8 +398,9 @@ int mm_sync(struct mm *mm, unsigned long addr, size_t len, int flags)
 	if (end < addr)
 		return -ENOMEM;
 	while (at < end && !err) {
-		struct vm_object *o = NULL;
+		const struct region_ops *ops = NULL;
 		struct region *r;
+		void *file = NULL;
 		u64 first = 0, last = 0;
 
 		if (rwsem_read_lock_killable(&mm->map_lock))
@@ -417,18 +417,20 @@ int mm_sync(struct mm *mm, unsigned long addr, size_t len, int flags)
 		}
 		if ((flags & MS_INVALIDATE) && (r->flags & REG_LOCKED))
 			err = -EBUSY;
-		if (!err && (flags & MS_SYNC) && region_shared(r) && r->object &&
-			r->object->ops->writeback) {
-			o = r->object;
-			first = region_index(r, at);
-			last = region_index(r, min(r->end, end) - PAGE_SIZE);
+		if (!err && (flags & MS_SYNC) && region_shared(r) && r->ops && r->ops->sync) {
+			ops = r->ops;
+			file = r->file;
+			ops->hold(file);
+			first = region_index(r, at) << PAGE_SHIFT;
+			last = ((region_index(r, min(r->end, end) - PAGE_SIZE) + 1) << PAGE_SHIFT) -
+				1;
 		}
 		at = r->end;
-		/* The region keeps the object alive: write under map_lock. */
-		if (o)
-			err = object_write_range(
-				o, first << PAGE_SHIFT, (last + 1) << PAGE_SHIFT, true);
 		rwsem_read_unlock(&mm->map_lock);
+		if (file) {
+			err = ops->sync(file, first, last);
+			ops->unhold(file);
+		}
 	}
 	return err ? err : hole;
 }

@@ -77,7 +77,7 @@ int cache_insert(struct vm_object *o, u64 index, struct page *p)
 		spin_unlock(&o->lock);
 		if (err != -ENOMEM)
 			return err;
-		help = page_alloc(GFP_USER); /* sleeps until there is memory again */
+		help = page_alloc(GFP_USER | o->gfp); /* sleeps until there is memory again */
 		if (!help)
 			return -ENOMEM;
 		put_page(help);

@@ -153,7 +153,8 @@ static unsigned long lru_scan(unsigned long nr, u32 gfp)
 	return freed;
 }
 
-static struct shrinker g_lru_shrinker = {.name = "pages", .count = lru_count, .scan = lru_scan};
+static struct shrinker g_lru_shrinker = {
+	.name = "pages", .page_cache = true, .count = lru_count, .scan = lru_scan};
 
 static int lru_init(void)
 {

@@ -131,7 +131,7 @@ static int fill_page(struct vm_object *o, struct page *p)
 
 int object_new_page(struct vm_object *o, u64 index, u32 gfp, struct page **out)
 {
-	struct page *p = page_alloc(gfp);
+	struct page *p = page_alloc(gfp | o->gfp);
 	int err;
 
 	if (!p)
@@ -238,6 +238,24 @@ void object_drop_pages(struct vm_object *o, u64 first, u64 last)
 		put_page(p);
 		if (index == last)
 			return;
+		cond_resched();
+	}
+}
+
+void object_drop_clean(struct vm_object *o, u64 first, u64 last)
+{
+	for (u64 index = first; index <= last; index++) {
+		struct page *p = object_find_next(o, &index, last);
+
+		if (!p)
+			return;
+		if (!o->unevictable && !page_test(p, PG_DIRTY) && page_trylock(p)) {
+			if (p->object == o)
+				(void)!object_evict_page(o, p); /* unlocks */
+			else
+				page_unlock(p);
+		}
+		put_page(p);
 		cond_resched();
 	}
 }
