@@ -123,6 +123,17 @@ ssize_t kernel_write(struct file *f, const void *buf, size_t n, off64_t *pos) mu
 ssize_t file_object_read(struct file *f, struct iter *to, off64_t *pos);
 ssize_t file_object_write(struct file *f, struct iter *from,
 	off64_t *pos); /* takes i_rwsem; RLIMIT_FSIZE, O_APPEND, suid removal */
+/*
+ * O_DIRECT. io transfers bytes (a multiple of align) at pos between storage and whole pages, and
+ * waits; it allocates room for a write and makes the size that storage knows cover it. Position,
+ * length and memory that aren't aligned: -EINVAL. The write's caller holds i_rwsem; -ENOTBLK: pages
+ * of the range are in use, write through the cache instead (nothing was consumed).
+ */
+typedef int file_direct_io(struct inode *i, bool write, u64 pos, struct page **pages, size_t bytes);
+ssize_t file_direct_read(
+	struct file *f, struct iter *to, off64_t *pos, u32 align, file_direct_io *io);
+ssize_t file_direct_write(
+	struct file *f, struct iter *from, off64_t *pos, u32 align, file_direct_io *io);
 int file_object_mmap(struct file *f, struct map_request *rq);
 off64_t file_generic_seek(struct file *f, off64_t off, int whence);
 off64_t file_object_seek(struct file *f, off64_t off, int whence); /* with SEEK_DATA/HOLE */

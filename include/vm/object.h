@@ -127,6 +127,8 @@ void object_truncate(struct vm_object *o, u64 new_size);
 int object_punch(struct vm_object *o, u64 start, u64 end) must_check;
 /* Drop what is clean, unmapped and unused of pages [first, last] (POSIX_FADV_DONTNEED). Sleeps. */
 void object_drop_clean(struct vm_object *o, u64 first, u64 last);
+/* Is any page of [first, last] there? A snapshot. */
+bool object_has_pages(struct vm_object *o, u64 first, u64 last);
 /* SEEK_DATA/SEEK_HOLE by pages present: offset or -ENXIO. */
 off64_t object_seek(struct vm_object *o, off64_t from, bool data);
 /* Remove all mappings of pages [first, last] (indexes). even_cows: private copies too (truncate). */

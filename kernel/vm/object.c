@@ -242,6 +242,17 @@ void object_drop_pages(struct vm_object *o, u64 first, u64 last)
 	}
 }
 
+bool object_has_pages(struct vm_object *o, u64 first, u64 last)
+{
+	u64 index = first;
+	bool any;
+
+	rcu_read_lock();
+	any = cache_next(o, &index, last) != NULL;
+	rcu_read_unlock();
+	return any;
+}
+
 void object_drop_clean(struct vm_object *o, u64 first, u64 last)
 {
 	for (u64 index = first; index <= last; index++) {
