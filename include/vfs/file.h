@@ -46,6 +46,7 @@ struct file_ops {
 	void (*show_fdinfo)(struct file *f, struct seq_buf *s);
 	int (*set_flags)(struct file *f, u32 flags); /* F_SETFL check; NULL: allowed */
 	int (*fasync)(struct file *f, bool on); /* O_ASYNC; NULL: flag refused silently as Linux */
+	bool direct; /* O_DIRECT is done; false: open and F_SETFL refuse it */
 	const char *(*name)(
 		struct file *f, char *buf, size_t size); /* for anonymous files: "pipe:[12]" */
 };

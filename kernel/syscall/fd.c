@@ -98,8 +98,8 @@ static long set_flags(struct file *f, u32 flags)
 		return -EPERM;
 	if ((flags & ~f->flags & O_NOATIME) && !inode_owner_or_capable(i, current_cred()))
 		return -EPERM;
-	/* No file system here does direct I/O; for pipes the flag means packets. */
-	if ((flags & O_DIRECT) && !S_ISFIFO(i->mode))
+	/* For pipes the flag means packets. */
+	if ((flags & O_DIRECT) && !S_ISFIFO(i->mode) && !f->ops->direct)
 		return -EINVAL;
 	if (f->ops->set_flags) {
 		r = f->ops->set_flags(f, flags);

@@ -157,6 +157,8 @@ int file_finish_open(struct file *f, const struct path *p, const struct cred *c)
 	}
 	if (!f->ops->seek)
 		f->mode &= ~FMODE_LSEEK;
+	if ((f->flags & O_DIRECT) && !f->ops->direct && (S_ISREG(i->mode) || S_ISBLK(i->mode)))
+		return -EINVAL; /* the caller's put_file releases it */
 	return 0;
 fail:
 	f->ops = &g_path_fops; /* nothing to release */
