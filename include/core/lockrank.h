@@ -57,6 +57,8 @@ enum lock_rank {
 	RANK_LRU,
 	RANK_TTY_SPIN,
 	RANK_FUTEX, /* bucket */
+	RANK_BLOCK, /* block layer: queues, tags */
+	RANK_VIRTQUEUE,
 	RANK_DEVICE,
 	RANK_WAITQUEUE, /* wait_queue->lock */
 	RANK_POLL,      /* epoll ready list: taken in wake callbacks, under a queue's lock */
