@@ -3,11 +3,13 @@
 #include <kmem/slab.h>
 #include <lib/seq_buf.h>
 #include <lib/string.h>
+#include <vfs/rootfs.h>
 #include <linux/magic.h>
 #include <linux/fcntl.h>
 #include "tmpfs.h"
 
 static SLAB_CACHE(g_node_cache, struct tmpfs_node);
+static struct tmpfs *g_rootfs; /* immutable once made; never unmounted */
 
 /* ---- accounting
  * ------------------------------------------------------------------------------------ */
@@ -315,7 +317,21 @@ static struct super *tmpfs_mount(
 static struct super *rootfs_make(
 	const struct fs_type *t, const char *source, u32 flags, const char *data)
 {
-	return tmpfs_make(t, flags, data, 0755, 0, 0);
+	struct super *s = tmpfs_make(t, flags, data, 0755, 0, 0);
+
+	if (!is_err(s))
+		g_rootfs = s->priv;
+	return s;
+}
+
+/* The initramfs was unpacked without limits: it must fit, however small the machine. */
+void rootfs_limit(void)
+{
+	struct mem_stats m;
+
+	mem_get_stats(&m);
+	g_rootfs->max_pages = (u64)g_rootfs->used_pages + m.free / 2;
+	g_rootfs->max_inodes = (u64)g_rootfs->used_inodes + m.free / 2;
 }
 
 static struct fs_type g_tmpfs_type = {.name = "tmpfs", .mount = tmpfs_mount};

@@ -125,6 +125,7 @@ struct process {
 	u64 io_read_bytes, io_write_bytes, io_syscr, io_syscw;
 	u64 start_ns;                         /* monotonic; immutable */
 	s16 oom_score_adj, oom_score_adj_min; /* atomic */
+	u64 oom_victim_ns;                    /* when PROC_OOM_VICTIM was set; siglock */
 	struct rcu_head rcu;
 };
 /* process->flags */

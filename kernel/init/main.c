@@ -137,6 +137,7 @@ static void late_start(void *arg)
 	err = initramfs_unpack();
 	if (err)
 		panic("initramfs: unpacking failed: error %d", -err);
+	rootfs_limit();
 	err = collect_init_words();
 	if (err)
 		panic("no memory for init's arguments");

@@ -25,6 +25,7 @@ u64 page_low_watermark(void), page_high_watermark(void);
 u64 mem_total_pages(void);
 
 /* reclaim.c */
+bool reclaim_doomed(void);                            /* the current thread has been killed */
 bool reclaim_direct(int order, u32 gfp, int attempt); /* true: worth another try */
 void reclaim_wake(void);
 unsigned long shrinkers_scan(unsigned long nr, u32 gfp);

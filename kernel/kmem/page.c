@@ -148,6 +148,9 @@ static noinline struct page *alloc_slow(int order, u32 gfp)
 		for (int attempt = 0; !p && reclaim_direct(order, gfp, attempt); attempt++)
 			p = try_alloc(order, gfp);
 	}
+	/* A killed task on its way out may use what is kept for interrupts. */
+	if (!p && !(gfp & (GFP_ATOMIC | GFP_NOWAIT | GFP_USER)) && reclaim_doomed())
+		return try_alloc(order, gfp | GFP_ATOMIC);
 	if (!p && !(gfp & (GFP_NORETRY | GFP_NOWAIT)) &&
 		!__atomic_fetch_add(&complained, 1, __ATOMIC_RELAXED))
 		log_warn("memory: no block of %lu KiB (%llu KiB free)", 4ul << order,

@@ -95,6 +95,13 @@ bool kmem_balance(void)
 	return progress;
 }
 
+bool reclaim_doomed(void)
+{
+	const struct reclaim_ops *ops = load_acquire(&g_ops);
+
+	return ops && ops->doomed();
+}
+
 bool reclaim_direct(int order, u32 gfp, int attempt)
 {
 	const struct reclaim_ops *ops = load_acquire(&g_ops);
@@ -104,7 +111,9 @@ bool reclaim_direct(int order, u32 gfp, int attempt)
 	if (!ops || !ops->enter())
 		return false;
 	gfp |= ops->scope();
-	if ((gfp & GFP_USER) && ops->doomed()) {
+	/* A killed task's end is what frees memory: it waits for nobody, except where a file system
+	 * must get to the end of a change. */
+	if (!(gfp & GFP_NOFS) && ops->doomed()) {
 		ops->leave();
 		return false;
 	}

@@ -107,7 +107,7 @@ static u64 check_rlimit(struct process *p, u64 now)
 	if (soft == RLIM64_INFINITY)
 		return U64_MAX;
 	if (secs >= hard) {
-		(void)signal_send_locked(p, NULL, SIGKILL, NULL, true);
+		(void)signal_send_locked(p, NULL, SIGKILL, NULL, false); /* init goes on */
 		return U64_MAX;
 	}
 	if (secs >= soft) {
@@ -115,7 +115,8 @@ static u64 check_rlimit(struct process *p, u64 now)
 		soft = secs + 1; /* again after another second */
 		WRITE_ONCE(lim->rlim_cur, min(soft, hard));
 	}
-	return left_until(min(soft, hard) * NS_PER_SEC, now);
+	soft = min(soft, hard);
+	return soft > U64_MAX / NS_PER_SEC ? U64_MAX : left_until(soft * NS_PER_SEC, now);
 }
 
 /* Deliver what is due and set the timer for the rest. siglock held. */

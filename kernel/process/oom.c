@@ -1,22 +1,40 @@
 /*
  * Out of memory: kill the process whose end frees most, as badness says: resident and page-table
- * pages, plus oom_score_adj in thousandths of all memory. Everybody who shares its address space
- * goes with it.
+ * pages, a page for each descriptor that a large table has room for, plus oom_score_adj in
+ * thousandths of all memory; the youngest among equals. Everybody who shares its address space goes
+ * with it. One victim at a time, unless it takes long to die.
  */
 #include "process.h"
 #include <core/init.h>
 
-#define ADJ_MIN (-1000)
+#define ADJ_MIN     (-1000)
+#define FEW_FDS     64           /* the smallest descriptor table */
+#define PATIENCE_NS 100000000ull /* then a victim that has not gone is not waited for any more */
 
 static u64 g_total_pages; /* immutable after start-up */
 
-static s64 badness(struct process *p, struct mm *mm)
+/* What t's descriptors may hold in pipes and the like. siglock of its process held. */
+static u64 descriptor_pages_locked(struct task *t)
+{
+	u32 size = 0;
+
+	spin_lock(&t->lock);
+	if (t->files)
+		size = fd_table_size(t->files);
+	spin_unlock(&t->lock);
+	return size > FEW_FDS ? size : 0;
+}
+
+/* t: a thread of p that has its address space. */
+static s64 badness_locked(struct process *p, struct task *t)
 {
 	s64 adj = READ_ONCE(p->oom_score_adj);
+	struct mm *mm = t->mm;
 
 	if (adj == ADJ_MIN || process_pid(p) == 1)
 		return -1;
-	return max((s64)(mm_resident(mm) + (u64)atomic_read(&mm->table_pages)) +
+	return max((s64)(mm_resident(mm) + (u64)atomic_read(&mm->table_pages) +
+			   descriptor_pages_locked(t)) +
 			adj * (s64)(g_total_pages / 1000),
 		(s64)1);
 }
@@ -48,12 +66,16 @@ static bool choose_locked(struct victim *v)
 		spin_lock(&p->siglock);
 		t = with_mm_locked(p);
 		if (t && (p->flags & PROC_OOM_VICTIM)) {
+			bool wait = (u64)clock_mono_ns() < p->oom_victim_ns + PATIENCE_NS;
+
 			spin_unlock(&p->siglock);
-			return true;
+			if (wait)
+				return true;
+			continue;
 		}
 		if (t)
-			points = badness(p, t->mm);
-		if (points > v->points) {
+			points = badness_locked(p, t);
+		if (points >= v->points) {
 			v->points = points;
 			v->process = p;
 			v->mm = t->mm;
@@ -76,6 +98,7 @@ static void kill_sharers_locked(const struct victim *v)
 		t = with_mm_locked(p);
 		if (p == v->process || (t && t->mm == v->mm)) {
 			p->flags |= PROC_OOM_VICTIM;
+			p->oom_victim_ns = (u64)clock_mono_ns();
 			(void)signal_send_locked(p, NULL, SIGKILL, NULL, true);
 		}
 		spin_unlock(&p->siglock);
@@ -89,7 +112,7 @@ static u64 kib(s64 pages)
 
 static bool oom_kill(u32 gfp)
 {
-	struct victim v = {.points = 0};
+	struct victim v = {.points = 1};
 	char name[16];
 	s32 nr = 0, adj = 0;
 	kuid_t uid = 0;

@@ -203,6 +203,12 @@ def test_init_that_ends_panics(kernel, tmp_path):
     assert "Attempted to kill init" in log
 
 
+def test_init_outlives_its_cpu_limit(kernel, tmp_path):
+    program = (TOP / "build/stress/busy_init").read_bytes()
+    log, status = boot(kernel, archive_with(tmp_path / "a.cpio", program), "rdinit=/init")
+    assert "init lives on" in log and status is not None, f"status {status}\n{log[-3000:]}"
+
+
 def test_truncated_initramfs_is_named(kernel, tmp_path):
     whole = archive_with(tmp_path / "a.cpio", b"x" * 100_000).read_bytes()
     (tmp_path / "b.cpio").write_bytes(whole[:50_000])

@@ -10,3 +10,15 @@ build/stress/root/bin/true-asm: tests/bench/true.S
 
 .PHONY: stress-programs
 stress-programs: build/stress/root/bin/stress build/stress/root/bin/true-asm
+
+build/stress/root/bin/exhaust: tests/stress/exhaust.c
+	@mkdir -p $(@D) build/stress/root/tmp && chmod 1777 build/stress/root/tmp
+	$(call quiet,CC,$@)gcc -std=gnu17 -O2 -Wall -Wextra -Werror -static -o $@ $<
+
+stress-programs: build/stress/root/bin/exhaust
+
+build/stress/busy_init: tests/stress/busy_init.c
+	@mkdir -p $(@D)
+	$(call quiet,CC,$@)gcc -std=gnu17 -O2 -Wall -Wextra -Werror -static -o $@ $<
+
+stress-programs: build/stress/busy_init
