@@ -158,6 +158,49 @@ static void read_madt(const struct acpi_madt *m)
 	}
 }
 
+/*
+ * Devices "LNRO0005" are virtio-mmio transports (virtio 1.2, 4.2 with ACPI). There is no AML
+ * interpreter here: the resource descriptors (ACPI 6.4, 6.4.3: fixed memory 0x86, extended
+ * interrupt 0x89) that follow a device's hardware id, as literal bytes in a buffer, are enough for
+ * tables that describe fixed devices.
+ */
+#define MAX_VIRTIO_MMIO 64
+static struct arch_mmio_device g_virtio_mmio[MAX_VIRTIO_MMIO]; /* immutable after boot */
+static int g_nr_virtio_mmio;
+
+static void find_virtio_mmio(const struct acpi_header *dsdt)
+{
+	const u8 *p = (const u8 *)dsdt, *end = p + dsdt->length;
+
+	for (; end - p >= 8; p++) {
+		struct arch_mmio_device d = {};
+		const u8 *q = p + 8, *stop;
+
+		if (memcmp(p, "LNRO0005", 8))
+			continue;
+		stop = end - q > 128 ? q + 128 : end;
+		for (; stop - q >= 12 && !d.base; q++)
+			if (q[0] == 0x86 && get16(q + 1) == 9)
+				d.base = get32(q + 4);
+		for (; stop - q >= 9 && d.base; q++) {
+			if (q[0] != 0x89 || get16(q + 1) != 6 || q[4] != 1)
+				continue;
+			d.level = !(q[3] & 2);
+			d.low = q[3] & 4;
+			d.irq = (int)get32(q + 5);
+			if (g_nr_virtio_mmio < MAX_VIRTIO_MMIO && d.irq < NR_IRQS)
+				g_virtio_mmio[g_nr_virtio_mmio++] = d;
+			break;
+		}
+	}
+}
+
+const struct arch_mmio_device *arch_virtio_mmio(int *n)
+{
+	*n = g_nr_virtio_mmio;
+	return g_virtio_mmio;
+}
+
 static void read_fadt(const struct acpi_header *h)
 {
 	const u8 *f = (const u8 *)h;
@@ -169,6 +212,8 @@ static void read_fadt(const struct acpi_header *h)
 		dsdt = table_at(get64(f + FADT_X_DSDT));
 	if (!dsdt)
 		dsdt = table_at(get32(f + FADT_DSDT));
+	if (dsdt)
+		find_virtio_mmio(dsdt);
 	if (!(get32(f + FADT_FLAGS) & FADT_FLAG_REDUCED))
 		x86_pm_timer_port = (u16)get32(f + FADT_PM_TMR);
 	x86_acpi_power_init(f, h->length, (const u8 *)dsdt, dsdt ? dsdt->length : 0);

@@ -37,8 +37,9 @@ enum lock_rank {
 	RANK_FS_XATTR,
 	RANK_FS_GROUP, /* a block group's bitmaps */
 	RANK_FS_META,
-	RANK_MUTEX_LEAF, /* a mutex under which no other sleeping lock is taken, but the next */
-	RANK_RCU_DRAIN,  /* one rcu_barrier at a time */
+	RANK_DRIVER_LIST, /* a bus's devices and drivers, while one is probed */
+	RANK_MUTEX_LEAF,  /* a mutex under which no other sleeping lock is taken, but the next */
+	RANK_RCU_DRAIN,   /* one rcu_barrier at a time */
 	/* spinlocks */
 	RANK_SPIN_FIRST = 64,
 	RANK_TASKLIST, /* process tree, groups, sessions */

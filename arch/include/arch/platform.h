@@ -84,6 +84,15 @@ struct msi_message {
 int arch_msi_alloc(int cpu, struct msi_message *msg) must_check; /* irq number or -ENOSPC */
 void arch_msi_free(int irq);
 
+/* Devices of fixed addresses that firmware tables describe. */
+struct arch_mmio_device {
+	u64 base;
+	int irq; /* global system interrupt */
+	bool level, low;
+};
+/* virtio-mmio transports; *n of them. Immutable after boot. */
+const struct arch_mmio_device *arch_virtio_mmio(int *n);
+
 /* CPUs. */
 int arch_cpus_start(
 	void (*prepare)(int cpu)); /* starts all APs; number online; prepare before each */
