@@ -29,6 +29,7 @@
 #include <sys/reboot.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -36,11 +37,13 @@
 
 #include "protocol.h"
 
-#define PORT       "/dev/ttyS1"
-#define OWN_FOLDER "/.aramid"
-#define MAX_START  (1 << 20) /* bytes: environment and arguments together */
-#define CHUNK      4096
+#define PORT        "/dev/ttyS1"
+#define OWN_FOLDER  "/.aramid"
+#define ROOT_FOLDER "/.root"  /* of the initramfs: where a disk is mounted */
+#define MAX_START   (1 << 20) /* bytes: environment and arguments together */
+#define CHUNK       4096
 
+static bool g_on_disk;
 static int g_port = -1;
 static int g_child_pipe[2]; /* a byte for each SIGCHLD */
 
@@ -132,6 +135,13 @@ __attribute__((format(printf, 1, 2))) static void complain(const char *format, .
 static void __attribute__((noreturn)) power_off(void)
 {
 	tcdrain(g_port);
+	if (g_on_disk) {
+		/* Read-only is clean: the file system needs no recovery at its next mount. */
+		kill(-1, SIGKILL);
+		while (waitpid(-1, NULL, 0) > 0)
+			;
+		mount(NULL, "/", NULL, MS_REMOUNT | MS_RDONLY, NULL);
+	}
 	sync();
 	reboot(RB_POWER_OFF);
 	complain("power off: %s", strerror(errno));
@@ -189,9 +199,76 @@ static void set_host_name(void)
 	sethostname(name, n);
 }
 
+/* The guest shall look like its root, without our binary in it. */
+static void remove_own_folder(void)
+{
+	DIR *d = opendir(OWN_FOLDER);
+
+	if (!d)
+		return;
+	for (struct dirent *e; (e = readdir(d));)
+		unlinkat(dirfd(d), e->d_name, 0);
+	closedir(d);
+	rmdir(OWN_FOLDER);
+}
+
+/* Kernel modules beside us (Linux only), in the order of their names. */
+static void load_modules(void)
+{
+	char path[64];
+
+	for (int i = 0;; i++) {
+		int fd;
+
+		snprintf(path, sizeof(path), OWN_FOLDER "/%02d.ko", i);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			return;
+		if (syscall(SYS_finit_module, fd, "", 0) != 0 && errno != EEXIST)
+			complain("module %s: %s", path, strerror(errno));
+		close(fd);
+	}
+}
+
+/* aramid_root=DEVICE: mount it and make it the root; we came from an initramfs then. */
+static void switch_to_disk(void)
+{
+	const char *device = getenv("aramid_root"), *type = getenv("aramid_rootfstype");
+	int err = ENOENT;
+
+	if (!device)
+		return;
+	mount_at("devtmpfs", "/dev", MS_NOSUID, "mode=0755");
+	load_modules();
+	mkdir(ROOT_FOLDER, 0755);
+	/* Linux finds its disks while we run already. */
+	for (int i = 0; i < 1000; i++) {
+		if (mount(device, ROOT_FOLDER, type ? type : "ext4", MS_RELATIME, NULL) == 0) {
+			err = 0;
+			break;
+		}
+		err = errno;
+		if (err != ENOENT && err != ENXIO && err != ENODEV)
+			break;
+		usleep(10000);
+	}
+	if (err) {
+		complain("mount %s: %s", device, strerror(err));
+		return;
+	}
+	remove_own_folder();
+	umount2("/dev", MNT_DETACH);
+	if (chdir(ROOT_FOLDER) != 0 || mount(".", "/", NULL, MS_MOVE, NULL) != 0 ||
+		chroot(".") != 0 || chdir("/") != 0)
+		complain("changing the root: %s", strerror(errno));
+	g_on_disk = true;
+	unsetenv("aramid_root");
+}
+
 static void set_root_up(void)
 {
 	umask(022);
+	switch_to_disk();
 	mount_at("devtmpfs", "/dev", MS_NOSUID, "mode=0755");
 	mount_at("proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 	mount_at("sysfs", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
@@ -206,19 +283,6 @@ static void set_root_up(void)
 	mkdir("/run", 0755);
 	set_host_name();
 	loopback_up();
-}
-
-/* The guest shall look like its root, without our binary in it. */
-static void remove_own_folder(void)
-{
-	DIR *d = opendir(OWN_FOLDER);
-
-	if (!d)
-		return;
-	for (struct dirent *e; (e = readdir(d));)
-		unlinkat(dirfd(d), e->d_name, 0);
-	closedir(d);
-	rmdir(OWN_FOLDER);
 }
 
 static void open_port(void)

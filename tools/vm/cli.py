@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The command line of tools/aramid."""
 import argparse
+import contextlib
 import os
 import shlex
 import sys
 
-from . import kernels, machine, roots
+from . import images, kernels, machine, roots
 from .session import Ended, Session
 from .util import ToolError, say
 
@@ -33,14 +34,17 @@ def parser():
     r.add_argument("root", metavar="ROOT")
     r.add_argument("--kernel", default="aramid", metavar="aramid|linux|FILE")
     r.add_argument("--as", dest="present", choices=["ext4", "initramfs"],
-                   help="how ROOT is presented (default: initramfs, until there is a disk)")
+                   help="how ROOT is presented (default: initramfs)")
     r.add_argument("--smp", type=int, default=1, metavar="N", help="number of CPUs (default 1)")
     r.add_argument("--mem", metavar="SIZE",
                    help="RAM (default 512M, more for a ROOT that would not fit)")
     r.add_argument("--net", metavar="user|none|tap=NAME", help="network (default: none)")
     r.add_argument("-p", dest="ports", action="append", default=[], metavar="HOSTPORT:GUESTPORT")
-    r.add_argument("--disk", action="append", default=[], metavar="FILE")
-    r.add_argument("--keep", metavar="IMAGE")
+    r.add_argument("--disk", action="append", default=[], metavar="FILE",
+                   help="one more disk (repeatable): /dev/vdb, ...; written to")
+    r.add_argument("--keep", metavar="IMAGE",
+                   help="the root disk is this image, made from ROOT when it isn't there yet, and "
+                        "keeps what is written (default: a throwaway overlay)")
     r.add_argument("--append", default="", metavar="WORDS", help="more kernel parameters")
     r.add_argument("--machine", choices=["q35", "pc", "microvm"], default="q35")
     r.add_argument("--cpu", metavar="MODEL", help="QEMU's CPU model (default: all it can do)")
@@ -57,21 +61,21 @@ def parser():
 
 
 def refuse_what_is_missing(o):
-    """Options that need a disk or a network, which the kernel does not have yet."""
-    disk = [name for name, used in (("--as ext4", o.present == "ext4"), ("--disk", o.disk),
-                                    ("--keep", o.keep)) if used]
+    """Options that need a network, which the kernel does not have yet."""
     net = [name for name, used in ((f"--net {o.net}", o.net not in (None, "none")),
                                    ("-p", o.ports)) if used]
-    if disk:
-        raise ToolError(f"{disk[0]} needs a disk driver, which this kernel does not have yet")
     if net:
         raise ToolError(f"{net[0]} needs a network, which this kernel does not have yet")
     if o.smp < 1:
         raise ToolError(f"--smp {o.smp}: at least 1")
+    if o.keep and o.present == "initramfs":
+        raise ToolError("--keep needs --as ext4")
 
 
 def kernel_parameters(o, kernel):
     words = ["console=ttyS0", "rdinit=/.aramid/init"]
+    if o.present == "ext4":
+        words.append("aramid_root=/dev/vda")
     if kernel.is_linux:
         words.append("panic=-1")
     if o.trace:
@@ -90,12 +94,24 @@ def run(o, command):
     refuse_what_is_missing(o)
     kernel = kernels.find(o.kernel)
     root = roots.find(o.root)
-    with roots.initramfs(root, o.trust_host) as initramfs:
+    o.present = o.present or ("ext4" if o.keep else "initramfs")
+    with contextlib.ExitStack() as stack:
+        disks = [machine.Disk(f, images.disk_format(f)) for f in o.disk]
+        if o.present == "ext4":
+            if o.keep:
+                images.keep(root, o.trust_host, o.keep)
+                disks.insert(0, machine.Disk(o.keep, images.disk_format(o.keep)))
+            else:
+                image = stack.enter_context(images.image_of(root, o.trust_host))
+                disks.insert(0, machine.Disk(image, images.disk_format(image), throwaway=True))
+            initramfs = stack.enter_context(roots.start_archive(kernel))
+        else:
+            initramfs = stack.enter_context(roots.initramfs(root, o.trust_host))
         mem = machine.parse_size(o.mem) if o.mem else \
             machine.default_mem(os.path.getsize(initramfs))
         append = kernel_parameters(o, kernel)
         vm = machine.Machine(lambda log, channel: machine.command_line(
-            o, kernel, initramfs, append, mem, log, channel))
+            o, kernel, initramfs, append, mem, disks, log, channel))
         try:
             if o.gdb:
                 say(f"waiting for a debugger: gdb {kernel.path} "

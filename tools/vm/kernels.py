@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Which kernel file to boot."""
 import os
+import pathlib
 import re
 import subprocess
 
 from .util import BUILD, ToolError, cache_folder, cached, run, step
 
+LINUX_MODULES = ["virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev",
+                 "virtio_pci", "virtio_mmio", "virtio_blk"]
 LINUX_PACKAGE = "linux-image-cloud-amd64"
 
 
@@ -14,6 +17,15 @@ class Kernel:
         self.name = name
         self.path = path
         self.is_linux = is_linux
+
+    def modules(self):
+        """Debian's cloud kernel has its virtio drivers as modules: their files in loading order."""
+        if not self.is_linux:
+            return []
+        version = os.path.basename(self.path).removeprefix("vmlinuz-")
+        folder = pathlib.Path(self.path).parents[1] / "lib" / "modules" / version
+        found = {p.name: p for p in folder.rglob("*.ko")} if folder.is_dir() else {}
+        return [found[f"{name}.ko"] for name in LINUX_MODULES if f"{name}.ko" in found]
 
 
 def _linux_dependency():

@@ -41,7 +41,23 @@ def kvm_works():
         return False
 
 
-def command_line(options, kernel, initramfs, append, mem, log_fd, channel_fd):
+class Disk:
+    def __init__(self, path, form="raw", throwaway=False):
+        self.path = path
+        self.form = form
+        self.throwaway = throwaway  # writes go to a temporary overlay
+
+    def arguments(self, index, machine):
+        how = "snapshot=on,cache=unsafe" if self.throwaway else "cache=writeback"
+        path = self.path.replace(",", ",,")
+        yield from ("-drive", f"file={path},if=none,id=disk{index},format={self.form},{how},"
+                              "discard=unmap,detect-zeroes=unmap")
+        kind = f"virtio-blk-device,bus=virtio-mmio-bus.{index}" if machine == "microvm" else \
+            "virtio-blk-pci"
+        yield from ("-device", f"{kind},drive=disk{index},serial=disk{index}")
+
+
+def command_line(options, kernel, initramfs, append, mem, disks, log_fd, channel_fd):
     accel = options.accel
     if accel == "auto":
         accel = "kvm" if kvm_works() else "tcg"
@@ -59,6 +75,10 @@ def command_line(options, kernel, initramfs, append, mem, log_fd, channel_fd):
     else:
         args += ["-serial", "chardev:channel"]
     args += ["-kernel", kernel.path, "-initrd", initramfs, "-append", append]
+    if options.machine == "microvm":
+        args += ["-global", "virtio-mmio.force-legacy=false"]
+    for i, disk in enumerate(disks):
+        args += disk.arguments(i, options.machine)
     if options.gdb:
         args += ["-S", "-gdb", f"tcp:127.0.0.1:{GDB_PORT}"]
     return args + options.qemu

@@ -32,11 +32,12 @@ KEEP_ARCHIVES = 12  # prepared archives in the cache; the least recently used go
 
 
 class Root:
-    def __init__(self, name, key, fill, trust_host=False):
+    def __init__(self, name, key, fill, trust_host=False, image=None):
         self.name = name
         self.key = key
         self.fill = fill
         self.trust_host = trust_host
+        self.image = image  # path of a file system image that it already is
 
 
 # ---- finding ROOT ----------------------------------------------------------------------------
@@ -240,7 +241,7 @@ def find(name):
         if _is_ext_image(name):
             st = os.stat(name)
             key = digest("image", os.path.realpath(name), st.st_size, st.st_mtime_ns)
-            return Root(name, key, lambda w: _fill_image(w, name))
+            return Root(name, key, lambda w: _fill_image(w, name), image=name)
         return _tar_root(name, name)
     except OSError as e:
         raise ToolError(f"ROOT {name}: {e.strerror}") from e
@@ -306,17 +307,58 @@ class _BundleWriter(cpio.CpioWriter):
         super().close()
 
 
+def _write_root(out, root, bundle):
+    w = _BundleWriter(out, bundle) if bundle is not None else cpio.CpioWriter(out)
+    root.fill(w)
+    w.close()
+
+
+def _write_own_part(out, init, modules=()):
+    """What the guest's init needs, as an archive of its own: its entries replace the root's."""
+    w = cpio.CpioWriter(out)
+    w.add(b"dev", stat.S_IFDIR | 0o755)
+    w.add(b"dev/console", stat.S_IFCHR | 0o600, rdev=(5, 1))
+    w.add(b".aramid", stat.S_IFDIR | 0o700)
+    w.add(b".aramid/init", stat.S_IFREG | 0o755, init)
+    for i, path in enumerate(modules):
+        with open(path, "rb") as f:
+            w.add(f".aramid/{i:02}.ko".encode(), stat.S_IFREG | 0o600, f.read())
+    w.close()
+
+
 def _write_archive(path, root, init, bundle):
     with open(path, "wb") as out:
-        w = _BundleWriter(out, bundle) if bundle is not None else cpio.CpioWriter(out)
-        root.fill(w)
-        w.close()
-        w = cpio.CpioWriter(out)  # a second archive: its entries replace the root's
-        w.add(b"dev", stat.S_IFDIR | 0o755)
-        w.add(b"dev/console", stat.S_IFCHR | 0o600, rdev=(5, 1))
-        w.add(b".aramid", stat.S_IFDIR | 0o700)
-        w.add(b".aramid/init", stat.S_IFREG | 0o755, init)
-        w.close()
+        _write_root(out, root, bundle)
+        _write_own_part(out, init)
+
+
+def _bundle_for(root, trust_host):
+    return _host_bundle() if trust_host or root.trust_host else None
+
+
+def bundle_key(root, trust_host):
+    return _bundle_for(root, trust_host) or b""
+
+
+@contextlib.contextmanager
+def archive(root, trust_host):
+    """A temporary cpio archive of ROOT alone."""
+    with tempfile.NamedTemporaryFile(prefix="aramid-", suffix=".cpio") as f:
+        try:
+            _write_root(f, root, _bundle_for(root, trust_host))
+            f.flush()
+        except (OSError, ValueError) as e:
+            raise ToolError(f"ROOT {root.name}: {e}") from e
+        yield f.name
+
+
+@contextlib.contextmanager
+def start_archive(kernel):
+    """The initramfs that only brings a disk's root up: init, and for Linux its drivers."""
+    with tempfile.NamedTemporaryFile(prefix="aramid-", suffix=".cpio") as f:
+        _write_own_part(f, guest_init(), kernel.modules())
+        f.flush()
+        yield f.name
 
 
 def _trim(folder):
@@ -330,7 +372,7 @@ def _trim(folder):
 def initramfs(root, trust_host):
     """The path of an archive of ROOT with the guest's init in it."""
     init = guest_init()
-    bundle = _host_bundle() if trust_host or root.trust_host else None
+    bundle = _bundle_for(root, trust_host)
     if root.key is None:
         with tempfile.NamedTemporaryFile(prefix="aramid-", suffix=".cpio") as f:
             try:
