@@ -10,6 +10,7 @@
 enum lock_rank {
 	RANK_NONE = 0, /* not checked; only for tests */
 	/* sleeping locks, outermost first */
+	RANK_DRIVER_LIST, /* a bus's devices and drivers, while one is probed */
 	RANK_CGROUP,
 	RANK_SESSION,
 	RANK_EXEC,       /* process exec/cred change */
@@ -37,9 +38,8 @@ enum lock_rank {
 	RANK_FS_XATTR,
 	RANK_FS_GROUP, /* a block group's bitmaps */
 	RANK_FS_META,
-	RANK_DRIVER_LIST, /* a bus's devices and drivers, while one is probed */
-	RANK_MUTEX_LEAF,  /* a mutex under which no other sleeping lock is taken, but the next */
-	RANK_RCU_DRAIN,   /* one rcu_barrier at a time */
+	RANK_MUTEX_LEAF, /* a mutex under which no other sleeping lock is taken, but the next */
+	RANK_RCU_DRAIN,  /* one rcu_barrier at a time */
 	/* spinlocks */
 	RANK_SPIN_FIRST = 64,
 	RANK_TASKLIST, /* process tree, groups, sessions */
