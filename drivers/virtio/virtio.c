@@ -69,7 +69,7 @@ int virtio_device_add(struct virtio_device *v)
 {
 	struct virtio_driver *d;
 
-	mutex_lock(&g_lock);
+	mutex_lock_nested(&g_lock); /* a bus's own list comes before ours */
 	list_add_tail(&v->link, &g_devices);
 	list_for_each_entry(d, &g_drivers, link)
 		try_driver(v, d);
