@@ -42,6 +42,7 @@ enum lock_rank {
 	RANK_RCU_DRAIN,  /* one rcu_barrier at a time */
 	/* spinlocks */
 	RANK_SPIN_FIRST = 64,
+	RANK_FASYNC,   /* list of the files that want signals; they are sent under it */
 	RANK_TASKLIST, /* process tree, groups, sessions */
 	RANK_SIGHAND,  /* process->siglock */
 	RANK_TASK,     /* task->lock: names, pointers to shared resources */

@@ -70,6 +70,10 @@ void process_fork_child(void);
 /* Arrange that restart_syscall(2) calls fn; returns -ERESTART_RESTARTBLOCK. */
 long restart_set(long (*fn)(struct restart_block *), u64 a0, u64 a1, u64 a2, u64 a3, u64 a4);
 
+/* Does who F_SETOWN named still exist? file->lock or a copy. */
+struct file_owner;
+bool file_owner_alive(const struct file_owner *o);
+
 /* Job control for terminals: */
 bool process_is_orphaned_pgrp(struct pid *pgrp);
 int tty_check_job(struct pid *fg, int sig); /* SIGTTIN/TTOU rules: 0 go on, -EIO, -ERESTARTSYS */

@@ -20,6 +20,7 @@ struct tty_pty {
 	bool slave_opened, slave_closed;
 	u8 packet_bits;                          /* pending TIOCPKT_* */
 	struct wait_queue read_wait, write_wait; /* the master's */
+	struct fasync_list async;                /* the master's */
 	int index;
 	void (*gone)(struct tty_pty *p); /* the master was closed: remove the name. Sleeps. */
 	void *owner;                     /* gone's */

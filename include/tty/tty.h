@@ -56,6 +56,8 @@ struct tty {
 	u32 hangups;               /* generation: files opened before a hang-up are dead */
 	u32 open_count;            /* lock */
 	struct wait_queue read_wait, write_wait;
+	struct fasync_list async;
+	bool async_room;  /* a writer found no room: POLL_OUT is due; atomic */
 	struct n_tty *ld; /* immutable; line discipline state */
 	struct work receive_work;
 	bool other_closed;   /* pty: the master is gone; atomic */

@@ -10,6 +10,8 @@
 #include <linux/poll.h>
 #include <linux/eventpoll.h>
 
+struct fasync_list;
+
 struct dir_context {
 	/* One entry; returns false when it didn't fit: then iteration stops and pos stays before
 	 * it. */
@@ -45,16 +47,27 @@ struct file_ops {
 		struct file *f, off64_t *pos, struct file *pipe, size_t len, u32 flags);
 	void (*show_fdinfo)(struct file *f, struct seq_buf *s);
 	int (*set_flags)(struct file *f, u32 flags); /* F_SETFL check; NULL: allowed */
-	int (*fasync)(struct file *f, bool on); /* O_ASYNC; NULL: flag refused silently as Linux */
+	/* O_ASYNC: the list to stand in; lives until release. NULL: the flag has no effect. */
+	int (*fasync)(struct file *f, struct fasync_list **l);
 	bool direct; /* O_DIRECT is done; false: open and F_SETFL refuse it */
 	const char *(*name)(
 		struct file *f, char *buf, size_t size); /* for anonymous files: "pipe:[12]" */
 };
 
-struct file_owner { /* F_SETOWN: who gets SIGIO */
-	s32 pid;    /* >0 process/thread, <0 group; type in kind */
-	int kind, sig;
-	kuid_t uid, euid;
+struct pid;
+struct fasync_list {            /* files with O_ASYNC on one pipe, terminal, ... */
+	struct spinlock lock;   /* RANK_FASYNC */
+	struct list_head files; /* file_owner.link; lock */
+};
+struct file_owner {               /* F_SETOWN: who gets SIGIO; file->lock unless said otherwise */
+	struct pid *pid;          /* referenced; NULL: nobody */
+	int kind;                 /* F_OWNER_* */
+	int sig;                  /* F_SETSIG; 0: SIGIO without details; atomic */
+	int fd;                   /* that O_ASYNC was set through; list->lock */
+	kuid_t uid, euid;         /* of who set it */
+	struct file *file;        /* immutable */
+	struct fasync_list *list; /* NULL: not asynchronous; list->lock */
+	struct list_head link;    /* list->lock */
 };
 
 struct file {
@@ -66,7 +79,7 @@ struct file {
 	struct inode *inode;        /* path.dentry's inode; immutable */
 	off64_t pos;                /* pos_lock */
 	struct mutex pos_lock;      /* RANK_FILE_POS: only when seekable and shared */
-	struct spinlock lock;       /* RANK_FDTABLE: flags, owner, epoll links */
+	struct spinlock lock;       /* RANK_FDTABLE, interrupts off: flags, owner */
 	const struct cred *cred;    /* of the opener */
 	void *priv;
 	struct file_owner *owner;
@@ -252,6 +265,31 @@ static inline void notify_modify(struct file *f)
 		    (f->inode->watches || f->path.dentry->parent->inode->watches)))
 		notify_child(f->path.dentry, 0x00000002 /* IN_MODIFY */, 0);
 }
+
+/* ---- O_ASYNC --------------------------------------------------------------------------------- */
+void fasync_list_init(struct fasync_list *l);
+void fasync_notify_slow(struct fasync_list *l, int band);
+/* Input (POLL_IN), room for output (POLL_OUT): signals the readers, or the writers. Any context
+ * that holds no lock of RANK_FASYNC or above. */
+static inline void fasync_notify(struct fasync_list *l, int band)
+{
+	if (unlikely(READ_ONCE(l->files.next) != &l->files))
+		fasync_notify_slow(l, band);
+}
+struct file_owner *file_owner(struct file *f); /* made on first use; NULL: no memory */
+/* Takes over the reference to pid (NULL: nobody). Without force only where none is set. -ENOMEM. */
+int file_set_owner(struct file *f, int kind, struct pid *pid, bool force) must_check;
+/* F_SETFL's O_ASYNC, for files with ops->fasync; fd is what signals name. -ENOMEM. */
+int file_set_async(struct file *f, int fd, bool on) must_check;
+void file_end_async(struct file *f);
+void file_free_owner(struct file *f);
+/* Set by process: references to struct pid, and sending. send: interrupts off. */
+struct sigio_hooks {
+	void (*get)(struct pid *pid);
+	void (*put)(struct pid *pid);
+	void (*send)(const struct file_owner *o, int band);
+};
+void file_set_sigio_hooks(const struct sigio_hooks *h);
 
 /* ---- devices ----------------------------------------------------------------------------------- */
 /* Character devices: open of a node with this number uses fops. devtmpfs shows name ("tty",

@@ -30,6 +30,7 @@ struct pipe *pipe_alloc(void)
 	p->ring = PIPE_DEF_BUFFERS;
 	wait_queue_init(&p->rd_wait);
 	wait_queue_init(&p->wr_wait);
+	fasync_list_init(&p->async);
 	p->ino = __atomic_add_fetch(&next_ino, 1, __ATOMIC_RELAXED);
 	return p;
 }
@@ -158,6 +159,8 @@ static ssize_t pipe_read(struct file *f, struct iter *to, off64_t *pos)
 	if (more && waited)
 		pipe_woke_readers(
 			p); /* an exclusive waiter that leaves data passes the wake-up on */
+	if (done)
+		fasync_notify(&p->async, POLL_OUT);
 	return done ? done : min(err, 0);
 }
 
@@ -245,6 +248,8 @@ static ssize_t pipe_write(struct file *f, struct iter *from, off64_t *pos)
 		pipe_woke_readers(p); /* edge-triggered watchers hear of every write */
 	if (!pipe_full(p))
 		pipe_woke_writers(p);
+	if (done)
+		fasync_notify(&p->async, POLL_IN);
 	if (err == 0 && !done) {
 		(void)signal_send_task(current_task(), SIGPIPE, NULL);
 		return -EPIPE;
@@ -296,16 +301,21 @@ static void pipe_release(struct file *f)
 {
 	struct pipe *p = f->priv;
 	struct inode *inode = f->inode;
-	bool last;
+	bool last, one_end;
 
 	mutex_lock(&p->lock);
 	if (f->mode & FMODE_READ)
 		p->readers--;
 	if (f->mode & FMODE_WRITE)
 		p->writers--;
+	one_end = !p->readers != !p->writers;
 	mutex_unlock(&p->lock);
 	wake_up_key(&p->rd_wait, INT_MAX, EPOLLIN | EPOLLRDNORM | EPOLLHUP);
 	wake_up_key(&p->wr_wait, INT_MAX, EPOLLOUT | EPOLLWRNORM | EPOLLERR);
+	if (one_end) {
+		fasync_notify(&p->async, POLL_IN);
+		fasync_notify(&p->async, POLL_OUT);
+	}
 	spin_lock(&inode->spin);
 	last = --p->files == 0;
 	if (last)
@@ -316,7 +326,14 @@ static void pipe_release(struct file *f)
 	put_pipe(p);
 }
 
+static int pipe_fasync(struct file *f, struct fasync_list **l)
+{
+	*l = &((struct pipe *)f->priv)->async;
+	return 0;
+}
+
 const struct file_ops g_pipe_fops = {
+	.fasync = pipe_fasync,
 	.read = pipe_read,
 	.write = pipe_write,
 	.poll = pipe_poll,

@@ -25,6 +25,7 @@ struct pipe {
 	u32 r_opens, w_opens; /* ever; FIFO open waits for a change */
 	struct page *spare;   /* an empty page kept for the next write */
 	struct wait_queue rd_wait, wr_wait;
+	struct fasync_list async;
 	struct user_account *user;
 	u64 ino;
 };

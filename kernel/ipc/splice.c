@@ -104,6 +104,7 @@ ssize_t pipe_splice_from_file(
 	mutex_unlock(&p->lock);
 	if (done) {
 		pipe_woke_readers(p);
+		fasync_notify(&p->async, POLL_IN);
 		if (pos)
 			*pos = local;
 		else if (cached)
@@ -155,8 +156,10 @@ ssize_t pipe_splice_to_file(struct file *in, struct file *out, off64_t *pos, siz
 		len -= (size_t)n;
 	}
 	mutex_unlock(&p->lock);
-	if (done)
+	if (done) {
 		pipe_woke_writers(p);
+		fasync_notify(&p->async, POLL_OUT);
+	}
 	return done ? done : n < 0 ? n : min(err, 0);
 }
 
@@ -225,8 +228,11 @@ static ssize_t pipe_to_pipe(struct file *fin, struct file *fout, size_t len, u32
 	mutex_unlock(&in->lock);
 	mutex_unlock(&out->lock);
 	pipe_woke_readers(out);
-	if (!copy)
+	fasync_notify(&out->async, POLL_IN);
+	if (!copy) {
 		pipe_woke_writers(in);
+		fasync_notify(&in->async, POLL_OUT);
+	}
 	return done;
 }
 

@@ -89,7 +89,7 @@ static long do_lock(struct file *f, int fd, u32 cmd, struct flock __user *ufl)
 
 #define SETFL_MASK ((u32)(O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME))
 
-static long set_flags(struct file *f, u32 flags)
+static long set_flags(struct file *f, int fd, u32 flags)
 {
 	struct inode *i = f->inode;
 	long r;
@@ -107,64 +107,37 @@ static long set_flags(struct file *f, u32 flags)
 			return r;
 	}
 	if (((flags ^ f->flags) & FASYNC) && f->ops->fasync) {
-		r = f->ops->fasync(f, (flags & FASYNC) != 0);
+		r = file_set_async(f, fd, (flags & FASYNC) != 0);
 		if (r)
 			return r;
 	}
-	spin_lock(&f->lock);
+	spin_lock_irq(&f->lock);
 	f->flags = (f->flags & ~SETFL_MASK) | (flags & SETFL_MASK);
-	if (f->ops->fasync)
-		f->flags = (f->flags & ~(u32)FASYNC) | (flags & FASYNC);
-	spin_unlock(&f->lock);
+	spin_unlock_irq(&f->lock);
 	return 0;
 }
 
-/* The file's owner record, made on first use. */
-static struct file_owner *owner_of(struct file *f)
+static long set_owner(struct file *f, int kind, s32 nr)
 {
-	struct file_owner *o = rcu_load(f->owner), *old = NULL;
+	struct pid *pid = NULL;
 
-	if (o)
-		return o;
-	o = kzalloc(sizeof(*o), GFP_KERNEL);
-	if (o && !try_cmpxchg(&f->owner, &old, o)) {
-		kfree(o);
-		o = old;
+	if (nr) {
+		pid = pid_get(nr);
+		if (!pid)
+			return -ESRCH;
 	}
-	return o;
+	return file_set_owner(f, kind, pid, true);
 }
 
-static long set_owner(struct file *f, int kind, s32 pid)
-{
-	const struct cred *c = current_cred();
-	struct file_owner *o;
-	bool known;
-
-	rcu_read_lock();
-	known = pid == 0 || pid_find(pid) != NULL;
-	rcu_read_unlock();
-	if (!known)
-		return -ESRCH;
-	o = owner_of(f);
-	if (!o)
-		return -ENOMEM;
-	spin_lock(&f->lock);
-	o->pid = pid;
-	o->kind = kind;
-	o->uid = c->uid;
-	o->euid = c->euid;
-	spin_unlock(&f->lock);
-	return 0;
-}
-
-static struct file_owner get_owner(struct file *f)
+static struct file_owner get_owner(struct file *f, s32 *nr)
 {
 	struct file_owner copy = {.kind = F_OWNER_PID};
 
-	spin_lock(&f->lock);
+	spin_lock_irq(&f->lock);
 	if (f->owner)
 		copy = *f->owner;
-	spin_unlock(&f->lock);
+	*nr = file_owner_alive(&copy) ? copy.pid->nr : 0;
+	spin_unlock_irq(&f->lock);
 	return copy;
 }
 
@@ -181,15 +154,17 @@ static long set_owner_ex(struct file *f, const struct f_owner_ex __user *u)
 
 static long get_owner_ex(struct file *f, struct f_owner_ex __user *u)
 {
-	struct file_owner o = get_owner(f);
-	struct f_owner_ex ex = {.type = o.kind, .pid = o.pid};
+	struct f_owner_ex ex;
+
+	ex.type = get_owner(f, &ex.pid).kind;
 
 	return copy_to_user(u, &ex, sizeof(ex));
 }
 
 static long get_owner_uids(struct file *f, u32 __user *u)
 {
-	struct file_owner o = get_owner(f);
+	s32 nr;
+	struct file_owner o = get_owner(f, &nr);
 	u32 ids[2] = {o.uid, o.euid};
 
 	return copy_to_user(u, ids, sizeof(ids));
@@ -208,7 +183,7 @@ static long set_signal(struct file *f, unsigned long sig)
 
 	if (sig > NR_SIGNALS)
 		return -EINVAL;
-	o = owner_of(f);
+	o = file_owner(f);
 	if (!o)
 		return -ENOMEM;
 	WRITE_ONCE(o->sig, (int)sig);
@@ -244,6 +219,7 @@ static long do_fcntl(struct file *f, int fd, u32 cmd, unsigned long arg)
 {
 	struct fd_table *t = current_task()->files;
 	struct file_owner o;
+	s32 nr;
 
 	switch (cmd) {
 	case F_DUPFD:
@@ -256,7 +232,7 @@ static long do_fcntl(struct file *f, int fd, u32 cmd, unsigned long arg)
 	case F_GETFL:
 		return READ_ONCE(f->flags);
 	case F_SETFL:
-		return set_flags(f, (u32)arg);
+		return set_flags(f, fd, (u32)arg);
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
@@ -265,8 +241,8 @@ static long do_fcntl(struct file *f, int fd, u32 cmd, unsigned long arg)
 	case F_OFD_SETLKW:
 		return do_lock(f, fd, cmd, (struct flock __user *)arg);
 	case F_GETOWN:
-		o = get_owner(f);
-		return o.kind == F_OWNER_PGRP ? -o.pid : o.pid;
+		o = get_owner(f, &nr);
+		return o.kind == F_OWNER_PGRP ? -nr : nr;
 	case F_SETOWN:
 		return set_owner_signed(f, (int)arg);
 	case F_GETOWN_EX:
@@ -276,7 +252,7 @@ static long do_fcntl(struct file *f, int fd, u32 cmd, unsigned long arg)
 	case F_GETOWNER_UIDS:
 		return get_owner_uids(f, (u32 __user *)arg);
 	case F_GETSIG:
-		return get_owner(f).sig;
+		return get_owner(f, &nr).sig;
 	case F_SETSIG:
 		return set_signal(f, arg);
 	case F_GETLEASE:

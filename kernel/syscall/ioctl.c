@@ -10,13 +10,24 @@ static long set_flag(struct file *f, u32 flag, int __user *arg)
 
 	if (get_user(on, arg))
 		return -EFAULT;
-	spin_lock(&f->lock);
+	spin_lock_irq(&f->lock);
 	if (on)
 		f->flags |= flag;
 	else
 		f->flags &= ~flag;
-	spin_unlock(&f->lock);
+	spin_unlock_irq(&f->lock);
 	return 0;
+}
+
+static long set_async(struct file *f, int fd, const int __user *arg)
+{
+	int on;
+
+	if (get_user(on, arg))
+		return -EFAULT;
+	if (!on == !(f->flags & FASYNC))
+		return 0;
+	return f->ops->fasync ? file_set_async(f, fd, on) : -ENOTTY;
 }
 
 static long regular_file(struct file *f, u32 cmd, unsigned long arg)
@@ -45,9 +56,7 @@ static long do_ioctl(struct file *f, int fd, u32 cmd, unsigned long arg)
 	case FIONBIO:
 		return set_flag(f, O_NONBLOCK, (int __user *)arg);
 	case FIOASYNC:
-		if (!f->ops->fasync)
-			return -ENOTTY;
-		return set_flag(f, FASYNC, (int __user *)arg);
+		return set_async(f, fd, (const int __user *)arg);
 	case FIOQSIZE:
 		if (S_ISREG(f->inode->mode) || S_ISDIR(f->inode->mode) || S_ISLNK(f->inode->mode))
 			return put_user((s64)f->inode->object.size, (s64 __user *)arg);

@@ -271,6 +271,7 @@ static void end_line(struct tty *t, u8 c)
 	put_byte(t, c, true);
 	t->ld->canon_column = n_tty_column(t);
 	poll_wake(&t->read_wait, EPOLLIN | EPOLLRDNORM);
+	fasync_notify(&t->async, POLL_IN);
 }
 
 /* Canonical mode's special characters; true when c was one. */
@@ -441,8 +442,11 @@ size_t n_tty_receive(struct tty *t, const u8 *buf, const u8 *flags, size_t n)
 	}
 	mutex_unlock(&t->ld->in_lock);
 	n_tty_flush_echo(t);
-	if (i > 0 && n_tty_input_available(t, true))
+	if (i > 0 && n_tty_input_available(t, true)) {
 		poll_wake(&t->read_wait, EPOLLIN | EPOLLRDNORM);
+		if (!L_FLAG(t, ICANON))
+			fasync_notify(&t->async, POLL_IN);
+	}
 	return i;
 }
 

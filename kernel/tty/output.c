@@ -175,6 +175,8 @@ ssize_t n_tty_write(struct tty *t, struct file *f, struct iter *from)
 			at += now;
 			if (now)
 				continue;
+			if (f->flags & FASYNC)
+				WRITE_ONCE(t->async_room, true);
 			if (f->flags & O_NONBLOCK) {
 				err = -EAGAIN;
 				break;
@@ -197,4 +199,6 @@ void tty_wakeup(struct tty *t)
 	if (READ_ONCE(t->ld->echo_tail) != READ_ONCE(t->ld->echo_head))
 		work_queue(&t->receive_work);
 	poll_wake(&t->write_wait, EPOLLOUT | EPOLLWRNORM);
+	if (READ_ONCE(t->async_room) && xchg(&t->async_room, false))
+		fasync_notify(&t->async, POLL_OUT);
 }

@@ -28,8 +28,10 @@ static size_t slave_write(struct tty *t, const u8 *buf, size_t n)
 	for (i = 0; i < n && !t->other_closed; i++)
 		p->ring[p->head++ % PTY_RING] = buf[i];
 	spin_unlock_irqrestore(&p->lock, flags);
-	if (n)
+	if (n) {
 		poll_wake(&p->read_wait, EPOLLIN | EPOLLRDNORM);
+		fasync_notify(&p->async, POLL_IN);
+	}
 	return n;
 }
 
@@ -158,6 +160,7 @@ struct tty_pty *pty_open_master(struct file *f, int index, void *owner)
 	p->owner = owner;
 	spin_init(&p->lock, RANK_DEVICE);
 	wait_queue_init(&p->read_wait);
+	fasync_list_init(&p->async);
 	wait_queue_init(&p->write_wait);
 	f->priv = p;
 	return p;
@@ -381,7 +384,16 @@ static long master_ioctl(struct file *f, u32 cmd, unsigned long arg)
 	}
 }
 
+static int master_fasync(struct file *f, struct fasync_list **l)
+{
+	struct tty_pty *p = f->priv;
+
+	*l = &p->async;
+	return f->flags & FASYNC ? 0 : tty_default_owner(p->slave, f);
+}
+
 const struct file_ops g_pty_master_fops = {
+	.fasync = master_fasync,
 	.release = master_release,
 	.read = master_read,
 	.write = master_write,

@@ -72,6 +72,7 @@ struct tty *tty_create(const struct tty_ops *ops, const char *name, kdev_t dev, 
 	mutex_init(&t->ld->out_lock, RANK_TTY_OUTPUT);
 	spin_init(&t->spin, RANK_TTY_SPIN);
 	wait_queue_init(&t->read_wait);
+	fasync_list_init(&t->async);
 	wait_queue_init(&t->write_wait);
 	work_init(&t->receive_work, receive_work);
 	t->termios = g_std_termios;
@@ -244,7 +245,35 @@ static u32 tty_poll(struct file *f, struct poll_table *pt)
 	return n_tty_poll(file_tty(f), f, pt);
 }
 
+/* The foreground group hears of it, unless somebody was named. */
+int tty_default_owner(struct tty *t, struct file *f)
+{
+	int kind = F_OWNER_PGRP;
+	struct pid *pid;
+
+	spin_lock_irq(&t->spin);
+	pid = t->pgrp;
+	if (pid)
+		get_pid(pid);
+	spin_unlock_irq(&t->spin);
+	if (!pid) {
+		kind = F_OWNER_PID;
+		pid = current_process()->pid;
+		get_pid(pid);
+	}
+	return file_set_owner(f, kind, pid, false);
+}
+
+static int tty_fasync(struct file *f, struct fasync_list **l)
+{
+	struct tty *t = file_tty(f);
+
+	*l = &t->async;
+	return f->flags & FASYNC ? 0 : tty_default_owner(t, f);
+}
+
 const struct file_ops g_tty_fops = {
+	.fasync = tty_fasync,
 	.open = tty_open,
 	.release = tty_release,
 	.read = tty_read,

@@ -78,6 +78,7 @@ void file_release(struct file *f)
 			notify_child(f->path.dentry,
 				f->mode & FMODE_WRITE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE, 0);
 	}
+	file_end_async(f);
 	if (f->ops && f->ops->release)
 		f->ops->release(f);
 	if (f->mode & FMODE_WRITER) {
@@ -88,7 +89,7 @@ void file_release(struct file *f)
 		put_path(&f->path);
 	if (f->cred)
 		put_cred(f->cred);
-	kfree(f->owner);
+	file_free_owner(f);
 	__atomic_fetch_sub(&g_nr_files, 1, __ATOMIC_RELAXED);
 	slab_free(&g_file_cache, f);
 }

@@ -16,6 +16,8 @@
 #include <lib/xarray.h>
 #include <asm/ioctls.h>
 #include <vfs/inotify.h>
+#include <asm/siginfo.h>
+#include <sched/work.h>
 #include "internal.h"
 
 int g_inotify_max_instances = 128;
@@ -31,6 +33,8 @@ struct inode_watches {
 struct inotify {
 	struct spinlock lock; /* RANK_INOTIFY, inside inode_watches->lock */
 	struct wait_queue wait;
+	struct fasync_list async;
+	struct work async_work;  /* events come under spinlocks: signals are sent later */
 	struct list_head events; /* lock */
 	u32 nr_events;
 	u64 bytes;                 /* what reading all of them gives; lock */
@@ -114,6 +118,23 @@ static void overflow_locked(struct inotify *in)
 	in->overflowed = true;
 }
 
+static void put_instance(struct inotify *in);
+
+static void announce(struct work *w)
+{
+	struct inotify *in = container_of(w, struct inotify, async_work);
+
+	fasync_notify(&in->async, POLL_IN);
+	put_instance(in);
+}
+
+static void announce_later(struct inotify *in)
+{
+	ref_get(&in->refs);
+	if (!work_queue(&in->async_work))
+		put_instance(in);
+}
+
 static void queue_event(
 	struct inotify *in, int wd, u32 mask, u32 cookie, const char *name, size_t len)
 {
@@ -140,6 +161,8 @@ static void queue_event(
 	}
 	spin_unlock(&in->lock);
 	poll_wake(&in->wait, EPOLLIN | EPOLLRDNORM);
+	if (unlikely(!list_empty(&in->async.files)))
+		announce_later(in);
 }
 
 /* ---- watches
@@ -498,7 +521,14 @@ static void inotify_fdinfo(struct file *f, struct seq_buf *s)
 	}
 }
 
+static int inotify_fasync(struct file *f, struct fasync_list **l)
+{
+	*l = &((struct inotify *)f->priv)->async;
+	return 0;
+}
+
 static const struct file_ops g_inotify_fops = {
+	.fasync = inotify_fasync,
 	.read = inotify_read,
 	.poll = inotify_poll,
 	.ioctl = inotify_ioctl,
@@ -535,6 +565,8 @@ struct file *inotify_create(u32 o_flags)
 	get_user_account(user);
 	in->user = user;
 	ref_init(&in->refs, 1);
+	fasync_list_init(&in->async);
+	work_init(&in->async_work, announce);
 	spin_init(&in->lock, RANK_INOTIFY);
 	wait_queue_init(&in->wait);
 	list_init(&in->events);

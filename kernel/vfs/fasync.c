@@ -1,0 +1,140 @@
+/*
+ * O_ASYNC: files stand in the list of what they want to hear of; a notice sends the signal that
+ * F_SETSIG chose to who F_SETOWN named. Numbers, permissions and signals are the process module's,
+ * reached through the hooks.
+ */
+#include <kmem/slab.h>
+#include <lib/atomic.h>
+#include <linux/fcntl.h>
+#include <asm/siginfo.h>
+#include "internal.h"
+
+static const struct sigio_hooks *g_hooks; /* set once, before user programs run */
+
+void file_set_sigio_hooks(const struct sigio_hooks *h)
+{
+	g_hooks = h;
+}
+
+void fasync_list_init(struct fasync_list *l)
+{
+	spin_init(&l->lock, RANK_FASYNC);
+	list_init(&l->files);
+}
+
+/* The file's owner record, made on first use; NULL: no memory. */
+struct file_owner *file_owner(struct file *f)
+{
+	struct file_owner *o = rcu_load(f->owner), *old = NULL;
+
+	if (o)
+		return o;
+	o = kzalloc(sizeof(*o), GFP_KERNEL);
+	if (!o)
+		return NULL;
+	o->file = f;
+	list_init(&o->link);
+	if (!try_cmpxchg(&f->owner, &old, o)) {
+		kfree(o);
+		o = old;
+	}
+	return o;
+}
+
+int file_set_owner(struct file *f, int kind, struct pid *pid, bool force)
+{
+	struct file_owner *o = file_owner(f);
+	const struct cred *c = current_cred();
+	struct pid *old = pid;
+
+	if (o) {
+		spin_lock_irq(&f->lock);
+		if (force || !o->pid) {
+			old = o->pid;
+			o->pid = pid;
+			o->kind = kind;
+			o->uid = c->uid;
+			o->euid = c->euid;
+		}
+		spin_unlock_irq(&f->lock);
+	}
+	if (old)
+		g_hooks->put(old);
+	return o ? 0 : -ENOMEM;
+}
+
+int file_set_async(struct file *f, int fd, bool on)
+{
+	struct file_owner *o = on ? file_owner(f) : rcu_load(f->owner);
+	struct fasync_list *l;
+	int err;
+
+	if (on && !o)
+		return -ENOMEM;
+	if (o) {
+		err = f->ops->fasync(f, &l);
+		if (err)
+			return err;
+		spin_lock_irq(&l->lock);
+		if (on) {
+			o->fd = fd;
+			if (!o->list)
+				list_add_tail(&o->link, &l->files);
+			o->list = l;
+		} else if (o->list) {
+			list_del(&o->link);
+			o->list = NULL;
+		}
+		spin_unlock_irq(&l->lock);
+	}
+	spin_lock_irq(&f->lock);
+	f->flags = on ? f->flags | FASYNC : f->flags & ~(u32)FASYNC;
+	spin_unlock_irq(&f->lock);
+	return 0;
+}
+
+/* The last reference is gone: no notice from here on. */
+void file_end_async(struct file *f)
+{
+	struct file_owner *o = f->owner;
+	struct fasync_list *l = o ? o->list : NULL;
+
+	if (!l)
+		return;
+	spin_lock_irq(&l->lock);
+	list_del(&o->link);
+	o->list = NULL;
+	spin_unlock_irq(&l->lock);
+}
+
+void file_free_owner(struct file *f)
+{
+	if (f->owner && f->owner->pid)
+		g_hooks->put(f->owner->pid);
+	kfree(f->owner);
+}
+
+void fasync_notify_slow(struct fasync_list *l, int band)
+{
+	u32 mode = band == POLL_IN ? FMODE_READ : band == POLL_OUT ? FMODE_WRITE : ~0u;
+	unsigned long flags = spin_lock_irqsave(&l->lock);
+	struct file_owner *o;
+
+	list_for_each_entry(o, &l->files, link) {
+		struct file *f = o->file;
+		struct file_owner copy;
+
+		if (!(f->mode & mode))
+			continue;
+		spin_lock(&f->lock);
+		copy = *o;
+		if (copy.pid)
+			g_hooks->get(copy.pid);
+		spin_unlock(&f->lock);
+		if (!copy.pid)
+			continue;
+		g_hooks->send(&copy, band);
+		g_hooks->put(copy.pid);
+	}
+	spin_unlock_irqrestore(&l->lock, flags);
+}
