@@ -48,11 +48,6 @@ void host_thread_main(void *arg, void (*entry)(void *))
 	os_abort();
 }
 
-struct pt_regs *arch_user_regs(void *stack)
-{
-	return (struct pt_regs *)((u8 *)stack + KSTACK_SIZE) - 1;
-}
-
 void arch_thread_init(struct arch_thread *t, void *stack, void (*entry)(void *), void *arg)
 {
 	u64 top = round_down((u64)arch_user_regs(stack), 64);

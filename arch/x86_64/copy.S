@@ -1,8 +1,8 @@
 /*
  * Copies from, to and within user memory, and whole pages.
  *
- * Each user copy moves 64 bytes a round, then words, then bytes. A fault anywhere redoes the rest
- * byte by byte, so that the count of bytes done is exact up to the faulting byte. String
+ * Each user copy moves 128 bytes a round, then smaller blocks, words, bytes. A fault anywhere redoes
+ * the rest byte by byte, so that the count of bytes done is exact up to the faulting byte. String
  * instructions are used where the CPU is fast at them (x86_copy_by_string).
  * The _nofault twins lie in a section of their own: the page fault handler goes straight to the
  * fix-up for those.
@@ -14,6 +14,26 @@
 x86_copy_by_string:
 	.byte 0
 
+/* Move 32 bytes at an offset by way of registers. A fault in it continues at fixup. */
+.macro MOVE32 at, fixup
+101:	movq \at(%rsi), %rax
+102:	movq \at + 8(%rsi), %r8
+103:	movq \at + 16(%rsi), %r9
+104:	movq \at + 24(%rsi), %r10
+105:	movq %rax, \at(%rdi)
+106:	movq %r8, \at + 8(%rdi)
+107:	movq %r9, \at + 16(%rdi)
+108:	movq %r10, \at + 24(%rdi)
+	EXTABLE 101b, \fixup
+	EXTABLE 102b, \fixup
+	EXTABLE 103b, \fixup
+	EXTABLE 104b, \fixup
+	EXTABLE 105b, \fixup
+	EXTABLE 106b, \fixup
+	EXTABLE 107b, \fixup
+	EXTABLE 108b, \fixup
+.endm
+
 /* size_t name(void *dst, const void *src, size_t n): bytes left */
 .macro COPY_USER name
 FUNC(\name)
@@ -23,38 +43,29 @@ FUNC(\name)
 	jb 3f
 	cmpb $0, x86_copy_by_string(%rip)
 	jne 6f
-1:
-10:	movq (%rsi), %rax
-11:	movq 8(%rsi), %r8
-12:	movq 16(%rsi), %r9
-13:	movq 24(%rsi), %r10
-14:	movq %rax, (%rdi)
-15:	movq %r8, 8(%rdi)
-16:	movq %r9, 16(%rdi)
-17:	movq %r10, 24(%rdi)
-18:	movq 32(%rsi), %rax
-19:	movq 40(%rsi), %r8
-20:	movq 48(%rsi), %r9
-21:	movq 56(%rsi), %r10
-22:	movq %rax, 32(%rdi)
-23:	movq %r8, 40(%rdi)
-24:	movq %r9, 48(%rdi)
-25:	movq %r10, 56(%rdi)
+	subq $128, %rcx
+	jb 8f
+1:	/* rcx is 128 less than what is left */
+	MOVE32 0, 7f
+	MOVE32 32, 7f
+	MOVE32 64, 7f
+	MOVE32 96, 7f
+	subq $-128, %rsi
+	subq $-128, %rdi
+	subq $128, %rcx
+	jae 1b
+8:	subq $-128, %rcx
+	jz 5f
+	testb $64, %cl
+	jz 3f
+	MOVE32 0, 4f
+	MOVE32 32, 4f
 	addq $64, %rsi
 	addq $64, %rdi
 	subq $64, %rcx
-	cmpq $64, %rcx
-	jae 1b
 3:	testb $32, %cl
 	jz 2f
-26:	movq (%rsi), %rax
-27:	movq 8(%rsi), %r8
-28:	movq 16(%rsi), %r9
-29:	movq 24(%rsi), %r10
-36:	movq %rax, (%rdi)
-37:	movq %r8, 8(%rdi)
-38:	movq %r9, 16(%rdi)
-39:	movq %r10, 24(%rdi)
+	MOVE32 0, 4f
 	addq $32, %rsi
 	addq $32, %rdi
 	subq $32, %rcx
@@ -86,30 +97,8 @@ FUNC(\name)
 	ret
 6:	rep movsb
 	jmp 5b
-	EXTABLE 10b, 4b
-	EXTABLE 11b, 4b
-	EXTABLE 12b, 4b
-	EXTABLE 13b, 4b
-	EXTABLE 14b, 4b
-	EXTABLE 15b, 4b
-	EXTABLE 16b, 4b
-	EXTABLE 17b, 4b
-	EXTABLE 18b, 4b
-	EXTABLE 19b, 4b
-	EXTABLE 20b, 4b
-	EXTABLE 21b, 4b
-	EXTABLE 22b, 4b
-	EXTABLE 23b, 4b
-	EXTABLE 24b, 4b
-	EXTABLE 25b, 4b
-	EXTABLE 26b, 4b
-	EXTABLE 27b, 4b
-	EXTABLE 28b, 4b
-	EXTABLE 29b, 4b
-	EXTABLE 36b, 4b
-	EXTABLE 37b, 4b
-	EXTABLE 38b, 4b
-	EXTABLE 39b, 4b
+7:	subq $-128, %rcx
+	jmp 4b
 	EXTABLE 30b, 4b
 	EXTABLE 31b, 4b
 	EXTABLE 32b, 4b
@@ -191,14 +180,14 @@ FUNC(clear_page)
 	xorl %eax, %eax
 	cmpb $0, x86_copy_by_string(%rip)
 	jne 2f
-	movl $32, %ecx
+	movl $16, %ecx
 1:
 	.set i, 0
-	.rept 16
+	.rept 32
 	movq %rax, i(%rdi)
 	.set i, i + 8
 	.endr
-	subq $-128, %rdi
+	addq $256, %rdi
 	decl %ecx
 	jnz 1b
 	ret
@@ -211,10 +200,10 @@ FUNC(copy_page)
 	movl $4096, %ecx
 	cmpb $0, x86_copy_by_string(%rip)
 	jne 2f
-	movl $64, %ecx
+	movl $32, %ecx
 1:
 	.set i, 0
-	.rept 2
+	.rept 4
 	movq i(%rsi), %rax
 	movq i + 8(%rsi), %rdx
 	movq i + 16(%rsi), %r8
@@ -225,8 +214,8 @@ FUNC(copy_page)
 	movq %r9, i + 24(%rdi)
 	.set i, i + 32
 	.endr
-	addq $64, %rsi
-	addq $64, %rdi
+	subq $-128, %rsi
+	subq $-128, %rdi
 	decl %ecx
 	jnz 1b
 	ret

@@ -22,11 +22,6 @@ void x86_regs_changed(void)
 	this_cpu_read(x86_current)->full_return = 1;
 }
 
-struct pt_regs *arch_user_regs(void *stack)
-{
-	return (struct pt_regs *)((u8 *)stack + KSTACK_SIZE) - 1;
-}
-
 void arch_thread_init(struct arch_thread *t, void *stack, void (*entry)(void *), void *arg)
 {
 	struct switch_frame *f = (struct switch_frame *)arch_user_regs(stack) - 1;

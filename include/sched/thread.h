@@ -77,7 +77,10 @@ struct thread {
 	struct arch_mm *mm; /* user address space or NULL; changed by own thread in thread_use_mm */
 	u32 block_reason;   /* a short tag for /proc wchan and the hung-task watcher */
 	unsigned long wait_channel; /* return address of the sleeper, for /proc/PID/wchan */
-	u32 switch_work; /* WORK_* to set each time the thread is switched in; own thread */
+	/* WORK_* to set when the thread is switched in, having been interrupted in user mode or on
+	 * another CPU than worked_cpu, where it was set last; own thread */
+	u32 switch_work;
+	int worked_cpu; /* -1: at the next switch; own thread, or who switches to it */
 	s64 timer_slack_ns;
 	char name[16];             /* comm; task->lock to write, readers may see a torn name */
 	struct list_head all_link; /* list of all threads (sched/debug) */

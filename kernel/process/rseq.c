@@ -1,6 +1,8 @@
 /*
  * Restartable sequences: keep cpu_id in the registered area right, and send a thread that was
- * interrupted inside a critical section to the section's abort handler.
+ * interrupted inside a critical section to the section's abort handler. A critical section makes no
+ * system calls (rseq(2)), so one that gave up the CPU in a call needs nothing while it stays on its
+ * CPU.
  */
 #include "process.h"
 #include <process/rseq.h>
@@ -67,6 +69,7 @@ void rseq_fork(struct task *child, u64 clone_flags, const struct task *parent)
 	child->rseq_len = parent->rseq_len;
 	child->rseq_sig = parent->rseq_sig;
 	child->thread.switch_work = parent->thread.switch_work;
+	child->thread.worked_cpu = -1;
 	if (child->rseq)
 		child->thread.arch.work |= WORK_RSEQ;
 }
@@ -109,6 +112,7 @@ long rseq_register(struct rseq __user *r, u32 len, int flags, u32 sig)
 	t->rseq_len = len;
 	t->rseq_sig = sig;
 	t->thread.switch_work |= WORK_RSEQ;
+	t->thread.worked_cpu = -1;
 	thread_set_work(&t->thread, WORK_RSEQ);
 	return 0;
 }

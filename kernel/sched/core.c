@@ -238,7 +238,8 @@ static void place(struct thread *t, bool fork)
 
 /* ---- switching ------------------------------------------------------------------------------ */
 
-static inline struct thread *pick(struct run_queue *rq, struct thread *prev, enum switch_kind how)
+static always_inline struct thread *pick(
+	struct run_queue *rq, struct thread *prev, enum switch_kind how)
 {
 	struct thread *t;
 	int top = top_rt(rq);
@@ -279,8 +280,10 @@ static inline void switch_to(struct run_queue *rq, struct thread *prev, struct t
 	next->on_cpu = true;
 	next->se.exec_start_ns = (u64)rq->clock_ns;
 	next->se.switched_in_ns = next->se.sum_exec_ns;
-	if (unlikely(next->switch_work))
+	if (next->switch_work && (next->worked_cpu != rq->cpu || !arch_in_syscall(next->stack))) {
+		next->worked_cpu = rq->cpu;
 		__atomic_fetch_or(&next->arch.work, next->switch_work, __ATOMIC_RELAXED);
+	}
 	this_cpu_write(g_current_thread, next);
 	if (next->mm)
 		arch_mm_activate(next->mm);
@@ -298,7 +301,7 @@ static inline void note_burst(struct thread *t)
 }
 
 /* Interrupts off on entry and return. */
-static inline void schedule(enum switch_kind how)
+static always_inline void schedule(enum switch_kind how)
 {
 	struct run_queue *rq = this_rq();
 	struct thread *prev = rq->curr, *stays = prev, *next;

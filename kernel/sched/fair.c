@@ -105,10 +105,11 @@ void fair_dequeue(struct run_queue *rq, struct thread *t)
 {
 	struct fair_queue *f = &rq->fair;
 
-	if (likely(f->tree.node == &t->se.node && !t->se.node.left && !t->se.node.right))
-		f->tree.node = NULL;
-	else
-		rb_erase_augmented(&f->tree, &t->se.node, update_min);
+	if (likely(f->tree.node == &t->se.node && !t->se.node.left && !t->se.node.right)) {
+		*f = (struct fair_queue){.base_ns = f->base_ns};
+		return;
+	}
+	rb_erase_augmented(&f->tree, &t->se.node, update_min);
 	f->sum -= (s64)t->se.weight * (t->se.vruntime_ns - f->base_ns);
 	f->weight -= t->se.weight;
 }
@@ -163,11 +164,16 @@ static struct thread *first_eligible(struct run_queue *rq, s64 sum, s64 weight)
  * not prev, is taken out of the tree. */
 struct thread *fair_pick(struct run_queue *rq, struct thread *prev, bool yield)
 {
+	struct rb_node *root = rq->fair.tree.node;
 	struct thread *t;
 	s64 sum, weight;
 
-	if (!rq->fair.tree.node)
+	if (!root)
 		return prev;
+	if ((!prev || yield) && !root->left && !root->right) { /* nothing to choose */
+		rq->fair = (struct fair_queue){.base_ns = rq->fair.base_ns};
+		return thread_of(root);
+	}
 	totals(rq, prev, &sum, &weight);
 	t = first_eligible(rq, sum, weight);
 	if (prev && !yield &&

@@ -8,9 +8,10 @@
 #ifndef ARCH_THREAD_H
 #define ARCH_THREAD_H
 
-#include <asm/signal.h>
-#include <asm/siginfo.h>
+#include <arch/cpu.h>
 #include <arch/impl/thread.h>
+#include <asm/siginfo.h>
+#include <asm/signal.h>
 
 struct thread;
 struct pt_regs;
@@ -31,9 +32,6 @@ void arch_switch(struct arch_thread *prev, struct arch_thread *next);
 /* Allocate/free extended state for a thread that will run in user mode. -ENOMEM. May sleep. */
 int arch_thread_user_init(struct arch_thread *t) must_check;
 void arch_thread_user_free(struct arch_thread *t);
-
-/* The user register frame of a thread with this kernel stack. */
-struct pt_regs *arch_user_regs(void *stack);
 
 /*
  * fork/clone: the child starts in arch_return_from_fork (which calls arch_upcalls.fork_child, then
@@ -101,5 +99,18 @@ void arch_core_regs(const struct arch_thread *t, const struct pt_regs *regs, u64
 unsigned long arch_elf_hwcap(void);
 unsigned long arch_elf_hwcap2(void);
 const char *arch_elf_platform(void); /* "x86_64" */
+
+/* The user register frame of a thread with this kernel stack. */
+static inline struct pt_regs *arch_user_regs(void *stack)
+{
+	return (struct pt_regs *)((u8 *)stack + KSTACK_SIZE) - 1;
+}
+
+/* Did this thread, not running or current, come from user mode by a system call? Else it was an
+ * exception, an interrupt, or a call that has to look like one (signals, exec, number -1). */
+static inline bool arch_in_syscall(void *stack)
+{
+	return regs_syscall_nr(arch_user_regs(stack)) != -1;
+}
 
 #endif
