@@ -32,6 +32,7 @@ enum lock_rank {
 	RANK_OBJECT_RESIZE,     /* vm_object truncate against fill */
 	RANK_PAGE,              /* page lock bit */
 	RANK_FS_JOURNAL,
+	RANK_JOURNAL_CHECKPOINT,
 	RANK_FS_SUPER,  /* a file system's own state, outer */
 	RANK_FS_ORPHAN, /* list of inodes to delete or truncate after a crash */
 	RANK_FS_MAP,    /* block map of an inode */
@@ -58,8 +59,9 @@ enum lock_rank {
 	RANK_OBJECT,     /* vm_object->lock: page tree */
 	RANK_LRU,
 	RANK_TTY_SPIN,
-	RANK_FUTEX, /* bucket */
-	RANK_BLOCK, /* block layer: queues, tags */
+	RANK_FUTEX,   /* bucket */
+	RANK_JOURNAL, /* jbd2: transactions and their blocks */
+	RANK_BLOCK,   /* block layer: queues, tags */
 	RANK_VIRTQUEUE,
 	RANK_DEVICE,
 	RANK_WAITQUEUE, /* wait_queue->lock */

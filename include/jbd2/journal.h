@@ -91,7 +91,8 @@ int journal_get_create(struct handle *h, struct block_ref *r) must_check;
 /* After changing; contents incl. checksum are final for now. May be called again. */
 int journal_dirty(struct handle *h, struct block_ref *r) must_check;
 /* A metadata block is freed: it leaves the transaction, is not written home, and is revoked so that
- * recovery doesn't write an old copy over its next use. */
+ * recovery doesn't write an old copy over its next use. Without a journal nothing happens: the
+ * caller uses bdev_forget_blocks. */
 int journal_forget(struct handle *h, u64 block) must_check;
 /* For many blocks without their refs (truncate of metadata). */
 int journal_revoke(struct handle *h, u64 block, u32 count) must_check;

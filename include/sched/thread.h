@@ -70,6 +70,7 @@ struct thread {
 	u64 utime_ns, stime_ns;  /* what ticks saw; read with thread_times */
 	bool in_reclaim;         /* own thread: no reclaim inside reclaim */
 	u32 gfp_scope;           /* GFP_* added to all its allocations; own thread */
+	void *journal;           /* jbd2: the open handle; own thread */
 	struct blk_plug *plug;   /* block layer: bios held back; own thread */
 	u32 nr_dirtied;          /* pages since balance_dirty looked; own thread */
 	u64 start_ns;            /* monotonic; immutable */
