@@ -66,7 +66,7 @@ struct jbd2_commit {
 	u32 h_chksum[8];
 	u64 h_commit_sec;
 	u32 h_commit_nsec;
-} __attribute__((packed));
+} __attribute__((packed, aligned(4)));
 static_assert(sizeof(struct jbd2_commit) == 60, "jbd2 commit block");
 
 struct jbd2_revoke {
@@ -79,6 +79,6 @@ struct jbd2_revoke {
 struct jbd2_fc_head {
 	u16 fc_tag, fc_len;
 	u32 fc_features, fc_tid;
-} __attribute__((packed));
+} __attribute__((packed, aligned(4)));
 
 #endif
