@@ -160,7 +160,7 @@ long sys_close(int fd)
 /* ---- read and write
  * --------------------------------------------------------------------------------- */
 
-static long rw_buf(int fd, void __user *buf, size_t count, bool write)
+static always_inline long rw_buf(int fd, void __user *buf, size_t count, bool write)
 {
 	bool need_put;
 	struct file *f = fd_get_light(current_task()->files, fd, &need_put);
@@ -188,14 +188,14 @@ long sys_write(int fd, const void __user *buf, size_t count)
 	return rw_buf(fd, (void __user *)buf, count, true);
 }
 
-static long rw_at(struct file *f, struct iter *it, off64_t pos, bool write)
+static always_inline long rw_at(struct file *f, struct iter *it, off64_t pos, bool write)
 {
 	if (!(f->mode & FMODE_LSEEK))
 		return -ESPIPE;
 	return write ? vfs_write(f, it, &pos) : vfs_read(f, it, &pos);
 }
 
-static long rw_buf_at(int fd, void __user *buf, size_t count, off64_t pos, bool write)
+static always_inline long rw_buf_at(int fd, void __user *buf, size_t count, off64_t pos, bool write)
 {
 	bool need_put;
 	struct file *f;

@@ -23,7 +23,7 @@ static size_t segment(struct iter *it, uintptr_t *addr)
 
 enum move { PUT, PUT_NOFAULT, GET, GET_NOFAULT, ZERO };
 
-static size_t move_user(enum move m, uintptr_t user, void *data, size_t n)
+static always_inline size_t move_user(enum move m, uintptr_t user, void *data, size_t n)
 {
 	void __user *u = (void __user *)user;
 
@@ -52,11 +52,10 @@ static size_t move_kernel(enum move m, uintptr_t k, void *data, size_t n)
 	return n;
 }
 
-static size_t move(struct iter *it, enum move m, void *data, size_t n)
+static size_t move_segments(struct iter *it, enum move m, void *data, size_t n)
 {
 	size_t done = 0;
 
-	n = min(n, it->count);
 	while (done < n) {
 		uintptr_t addr = 0;
 		size_t part = min(segment(it, &addr), n - done), got;
@@ -73,6 +72,18 @@ static size_t move(struct iter *it, enum move m, void *data, size_t n)
 			break;
 	}
 	return done;
+}
+
+/* m is constant in every caller: for one user buffer, the usual kind, this is just the copy. */
+static always_inline size_t move(struct iter *it, enum move m, void *data, size_t n)
+{
+	n = min(n, it->count);
+	if (unlikely(it->kind != ITER_UBUF))
+		return move_segments(it, m, data, n);
+	n = move_user(m, (uintptr_t)it->ubuf + it->offset, data, n);
+	it->offset += n;
+	it->count -= n;
+	return n;
 }
 
 size_t iter_put(struct iter *to, const void *src, size_t n)
