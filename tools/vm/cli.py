@@ -22,6 +22,8 @@ the tool failed, 97 when the kernel panicked. On a terminal, Ctrl-] three times 
 environment: ALPINE_TARBALL (a local copy of Alpine's minirootfs), ARAMID_CACHE (the folder for
 what is downloaded and prepared, default ~/.cache/aramid)"""
 
+MAX_CPUS = 64
+KERNEL_NEEDS = 3 << 20  # bytes that the loader must find beside the initramfs
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -62,12 +64,16 @@ def parser():
 
 def refuse_what_is_missing(o):
     """Options that need a network, which the kernel does not have yet."""
+    if not 1 <= o.smp <= MAX_CPUS:
+        raise ToolError(f"--smp {o.smp}: from 1 to {MAX_CPUS}")
+    if o.timeout is not None and o.timeout <= 0:
+        raise ToolError(f"--timeout {o.timeout:g}: more than 0 seconds")
+    if o.net not in (None, "none", "user") and not (o.net.startswith("tap=") and o.net[4:]):
+        raise ToolError(f"--net {o.net}: user, none or tap=NAME")
     net = [name for name, used in ((f"--net {o.net}", o.net not in (None, "none")),
                                    ("-p", o.ports)) if used]
     if net:
         raise ToolError(f"{net[0]} needs a network, which this kernel does not have yet")
-    if o.smp < 1:
-        raise ToolError(f"--smp {o.smp}: at least 1")
     if o.keep and o.present == "initramfs":
         raise ToolError("--keep needs --as ext4")
 
@@ -109,9 +115,12 @@ def run(o, command):
             initramfs = stack.enter_context(roots.initramfs(root, o.trust_host))
         mem = machine.parse_size(o.mem) if o.mem else \
             machine.default_mem(os.path.getsize(initramfs))
+        if mem < os.path.getsize(initramfs) + KERNEL_NEEDS:
+            raise ToolError(f"--mem {o.mem}: too little for the kernel and an initramfs of "
+                            f"{os.path.getsize(initramfs) >> 10} KiB")
         append = kernel_parameters(o, kernel)
         vm = machine.Machine(lambda log, channel: machine.command_line(
-            o, kernel, initramfs, append, mem, disks, log, channel))
+            o, kernel, initramfs, append, mem, log, channel, disks))
         try:
             if o.gdb:
                 say(f"waiting for a debugger: gdb {kernel.path} "

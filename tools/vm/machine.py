@@ -17,7 +17,7 @@ DEFAULT_MEM = 512 << 20
 
 def parse_size(text):
     match = re.fullmatch(r"(\d+)([KMGkmg]?)[bB]?", text)
-    if not match:
+    if not match or not int(match[1]):
         raise ToolError(f"--mem {text}: not a size (examples: 512M, 2G)")
     return int(match[1]) << {"": 20, "k": 10, "m": 20, "g": 30}[match[2].lower()]
 
@@ -57,7 +57,7 @@ class Disk:
         yield from ("-device", f"{kind},drive=disk{index},serial=disk{index}")
 
 
-def command_line(options, kernel, initramfs, append, mem, disks, log_fd, channel_fd):
+def command_line(options, kernel, initramfs, append, mem, log_fd, channel_fd, disks=()):
     accel = options.accel
     if accel == "auto":
         accel = "kvm" if kvm_works() else "tcg"
