@@ -41,11 +41,14 @@ struct block_device {
 	char uuid[37];     /* GPT's unique id or MBR's "xxxxxxxx-nn"; "" none; PARTUUID= */
 	struct vm_object *object; /* the device's page cache: metadata and open("/dev/vda") alike */
 	struct writeback *wb;     /* writes its dirty pages and those of the file system on it */
-	struct mutex open_lock;   /* RANK_MUTEX_LEAF: holders, claims */
-	void *holder;             /* exclusive owner (a mounted super block, O_EXCL), or NULL */
-	u32 openers;
-	struct inode *inode; /* internal inode that carries object */
-	struct list_head link;
+	void *holder; /* exclusive owner (a mounted super block, O_EXCL), or NULL; disk's lock */
+	u32 holders;  /* how often it has claimed; disk's lock */
+	u32 openers;  /* disk's lock */
+	u32 soft_block_size;      /* bytes: BLKBSZSET; atomic */
+	struct inode *inode;      /* internal inode that carries object */
+	struct bdev_stats *stats; /* statistics */
+	bool gone;                /* atomic: removed; I/O fails with -ENXIO */
+	struct rcu_head rcu;
 };
 
 /* By number or by name ("vda", "/dev/vda", "PARTUUID=..."): referenced, or NULL. */
@@ -137,7 +140,13 @@ struct bio {
 	void *private;    /* submitter's */
 	struct bio *next; /* block layer's: chain of a request, of a plug */
 	u64 start_ns;     /* block layer's: statistics */
+	struct {          /* block layer's: head of a chain that waits for a request */
+		struct bio *last, *next_chain;
+		u64 sectors;
+		u32 segs;
+	} chain;
 	u16 nr_vecs, max_vecs;
+	u8 stage; /* block layer's: of a flush sequence */
 	struct bio_vec vecs[];
 };
 /* max_vecs up to BIO_MAX_VECS. NULL: no memory. With GFP_NOFS it always succeeds for
@@ -152,16 +161,16 @@ static inline u64 bio_end_sector(const struct bio *b)
 	return b->sector + b->nr_sectors;
 }
 /* Hand over; end_io comes exactly once, possibly before this returns, also for errors (range,
- * read-only, gone). May sleep for a free request. Ordering between bios: none but by PREFLUSH/FUA
- * and by waiting. */
+ * read-only, gone). Doesn't sleep: any context. Ordering between bios: none but by PREFLUSH/FUA and
+ * by waiting. */
 void bio_submit(struct bio *b);
 int bio_submit_wait(struct bio *b) must_check; /* sleeps; returns status; doesn't free */
 void bio_free(struct bio *b);
 
-/* Bios of this thread are collected and merged until the plug ends (or the thread sleeps in
- * bio_submit). Not nested: an inner start is a no-op. */
+/* Bios of this thread are collected and merged until the plug ends or the thread sleeps. Not
+ * nested: an inner start is a no-op. */
 struct blk_plug {
-	struct bio *first, *last;
+	struct bio *first, *last; /* chains, by chain.next_chain */
 	u32 count;
 	bool nested;
 };
@@ -192,8 +201,7 @@ struct request {
 	u32 queue;       /* hardware queue, < disk->nr_queues */
 	u64 deadline_ns; /* time limit */
 	u32 state;       /* block layer's: atomic */
-	struct list_head link;
-	void *driver; /* disk->request_size bytes behind it */
+	void *driver;    /* disk->request_size bytes behind it, contiguous in memory */
 };
 
 struct disk_limits {
@@ -211,12 +219,15 @@ struct disk_limits {
 
 struct disk_ops {
 	/* Start it. 0; -EBUSY: no room now, called again after blk_queue_run or any completion;
-	 * another error ends it. last: nothing follows at once, notify the device now. Process or
-	 * worker context or completion context, interrupts on or off, must not sleep. */
+	 * another error ends it. last: nothing follows at once, notify the device now; -EBUSY:
+	 * notify it for those that went before, too. Process or worker context or completion
+	 * context, interrupts on or off, must not sleep. One call at a time on each queue. */
 	int (*queue)(struct disk *d, struct request *rq, bool last);
 	/* Its deadline has passed (request_timeout_ns, default 30 s): make sure that it ends: reset
 	 * or abandon, then request_done(-ETIMEDOUT). Worker context. NULL: wait on. */
 	void (*timeout)(struct disk *d, struct request *rq);
+	int (*open)(struct disk *d);   /* each opener; may refuse it. NULL: nothing to do. Sleeps */
+	void (*close)(struct disk *d); /* each close; the device's openers don't change meanwhile */
 	int (*ioctl)(struct disk *d, u32 cmd, unsigned long arg); /* -ENOTTY. NULL: none */
 	void (*release)(struct disk *d); /* last reference after disk_remove */
 };
@@ -254,7 +265,8 @@ struct request *disk_request(struct disk *d, u32 queue, u32 tag); /* by tag; NUL
 /* ---- shown
  * -------------------------------------------------------------------------------------------
  */
-void diskstats_show(struct seq_buf *s);  /* /proc/diskstats */
-void partitions_show(struct seq_buf *s); /* /proc/partitions */
+void diskstats_show(struct seq_buf *s);                               /* /proc/diskstats */
+void partitions_show(struct seq_buf *s);                              /* /proc/partitions */
+void bdev_stat_show(const struct block_device *b, struct seq_buf *s); /* /sys/block/NAME/stat */
 
 #endif

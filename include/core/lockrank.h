@@ -11,6 +11,8 @@ enum lock_rank {
 	RANK_NONE = 0, /* not checked; only for tests */
 	/* sleeping locks, outermost first */
 	RANK_DRIVER_LIST, /* a bus's devices and drivers, while one is probed */
+	RANK_LOOP,        /* set-up of a loop device */
+	RANK_DISK,        /* a disk comes, goes or is partitioned anew */
 	RANK_CGROUP,
 	RANK_SESSION,
 	RANK_EXEC,       /* process exec/cred change */
@@ -31,6 +33,7 @@ enum lock_rank {
 	RANK_OBJECT_INVALIDATE, /* vm_object: pages come in against truncation */
 	RANK_OBJECT_RESIZE,     /* vm_object truncate against fill */
 	RANK_PAGE,              /* page lock bit */
+	RANK_DISK_OPEN,         /* openers and holders of a disk and its partitions */
 	RANK_FS_JOURNAL,
 	RANK_JOURNAL_CHECKPOINT,
 	RANK_FS_SUPER,  /* a file system's own state, outer */
@@ -39,6 +42,8 @@ enum lock_rank {
 	RANK_FS_XATTR,
 	RANK_FS_GROUP, /* a block group's bitmaps */
 	RANK_FS_META,
+	RANK_BDEV_INVALIDATE, /* a block device's object: metadata is read under all of the above */
+	RANK_BDEV_RESIZE,
 	RANK_MUTEX_LEAF, /* a mutex under which no other sleeping lock is taken, but the next */
 	RANK_RCU_DRAIN,  /* one rcu_barrier at a time */
 	/* spinlocks */

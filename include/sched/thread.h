@@ -73,6 +73,7 @@ struct thread {
 	void *journal;           /* jbd2: the open handle; own thread */
 	struct blk_plug *plug;   /* block layer: bios held back; own thread */
 	u32 nr_dirtied;          /* pages since balance_dirty looked; own thread */
+	u64 io_read, io_written; /* bytes from and to storage; own thread */
 	u64 start_ns;            /* monotonic; immutable */
 	const struct cred *cred; /* effective credentials (cred/cred.h); own thread changes */
 	struct arch_mm *mm; /* user address space or NULL; changed by own thread in thread_use_mm */
@@ -144,6 +145,8 @@ static inline bool thread_has_work(const struct thread *t, u32 work)
 	return (__atomic_load_n(&t->arch.work, __ATOMIC_RELAXED) & work) != 0;
 }
 
+/* Called when a thread with a plug is about to sleep; must not sleep itself. Set once. */
+void sched_set_unplug_hook(void (*fn)(struct thread *t));
 /* Give up the CPU in the state set before (thread_set_state or wait_prepare). Returns when woken. */
 void sched_block(void);
 /* The same with an absolute monotonic deadline in ns; true when it returned because of the

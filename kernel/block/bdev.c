@@ -1,60 +1,65 @@
-/* Block devices: the list of them, opening, disks coming and going. */
+/* Block devices: the registry, openers, claims. */
 #include <core/init.h>
-#include <device/device.h>
-#include <linux/major.h>
-#include "internal.h"
+#include <kmem/slab.h>
+#include <lib/string.h>
+#include <vfs/file.h>
+#include "blk.h"
 
-#define BLKEXT_MAJOR 259
-
-static struct mutex g_lock = MUTEX_INIT(g_lock, RANK_MUTEX_LEAF);
-static LIST_HEAD(g_bdevs); /* g_lock */
-static u32 g_next_ext;     /* g_lock: minor numbers of BLKEXT_MAJOR */
-
-struct bdev { /* what a block_device is part of */
-	struct block_device b;
-	struct vm_object object;
-};
+static DEFINE_SPINLOCK(g_lock, RANK_BLOCK);
+static struct xarray g_by_number; /* kdev_t -> bdev, one reference each; g_lock, RCU */
 
 struct block_device *bdev_create(
-	struct disk *d, u32 part, u64 start, u64 sectors, kdev_t dev, const char *name)
+	struct disk_impl *i, u32 part, u64 start, u64 sectors, const char *name, kdev_t dev)
 {
-	struct bdev *v = kzalloc(sizeof(*v), GFP_KERNEL);
-	struct block_device *b = &v->b;
+	struct block_device *b = kzalloc(sizeof(*b), GFP_KERNEL);
 
-	if (!v)
+	if (!b)
 		return NULL;
 	ref_init(&b->refs, 1);
-	b->disk = d;
+	b->disk = i->disk;
 	b->part = part;
 	b->start = start;
 	b->sectors = sectors;
-	(void)str_copy(b->name, name, sizeof(b->name));
-	mutex_init(&b->open_lock, RANK_MUTEX_LEAF);
-	/* One flusher for a disk: partitions share its heads. */
-	b->wb = part ? state_of(d)->whole->wb : writeback_create(b->name);
-	if (!b->wb) {
-		kfree(v);
+	b->dev = dev;
+	b->wb = i->wb;
+	b->soft_block_size = PAGE_SIZE;
+	(void)!str_copy(b->name, name, sizeof(b->name));
+	b->stats = stats_create();
+	b->inode = b->stats ? inode_alloc_anon(S_IFBLK | 0600) : NULL;
+	if (!b->inode) {
+		stats_destroy(b->stats);
+		kfree(b);
 		return NULL;
 	}
-	b->object = &v->object;
-	bdev_cache_init(b, b->object);
-	mutex_lock(&g_lock);
-	b->dev = dev ? dev : dev_make(BLKEXT_MAJOR, g_next_ext++);
-	list_add_tail(&b->link, &g_bdevs);
-	mutex_unlock(&g_lock);
-	if (devtmpfs_add(b->name, S_IFBLK | 0660, b->dev))
-		log_warn("%s: no device node", b->name);
+	b->inode->rdev = dev;
+	b->inode->priv = b;
+	b->object = &b->inode->object;
+	bdev_object_init(b);
+	/* Partitions keep the whole disk's alive, for statistics. */
+	if (part)
+		get_bdev(i->parts[0]);
+	else
+		ref_get(&i->refs);
 	return b;
 }
 
-/* Off the list; lives on until the last reference goes. */
-void bdev_destroy(struct block_device *b)
+int bdev_publish(struct block_device *b)
 {
-	devtmpfs_remove(b->name);
-	mutex_lock(&g_lock);
-	list_del(&b->link);
-	mutex_unlock(&g_lock);
-	object_leave_writeback(b->object);
+	int err;
+
+	spin_lock(&g_lock);
+	err = xa_load(&g_by_number, b->dev) ? -EBUSY
+					    : xa_store(&g_by_number, b->dev, b, GFP_ATOMIC);
+	spin_unlock(&g_lock);
+	return err;
+}
+
+void bdev_unpublish(struct block_device *b)
+{
+	spin_lock(&g_lock);
+	if (xa_load(&g_by_number, b->dev) == b)
+		xa_erase(&g_by_number, b->dev);
+	spin_unlock(&g_lock);
 	put_bdev(b);
 }
 
@@ -65,55 +70,108 @@ void get_bdev(struct block_device *b)
 
 void put_bdev(struct block_device *b)
 {
+	struct disk_impl *i = disk_impl(b->disk);
+	bool part = b->part;
+
 	if (!ref_put(&b->refs))
 		return;
-	object_destroy(b->object);
-	kfree(container_of(b, struct bdev, b));
-}
-
-static struct block_device *find(
-	bool (*match)(const struct block_device *b, const void *key), const void *key)
-{
-	struct block_device *b;
-
-	mutex_lock(&g_lock);
-	list_for_each_entry(b, &g_bdevs, link) {
-		if (match(b, key) && ref_get_unless_zero(&b->refs)) {
-			mutex_unlock(&g_lock);
-			return b;
-		}
-	}
-	mutex_unlock(&g_lock);
-	return NULL;
-}
-
-static bool has_number(const struct block_device *b, const void *key)
-{
-	return b->dev == *(const kdev_t *)key;
-}
-
-static bool has_name(const struct block_device *b, const void *key)
-{
-	return !strcmp(b->name, key);
-}
-
-static bool has_uuid(const struct block_device *b, const void *key)
-{
-	return b->uuid[0] && !strcmp(b->uuid, key);
+	object_leave_writeback(b->object);
+	put_inode(b->inode); /* drops the pages */
+	stats_destroy(b->stats);
+	rcu_kfree(b, rcu);
+	if (part)
+		put_bdev(i->parts[0]);
+	else
+		put_disk_impl(i);
 }
 
 struct block_device *bdev_find(kdev_t dev)
 {
-	return find(has_number, &dev);
+	struct block_device *b;
+
+	rcu_read_lock();
+	b = xa_load(&g_by_number, dev);
+	if (b && !ref_get_unless_zero(&b->refs))
+		b = NULL;
+	rcu_read_unlock();
+	return b;
 }
 
+/* The first with a number >= *dev, referenced. */
+static struct block_device *find_next(u64 *dev)
+{
+	struct block_device *b;
+
+	rcu_read_lock();
+	while ((b = xa_find(&g_by_number, dev, U64_MAX)) && !ref_get_unless_zero(&b->refs))
+		++*dev;
+	rcu_read_unlock();
+	return b;
+}
+
+void bdevs_for_each(void (*fn)(struct block_device *b, void *arg), void *arg)
+{
+	struct block_device *b;
+
+	for (u64 dev = 0; (b = find_next(&dev)); dev++) {
+		fn(b, arg);
+		put_bdev(b);
+	}
+}
+
+static bool same_uuid(const char *a, const char *b)
+{
+	for (; *a || *b; a++, b++) {
+		char x = *a >= 'A' && *a <= 'Z' ? *a + 32 : *a;
+		char y = *b >= 'A' && *b <= 'Z' ? *b + 32 : *b;
+
+		if (x != y)
+			return false;
+	}
+	return true;
+}
+
+/* "8:1", as root= takes it, too. */
+static bool parse_number(const char *s, kdev_t *dev)
+{
+	u32 n[2] = {0, 0};
+	int which = 0, digits = 0;
+
+	for (; *s; s++) {
+		if (*s == ':' && !which && digits) {
+			which = 1;
+			digits = 0;
+		} else if (*s >= '0' && *s <= '9' && ++digits < 8) {
+			n[which] = n[which] * 10 + (u32)(*s - '0');
+		} else {
+			return false;
+		}
+	}
+	*dev = dev_make(n[0], n[1]);
+	return which && digits;
+}
+
+/* Used at start-up and by hand, so that a walk over all of them will do. */
 struct block_device *bdev_find_name(const char *name)
 {
-	if (!strncmp(name, "PARTUUID=", 9))
-		return find(has_uuid, name + 9);
-	if (!strncmp(name, "/dev/", 5))
+	bool uuid = strncmp(name, "PARTUUID=", 9) == 0;
+	struct block_device *b;
+	kdev_t number;
+
+	if (uuid)
+		name += 9;
+	else if (strncmp(name, "/dev/", 5) == 0)
 		name += 5;
-	return find(has_name, name);
+	if (!*name)
+		return NULL;
+	if (!uuid && parse_number(name, &number))
+		return bdev_find(number);
+	for (u64 dev = 0; (b = find_next(&dev)); dev++) {
+		if (uuid ? same_uuid(b->uuid, name) : strcmp(b->name, name) == 0)
+			return b;
+		put_bdev(b);
+	}
+	return NULL;
 }
 
 bool bdev_read_only(const struct block_device *b)
@@ -126,88 +184,60 @@ u32 bdev_logical_block_size(const struct block_device *b)
 	return b->disk->limits.logical_block;
 }
 
+/* May holder claim b? Lock held. The whole disk and its partitions exclude each other. */
+static bool may_claim(struct disk_impl *i, const struct block_device *b, const void *holder)
+{
+	if (b->holder && b->holder != holder)
+		return false;
+	if (b->part)
+		return !i->parts[0]->holder || i->parts[0]->holder == holder;
+	for (u32 n = 1; n < DISK_MAX_PARTS; n++)
+		if (i->parts[n] && i->parts[n]->holder && i->parts[n]->holder != holder)
+			return false;
+	return true;
+}
+
 int bdev_open(struct block_device *b, bool write, void *holder)
 {
+	struct disk_impl *i = disk_impl(b->disk);
 	int err = 0;
 
-	if (READ_ONCE(state_of(b->disk)->gone))
-		return -ENXIO;
-	if (write && bdev_read_only(b))
-		return -EROFS;
-	mutex_lock(&b->open_lock);
-	if (holder && b->holder && b->holder != holder)
+	mutex_lock(&i->lock);
+	if (READ_ONCE(b->gone))
+		err = -ENXIO;
+	else if (write && bdev_read_only(b))
+		err = -EROFS;
+	else if (holder && !may_claim(i, b, holder))
 		err = -EBUSY;
-	else if (holder)
-		b->holder = holder;
-	if (!err)
-		b->openers++;
-	mutex_unlock(&b->open_lock);
-	if (!err)
+	else if (b->disk->ops->open)
+		err = b->disk->ops->open(b->disk);
+	if (!err) {
 		get_bdev(b);
+		b->openers++;
+		if (holder) {
+			b->holder = holder;
+			b->holders++;
+		}
+	}
+	mutex_unlock(&i->lock);
 	return err;
 }
 
 void bdev_close(struct block_device *b, void *holder)
 {
-	bool last;
+	struct disk_impl *i = disk_impl(b->disk);
 
-	mutex_lock(&b->open_lock);
-	last = b->openers == 1;
-	mutex_unlock(&b->open_lock);
-	if (last)
-		(void)!bdev_sync(b); /* who cared for errors has called fsync */
-	mutex_lock(&b->open_lock);
-	b->openers--;
-	if (holder && b->holder == holder)
+	/* Written before the lock: others may want to open it meanwhile. A failure is remembered in
+	 * the object. */
+	if (READ_ONCE(b->openers) == 1)
+		(void)!object_write_range(b->object, 0, U64_MAX, true);
+	mutex_lock(&i->lock);
+	if (holder && --b->holders == 0)
 		b->holder = NULL;
-	mutex_unlock(&b->open_lock);
+	if (--b->openers == 0 && object_is_dirty(b->object))
+		(void)!object_write_range(b->object, 0, U64_MAX, true);
+	if (b->disk->ops->close)
+		b->disk->ops->close(b->disk);
+	mutex_unlock(&i->lock);
 	put_bdev(b);
-}
-
-/* ---- disks --------------------------------------------------------------------------------------
- */
-
-int disk_add(struct disk *d)
-{
-	struct disk_state *s = kzalloc(sizeof(*s), GFP_KERNEL);
-	int err;
-
-	if (!s)
-		return -ENOMEM;
-	s->disk = d;
-	d->impl = s;
-	err = queues_create(s);
-	if (!err) {
-		s->whole = bdev_create(d, 0, 0, d->sectors, d->first_dev, d->name);
-		err = s->whole ? 0 : -ENOMEM;
-	}
-	if (err) {
-		queues_destroy(s);
-		kfree(s);
-		d->impl = NULL;
-	}
-	return err;
-}
-
-void disk_remove(struct disk *d)
-{
-	struct disk_state *s = state_of(d);
-	struct writeback *wb = s->whole->wb;
-
-	WRITE_ONCE(s->gone, true);
-	queues_drain(s);
-	bdev_destroy(s->whole);
-	writeback_destroy(wb);
-	queues_destroy(s);
-	kfree(s);
-	d->impl = NULL;
-}
-
-void disk_resize(struct disk *d, u64 sectors)
-{
-	struct block_device *b = state_of(d)->whole;
-
-	d->sectors = sectors;
-	WRITE_ONCE(b->sectors, sectors);
-	WRITE_ONCE(b->object->size, bdev_bytes(b));
 }

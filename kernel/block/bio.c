@@ -1,40 +1,23 @@
-/* Bios: allocation with a reserve, submission, plugs, and the waiting forms. */
+/* Bios: allocation with a reserve for writeback, submission, plugs, the end. */
 #include <core/init.h>
-#include "internal.h"
+#include <kmem/slab.h>
+#include <lib/string.h>
+#include "blk.h"
 
-/*
- * The reserve keeps writeback going when memory is short: these bios come back when their transfer
- * has ended, whatever else happens.
- */
-#define RESERVE      32
-#define RESERVE_VECS 32
-#define PLUG_MAX     64
+#define RESERVE      64u /* bios that writeback can always count on */
+#define RESERVE_VECS 32u
+#define PLUG_MAX     64u /* chains in a plug before it is emptied */
 
-static struct bio *g_reserve; /* g_reserve_lock */
 static DEFINE_SPINLOCK(g_reserve_lock, RANK_BLOCK);
+static struct bio *g_reserve; /* free ones, by next; g_reserve_lock, interrupts off */
 static struct wait_queue g_reserve_wait = WAIT_QUEUE_INIT(g_reserve_wait);
-#define BIO_RESERVED 0x80000000u /* in flags: goes back to the reserve */
 
-static size_t bio_bytes(u16 vecs)
+static size_t bio_bytes(u32 vecs)
 {
 	return sizeof(struct bio) + vecs * sizeof(struct bio_vec);
 }
 
-static int bio_init(void)
-{
-	for (int i = 0; i < RESERVE; i++) {
-		struct bio *b = kmalloc(bio_bytes(RESERVE_VECS), GFP_KERNEL);
-
-		if (!b)
-			return -ENOMEM;
-		b->next = g_reserve;
-		g_reserve = b;
-	}
-	return 0;
-}
-INIT_HOOK(INIT_CORE, bio_init);
-
-static struct bio *from_reserve(void)
+static struct bio *reserve_take(void)
 {
 	unsigned long flags = spin_lock_irqsave(&g_reserve_lock);
 	struct bio *b = g_reserve;
@@ -46,31 +29,36 @@ static struct bio *from_reserve(void)
 }
 
 struct bio *bio_alloc(
-	struct block_device *bdev, u16 max_vecs, enum bio_op op, u64 sector, u32 flags, u32 gfp)
+	struct block_device *b, u16 max_vecs, enum bio_op op, u64 sector, u32 flags, u32 gfp)
 {
 	bool sure = (gfp & GFP_NOFS) && max_vecs <= RESERVE_VECS;
-	struct bio *b = kmalloc(bio_bytes(max_vecs), sure ? GFP_NOWAIT : gfp);
+	struct bio *bio;
 
-	if (!b && sure) {
-		wait_event(&g_reserve_wait, (b = from_reserve()) != NULL);
+	if (max_vecs > BIO_MAX_VECS)
+		return NULL;
+	bio = kmalloc(bio_bytes(max_vecs), sure ? gfp | GFP_NORETRY : gfp);
+	if (!bio && sure) {
+		wait_event(&g_reserve_wait, (bio = reserve_take()) != NULL);
 		flags |= BIO_RESERVED;
 	}
-	if (!b)
+	if (!bio)
 		return NULL;
-	memset(b, 0, sizeof(*b));
-	b->bdev = bdev;
-	b->op = op;
-	b->flags = flags;
-	b->sector = sector;
-	b->max_vecs = max_vecs;
-	return b;
+	memset(bio, 0, sizeof(*bio));
+	bio->bdev = b;
+	bio->sector = sector;
+	bio->op = op;
+	bio->flags = flags;
+	bio->max_vecs = max_vecs;
+	return bio;
 }
 
 void bio_free(struct bio *b)
 {
 	unsigned long flags;
 
-	if (!b || !(b->flags & BIO_RESERVED)) {
+	if (!b)
+		return;
+	if (!(b->flags & BIO_RESERVED)) {
 		kfree(b);
 		return;
 	}
@@ -78,83 +66,89 @@ void bio_free(struct bio *b)
 	b->next = g_reserve;
 	g_reserve = b;
 	spin_unlock_irqrestore(&g_reserve_lock, flags);
-	wake_up(&g_reserve_wait);
+	if (wait_queue_active(&g_reserve_wait))
+		wake_up(&g_reserve_wait);
 }
 
 bool bio_add_page(struct bio *b, struct page *p, u32 offset, u32 len)
 {
 	const struct disk_limits *l = &b->bdev->disk->limits;
-	u64 sectors = b->nr_sectors + (len >> SECTOR_SHIFT);
 
-	if (b->nr_vecs == b->max_vecs || b->nr_vecs >= l->max_segs || sectors > l->max_sectors)
+	if (b->nr_vecs >= b->max_vecs || b->nr_vecs >= l->max_segs)
 		return false;
-	b->vecs[b->nr_vecs++] = (struct bio_vec){.page = p, .offset = offset, .len = len};
-	b->nr_sectors = sectors;
+	if (l->max_seg_bytes && len > l->max_seg_bytes)
+		return false;
+	if (b->nr_sectors + (len >> SECTOR_SHIFT) > l->max_sectors && b->nr_vecs)
+		return false;
+	b->vecs[b->nr_vecs++] = (struct bio_vec){p, offset, len};
+	b->nr_sectors += len >> SECTOR_SHIFT;
 	return true;
 }
 
-void bio_end(struct bio *b, int status)
+/* ---- chains ----------------------------------------------------------------------------------- */
+
+void chain_start(struct bio *b)
 {
-	b->status = status;
-	b->end_io(b);
-}
-
-/* Why the device can't take it, or 0. */
-static int check(const struct bio *b)
-{
-	const struct block_device *d = b->bdev;
-	u64 size = READ_ONCE(d->sectors);
-
-	if (READ_ONCE(state_of(d->disk)->gone))
-		return -ENXIO;
-	if (b->op == BIO_FLUSH)
-		return 0;
-	if (b->sector > size || b->nr_sectors > size - b->sector)
-		return -EIO;
-	if (b->op != BIO_READ && bdev_read_only(d))
-		return -EROFS;
-	if (!b->nr_sectors ||
-		((b->sector | b->nr_sectors) & (d->disk->limits.logical_block / 512 - 1)))
-		return -EINVAL;
-	if ((b->op == BIO_DISCARD && !d->disk->limits.max_discard_sectors) ||
-		(b->op == BIO_WRITE_ZEROES && !d->disk->limits.max_zeroes_sectors))
-		return -EOPNOTSUPP;
-	return 0;
-}
-
-void bio_submit(struct bio *b)
-{
-	struct blk_plug *plug = current_thread()->plug;
-	int err = check(b);
-
 	b->next = NULL;
-	if (err) {
-		bio_end(b, err);
-		return;
-	}
-	if (!b->bdev->disk->limits.write_cache) {
-		b->flags &= ~(BIO_PREFLUSH | BIO_FUA);
-		if (b->op == BIO_FLUSH) {
-			bio_end(b, 0);
-			return;
+	b->chain.last = b;
+	b->chain.next_chain = NULL;
+	b->chain.sectors = b->nr_sectors;
+	b->chain.segs = b->nr_vecs;
+}
+
+bool chain_can_merge(const struct bio *head, const struct bio *more)
+{
+	const struct disk_limits *l = &head->bdev->disk->limits;
+
+	return head->bdev == more->bdev && head->op == more->op &&
+		(head->op == BIO_READ || head->op == BIO_WRITE) &&
+		!((head->flags | more->flags) & (BIO_NOMERGE | BIO_FUA | BIO_PREFLUSH)) &&
+		!((head->flags ^ more->flags) & BIO_REMAPPED) &&
+		head->sector + head->chain.sectors == more->sector &&
+		head->chain.sectors + more->chain.sectors <= l->max_sectors &&
+		head->chain.segs + more->chain.segs <= l->max_segs;
+}
+
+void chain_merge(struct bio *head, struct bio *more)
+{
+	head->chain.last->next = more;
+	head->chain.last = more->chain.last;
+	head->chain.sectors += more->chain.sectors;
+	head->chain.segs += more->chain.segs;
+	head->flags |= more->flags & BIO_SYNC;
+	stats_merge(more);
+}
+
+/* ---- plugs ------------------------------------------------------------------------------------- */
+
+static void unplug(struct blk_plug *p)
+{
+	struct bio *b = p->first;
+
+	/* Emptied first: a bio that ends at once may be followed by another in its end_io. */
+	p->first = p->last = NULL;
+	p->count = 0;
+	while (b) {
+		/* Runs of chains for one disk go together. */
+		struct disk_impl *i = disk_impl(b->bdev->disk);
+		struct chain_list l = {0};
+
+		while (b && disk_impl(b->bdev->disk) == i) {
+			struct bio *next = b->chain.next_chain;
+
+			chain_push(&l, b);
+			b = next;
 		}
+		queue_submit_chains(i, &l);
 	}
-	b->start_ns = (u64)clock_mono_ns();
-	if (!plug) {
-		queue_bios(b);
-		return;
-	}
-	if (plug->last)
-		plug->last->next = b;
-	else
-		plug->first = b;
-	plug->last = b;
-	if (++plug->count >= PLUG_MAX) {
-		b = plug->first;
-		plug->first = plug->last = NULL;
-		plug->count = 0;
-		queue_bios(b);
-	}
+}
+
+static void unplug_thread(struct thread *t)
+{
+	struct blk_plug *p = t->plug;
+
+	if (p->first)
+		unplug(p);
 }
 
 void blk_plug_start(struct blk_plug *p)
@@ -171,25 +165,105 @@ void blk_plug_finish(struct blk_plug *p)
 	if (p->nested)
 		return;
 	current_thread()->plug = NULL;
-	if (p->first)
-		queue_bios(p->first);
+	unplug(p);
 }
 
-/* Before this thread waits for I/O: what it has plugged must be on its way. */
-static void unplug(void)
+/* Into the plug: behind the chain that it continues, if that is among the last few. */
+static void plug_add(struct blk_plug *p, struct bio *b)
 {
-	struct blk_plug *p = current_thread()->plug;
-	struct bio *b;
-
-	if (!p || !p->first)
+	if (p->last && chain_can_merge(p->last, b)) {
+		chain_merge(p->last, b);
 		return;
-	b = p->first;
-	p->first = p->last = NULL;
-	p->count = 0;
-	queue_bios(b);
+	}
+	if (p->count >= PLUG_MAX)
+		unplug(p);
+	b->chain.next_chain = NULL;
+	if (p->first)
+		p->last->chain.next_chain = b;
+	else
+		p->first = b;
+	p->last = b;
+	p->count++;
 }
 
-static void end_wait(struct bio *b)
+/* ---- submission and end -------------------------------------------------------------------------
+ */
+
+void bio_end(struct bio *b, int status)
+{
+	b->status = status;
+	if (unlikely(b->stage != STAGE_LAST)) {
+		flush_step_done(b);
+		return;
+	}
+	if (b->start_ns)
+		stats_end(b);
+	b->end_io(b);
+}
+
+/* 0 or the error that the bio ends with. */
+static int check(const struct bio *b)
+{
+	struct block_device *d = b->bdev;
+	u64 size = READ_ONCE(d->sectors);
+	const struct disk_limits *l = &d->disk->limits;
+
+	if (READ_ONCE(d->gone))
+		return -ENXIO;
+	if (b->op != BIO_READ && b->op != BIO_FLUSH && bdev_read_only(d))
+		return -EROFS;
+	if (b->sector > size || b->nr_sectors > size - b->sector)
+		return -EIO;
+	if ((b->sector | b->nr_sectors) & ((l->logical_block >> SECTOR_SHIFT) - 1))
+		return -EIO;
+	if (b->op == BIO_DISCARD && (b->nr_sectors > l->max_discard_sectors || !b->nr_sectors))
+		return -EOPNOTSUPP;
+	if (b->op == BIO_WRITE_ZEROES && (b->nr_sectors > l->max_zeroes_sectors || !b->nr_sectors))
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+void bio_submit(struct bio *b)
+{
+	struct disk_impl *i = disk_impl(b->bdev->disk);
+	const struct disk_limits *l = &b->bdev->disk->limits;
+	struct blk_plug *plug;
+	struct chain_list list = {0};
+	int err = check(b);
+
+	b->status = 0;
+	b->stage = STAGE_LAST;
+	b->start_ns = 0;
+	if (!l->write_cache) {
+		b->flags &= ~(BIO_FUA | BIO_PREFLUSH);
+		if (b->op == BIO_FLUSH && !err) {
+			b->end_io(b);
+			return;
+		}
+	}
+	if (err || (!b->nr_sectors && b->op != BIO_FLUSH && !(b->flags & BIO_PREFLUSH))) {
+		b->status = err;
+		b->end_io(b);
+		return;
+	}
+	stats_start(b);
+	chain_start(b);
+	if (b->op == BIO_READ && irqs_enabled())
+		current_thread()->io_read += b->nr_sectors << SECTOR_SHIFT;
+	if (b->op == BIO_FLUSH || (b->flags & BIO_PREFLUSH) || ((b->flags & BIO_FUA) && !l->fua)) {
+		flush_submit(b);
+		return;
+	}
+	plug = irqs_enabled() ? current_thread()->plug : NULL;
+	if (plug) {
+		plug_add(plug, b);
+		return;
+	}
+	chain_push(&list, b);
+	queue_submit_chains(i, &list);
+}
+
+static void wake_waiter(struct bio *b)
 {
 	complete(b->private);
 }
@@ -199,111 +273,25 @@ int bio_submit_wait(struct bio *b)
 	struct completion done;
 
 	completion_init(&done);
-	b->end_io = end_wait;
 	b->private = &done;
+	b->end_io = wake_waiter;
 	b->flags |= BIO_SYNC;
 	bio_submit(b);
-	unplug();
 	wait_for_completion(&done);
 	return b->status;
 }
 
-/* ---- whole operations -------------------------------------------------------------------------- */
-
-int bdev_flush(struct block_device *bdev)
+static int bio_init(void)
 {
-	struct bio *b;
-	int err;
-
-	if (!bdev->disk->limits.write_cache)
-		return 0;
-	b = bio_alloc(bdev, 0, BIO_FLUSH, 0, 0, GFP_NOFS);
-	if (!b)
-		return -ENOMEM;
-	err = bio_submit_wait(b);
-	bio_free(b);
-	return err;
-}
-
-static int ranged(struct block_device *bdev, enum bio_op op, u64 sector, u64 count, u64 most)
-{
-	while (count) {
-		u64 n = min(count, most);
-		struct bio *b = bio_alloc(bdev, 0, op, sector, 0, GFP_NOFS);
-		int err;
+	sched_set_unplug_hook(unplug_thread);
+	for (u32 n = 0; n < RESERVE; n++) {
+		struct bio *b = kmalloc(bio_bytes(RESERVE_VECS), GFP_KERNEL);
 
 		if (!b)
 			return -ENOMEM;
-		b->nr_sectors = n;
-		err = bio_submit_wait(b);
-		bio_free(b);
-		if (err)
-			return err;
-		sector += n;
-		count -= n;
+		b->next = g_reserve;
+		g_reserve = b;
 	}
 	return 0;
 }
-
-int bdev_discard(struct block_device *b, u64 sector, u64 count)
-{
-	u64 most = b->disk->limits.max_discard_sectors;
-
-	return most ? ranged(b, BIO_DISCARD, sector, count, most) : -EOPNOTSUPP;
-}
-
-int bdev_zeroout(struct block_device *b, u64 sector, u64 count)
-{
-	u64 most = b->disk->limits.max_zeroes_sectors;
-	struct page *zero;
-	int err;
-
-	if (most) {
-		err = ranged(b, BIO_WRITE_ZEROES, sector, count, most);
-		if (err != -EOPNOTSUPP)
-			return err;
-	}
-	zero = page_alloc(GFP_NOFS | GFP_ZERO);
-	if (!zero)
-		return -ENOMEM;
-	for (err = 0; count && !err;) {
-		struct bio *bio = bio_alloc(b, 32, BIO_WRITE, sector, 0, GFP_NOFS);
-
-		while (bio->nr_sectors < count &&
-			bio_add_page(bio, zero, 0,
-				(u32)min((count - bio->nr_sectors) << SECTOR_SHIFT, PAGE_SIZE)))
-			;
-		sector += bio->nr_sectors;
-		count -= bio->nr_sectors;
-		err = bio_submit_wait(bio);
-		bio_free(bio);
-	}
-	put_page(zero);
-	return err;
-}
-
-int bdev_rw(struct block_device *b, enum bio_op op, u64 sector, void *buf, u32 bytes, u32 flags)
-{
-	char *at = buf;
-
-	while (bytes) {
-		struct bio *bio = bio_alloc(b, 32, op, sector, flags, GFP_NOFS);
-		int err;
-
-		while (bytes) {
-			u32 offset = (u32)((uintptr_t)at & ~PAGE_MASK);
-			u32 n = (u32)min((u64)bytes, PAGE_SIZE - offset);
-
-			if (!bio_add_page(bio, virt_to_page(at), offset, n))
-				break;
-			at += n;
-			bytes -= n;
-		}
-		sector += bio->nr_sectors;
-		err = bio_submit_wait(bio);
-		bio_free(bio);
-		if (err)
-			return err;
-	}
-	return 0;
-}
+INIT_HOOK(INIT_CORE, bio_init);

@@ -1,333 +1,376 @@
 /*
- * Requests: bios merged, handed to the driver queue by queue, and ended.
+ * Hardware queues: chains of bios wait here for a tag, become requests, and are handed to the
+ * driver. Each CPU has a queue of its own if the device has enough of them.
  *
- * A hardware queue has one list of requests for the driver. Who finds nobody at it hands them over,
- * outside the lock, until none is left or the driver has no room; a completion then goes on. So the
- * order within a queue is kept and a driver's queue operation is never entered twice at a time.
- *
- * A write that demands a flush before it, or durability that the disk cannot give with it, goes
- * through stages in one request: PREFLUSH, DATA, POSTFLUSH.
+ * Reads and what somebody waits for are served first; after ASYNC_TURN of them one chain of the
+ * others has its turn. One thread at a time hands requests of a queue to the driver, without the
+ * queue's lock; others leave theirs on the pending list and go on.
  */
-#include "internal.h"
+#include <core/log.h>
+#include <kmem/slab.h>
+#include <lib/bitmap.h>
+#include <lib/string.h>
+#include "blk.h"
 
-/* The core's part in front of each request. */
-struct core_request {
-	u32 stage, stages_left;
-	u64 start_ns;
-	enum bio_op op; /* of the data stage */
-	struct request rq;
-};
+#define ASYNC_TURN      8u
+#define DEFAULT_TIMEOUT (30 * NS_PER_SEC)
 
-static struct core_request *core_of(struct request *rq)
+static struct hw_queue *my_queue(struct disk_impl *i)
 {
-	return container_of(rq, struct core_request, rq);
+	return &i->queues[(u32)cpu_id() % i->nr_queues];
 }
 
-static struct hw_queue *hw_of(struct request *rq)
+static struct chain_list *pending_of(struct hw_queue *q, const struct bio *b)
 {
-	return &state_of(rq->disk)->queues[rq->queue];
+	bool sync = b->op == BIO_READ || b->op == BIO_FLUSH || (b->flags & (BIO_SYNC | BIO_META));
+
+	return &q->pending[sync ? PENDING_SYNC : PENDING_ASYNC];
 }
 
-int queues_create(struct disk_state *s)
+/* Which list is next; NULL: none. */
+static struct chain_list *next_list(struct hw_queue *q)
 {
-	struct disk *d = s->disk;
+	struct chain_list *sync = &q->pending[PENDING_SYNC], *async = &q->pending[PENDING_ASYNC];
 
-	s->queues = kcalloc(d->nr_queues, sizeof(*s->queues), GFP_KERNEL);
-	if (!s->queues)
-		return -ENOMEM;
-	for (u32 i = 0; i < d->nr_queues; i++) {
-		struct hw_queue *q = &s->queues[i];
-
-		spin_init(&q->lock, RANK_BLOCK);
-		list_init(&q->pending);
-		list_init(&q->free);
-		wait_queue_init(&q->wait);
-		q->by_tag = kcalloc(d->depth, sizeof(*q->by_tag), GFP_KERNEL);
-		for (u32 t = 0; q->by_tag && t < d->depth; t++) {
-			struct core_request *c = kzalloc(sizeof(*c) + d->request_size, GFP_KERNEL);
-
-			if (!c)
-				return -ENOMEM;
-			c->rq.disk = d;
-			c->rq.queue = i;
-			c->rq.tag = t;
-			c->rq.driver = c + 1;
-			q->by_tag[t] = &c->rq;
-			list_add_tail(&c->rq.link, &q->free);
-		}
-		if (!q->by_tag)
-			return -ENOMEM;
+	if (!sync->first)
+		return async->first ? async : NULL;
+	if (async->first && ++q->starved > ASYNC_TURN) {
+		q->starved = 0;
+		return async;
 	}
-	return 0;
+	return sync;
 }
 
-void queues_destroy(struct disk_state *s)
+/* A request for the next pending chain; NULL: nothing to do, or no tag. Lock held. */
+static struct request *next_request(struct hw_queue *q)
 {
-	for (u32 i = 0; s->queues && i < s->disk->nr_queues; i++) {
-		struct hw_queue *q = &s->queues[i];
+	struct chain_list *l;
+	struct request *rq;
+	struct bio *b;
+	u32 tag;
 
-		for (u32 t = 0; q->by_tag && t < s->disk->depth; t++)
-			if (q->by_tag[t])
-				kfree(core_of(q->by_tag[t]));
-		kfree(q->by_tag);
+	spin_assert_held(&q->lock);
+	if (q->busy || !q->nr_free)
+		return NULL;
+	l = next_list(q);
+	if (!l)
+		return NULL;
+	b = chain_pop(l);
+	while (l->first && chain_can_merge(b, l->first))
+		chain_merge(b, chain_pop(l));
+	tag = (u32)bitmap_next_set(q->free_tags, q->disk->disk->depth, 0);
+	bitmap_clear(q->free_tags, tag);
+	q->nr_free--;
+	rq = q->requests[tag];
+	rq->op = b->op;
+	rq->flags = b->flags & ~(BIO_RESERVED | BIO_REMAPPED | BIO_PREFLUSH);
+	rq->sector = bio_disk_sector(b);
+	rq->nr_sectors = b->chain.sectors;
+	rq->first = b;
+	rq->last = b->chain.last;
+	rq->nr_segs = b->chain.segs;
+	return rq;
+}
+
+/* The request's tag is free again; its bios are the caller's. Lock held. */
+static void release_tag(struct hw_queue *q, struct request *rq)
+{
+	rq->first = rq->last = NULL;
+	bitmap_set(q->free_tags, rq->tag);
+	q->nr_free++;
+}
+
+static void end_bios(struct bio *b, int status)
+{
+	while (b) {
+		struct bio *next = b->next;
+
+		bio_end(b, status);
+		b = next;
 	}
-	kfree(s->queues);
 }
 
-void queues_drain(struct disk_state *s)
+static void arm_timer(struct disk_impl *i)
 {
-	for (u32 i = 0; i < s->disk->nr_queues; i++)
-		wait_event(&s->queues[i].wait, !READ_ONCE(s->queues[i].in_flight));
+	/* A look each half time limit is enough: it is no exact measure. */
+	if (i->disk->ops->timeout && !timer_pending(&i->timer))
+		timer_arm(&i->timer, deadline_after((s64)i->disk->request_timeout_ns / 2));
 }
 
-struct request *disk_request(struct disk *d, u32 queue, u32 tag)
+static void start_request(struct hw_queue *q, struct request *rq, bool last, unsigned long *flags)
 {
-	return queue < d->nr_queues && tag < d->depth ? state_of(d)->queues[queue].by_tag[tag]
-						      : NULL;
+	struct disk_impl *i = q->disk;
+	struct bio *bios = rq->first;
+	int err;
+
+	rq->deadline_ns = (u64)clock_mono_ns() + i->disk->request_timeout_ns;
+	__atomic_fetch_add(&i->in_flight, 1, __ATOMIC_RELAXED);
+	store_release(&rq->state, RQ_STARTED);
+	spin_unlock_irqrestore(&q->lock, *flags);
+	err = READ_ONCE(i->gone) ? -ENXIO : i->disk->ops->queue(i->disk, rq, last);
+	if (!err) {
+		arm_timer(i);
+	} else if (err != -EBUSY) {
+		request_done(rq, err);
+	}
+	*flags = spin_lock_irqsave(&q->lock);
+	if (err != -EBUSY)
+		return;
+	/* Not taken: it waits at the head of its list. */
+	rq->state = RQ_FREE;
+	release_tag(q, rq);
+	bios->chain.next_chain = pending_of(q, bios)->first;
+	if (!bios->chain.next_chain)
+		pending_of(q, bios)->last = bios;
+	pending_of(q, bios)->first = bios;
+	pending_of(q, bios)->count++;
+	__atomic_fetch_sub(&i->in_flight, 1, __ATOMIC_RELAXED);
+	/* A completion that came meanwhile has asked to look again: there may be room. */
+	if (q->again)
+		return;
+	q->busy = true;
+	if (q->nr_free == i->disk->depth)
+		work_queue(&q->retry);
 }
 
-/* ---- handing over ------------------------------------------------------------------------------ */
-
-/* q->lock held with interrupts off (flags); returns the same way. */
-static void run_queue(struct disk *d, struct hw_queue *q, unsigned long *flags)
+/* Hand pending requests to the driver. Lock held; is given up in between. */
+static void dispatch(struct hw_queue *q, unsigned long *flags)
 {
-	if (q->running) {
+	struct request *rq;
+
+	if (q->dispatching) {
 		q->again = true;
 		return;
 	}
-	q->running = true;
+	q->dispatching = true;
 	do {
 		q->again = false;
-		while (!list_empty(&q->pending)) {
-			struct request *rq = list_first_entry(&q->pending, struct request, link);
-			bool last;
-			int err;
+		while ((rq = next_request(q))) {
+			bool more = q->nr_free &&
+				(q->pending[PENDING_SYNC].first || q->pending[PENDING_ASYNC].first);
 
-			list_del(&rq->link);
-			last = list_empty(&q->pending);
-			spin_unlock_irqrestore(&q->lock, *flags);
-			err = d->ops->queue(d, rq, last);
-			if (err && err != -EBUSY)
-				request_done(rq, err);
-			*flags = spin_lock_irqsave(&q->lock);
-			if (err == -EBUSY) {
-				list_add(&rq->link, &q->pending);
-				if (!q->again) {
-					q->running = false;
-					return; /* a completion, or blk_queue_run, goes on */
-				}
-				q->again = false;
-			}
+			start_request(q, rq, !more, flags);
 		}
 	} while (q->again);
-	q->running = false;
+	q->dispatching = false;
+}
+
+void queue_submit_chains(struct disk_impl *i, struct chain_list *list)
+{
+	struct hw_queue *q = my_queue(i);
+	unsigned long flags = spin_lock_irqsave(&q->lock);
+	struct bio *b;
+
+	while ((b = chain_pop(list))) {
+		struct chain_list *l = pending_of(q, b);
+
+		if (l->first && chain_can_merge(l->last, b))
+			chain_merge(l->last, b);
+		else
+			chain_push(l, b);
+	}
+	dispatch(q, &flags);
+	spin_unlock_irqrestore(&q->lock, flags);
 }
 
 void blk_queue_run(struct disk *d, u32 queue)
 {
-	struct hw_queue *q = &state_of(d)->queues[queue];
+	struct hw_queue *q = &disk_impl(d)->queues[queue];
 	unsigned long flags = spin_lock_irqsave(&q->lock);
 
-	run_queue(d, q, &flags);
+	q->busy = false;
+	dispatch(q, &flags);
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
-static void enqueue(struct request *rq)
+static void retry(struct work *w)
 {
-	struct hw_queue *q = hw_of(rq);
-	unsigned long flags = spin_lock_irqsave(&q->lock);
+	struct hw_queue *q = container_of(w, struct hw_queue, retry);
 
-	list_add_tail(&rq->link, &q->pending);
-	run_queue(rq->disk, q, &flags);
+	sleep_ns(1000000);
+	blk_queue_run(q->disk->disk, q->index);
+}
+
+struct request *disk_request(struct disk *d, u32 queue, u32 tag)
+{
+	struct disk_impl *i = disk_impl(d);
+	struct request *rq;
+
+	if (queue >= i->nr_queues || tag >= d->depth)
+		return NULL;
+	rq = i->queues[queue].requests[tag];
+	return load_acquire(&rq->state) == RQ_FREE ? NULL : rq;
+}
+
+static void finish(struct hw_queue *q, struct request *rq, struct bio *bios, int status)
+{
+	struct disk_impl *i = q->disk;
+	unsigned long flags;
+
+	flags = spin_lock_irqsave(&q->lock);
+	release_tag(q, rq);
+	store_release(&rq->state, RQ_FREE);
+	q->busy = false;
 	spin_unlock_irqrestore(&q->lock, flags);
-}
-
-/* ---- taking a request, merging
- * -------------------------------------------------------------------- */
-
-static struct request *try_take(struct hw_queue *q)
-{
-	unsigned long flags = spin_lock_irqsave(&q->lock);
-	struct request *rq = NULL;
-
-	if (!list_empty(&q->free)) {
-		rq = list_first_entry(&q->free, struct request, link);
-		list_del(&rq->link);
-		q->in_flight++;
-	}
+	end_bios(bios, status);
+	/* The next requests start after the bios have ended: their owners may have more to add. */
+	flags = spin_lock_irqsave(&q->lock);
+	if (q->pending[PENDING_SYNC].first || q->pending[PENDING_ASYNC].first || q->dispatching)
+		dispatch(q, &flags);
 	spin_unlock_irqrestore(&q->lock, flags);
-	return rq;
+	if (__atomic_sub_fetch(&i->in_flight, 1, __ATOMIC_SEQ_CST) == 0 && READ_ONCE(i->gone))
+		wake_up_all(&i->drained);
 }
 
-static struct request *take(struct disk *d)
+/* At most LOG_BURST lines in a second. */
+#define LOG_BURST 10u
+
+static void report_error(const struct request *rq, int status)
 {
-	struct hw_queue *q = &state_of(d)->queues[(u32)cpu_id() % d->nr_queues];
-	struct request *rq = try_take(q);
+	static s64 second;
+	static u32 lines; /* both: a race costs a line */
+	s64 now = clock_mono_ns() / NS_PER_SEC;
 
-	if (!rq)
-		wait_event(&q->wait, (rq = try_take(q)) != NULL);
-	return rq;
-}
-
-static u64 absolute(const struct bio *b)
-{
-	return b->op == BIO_FLUSH ? 0 : b->bdev->start + b->sector;
-}
-
-static bool can_merge(const struct request *rq, const struct bio *b)
-{
-	const struct disk_limits *l = &rq->disk->limits;
-
-	return b->bdev->disk == rq->disk && b->op == rq->op &&
-		(b->op == BIO_READ || b->op == BIO_WRITE) &&
-		!((b->flags | rq->flags) & (BIO_PREFLUSH | BIO_FUA | BIO_NOMERGE)) &&
-		absolute(b) == rq->sector + rq->nr_sectors &&
-		rq->nr_segs + b->nr_vecs <= l->max_segs &&
-		rq->nr_sectors + b->nr_sectors <= l->max_sectors;
-}
-
-static void start(struct request *rq)
-{
-	struct core_request *c = core_of(rq);
-
-	rq->deadline_ns = (u64)clock_mono_ns() +
-		(rq->disk->request_timeout_ns ? rq->disk->request_timeout_ns : 30 * NS_PER_SEC);
-	c->stage = STAGE_PLAIN;
-	if (rq->flags & BIO_PREFLUSH)
-		c->stage = STAGE_PREFLUSH;
-	else if ((rq->flags & BIO_FUA) && !rq->disk->limits.fua)
-		c->stage = STAGE_DATA;
-	if (c->stage == STAGE_PREFLUSH)
-		rq->op = BIO_FLUSH;
-	enqueue(rq);
-}
-
-static void fill_request(struct request *rq, struct bio *b)
-{
-	struct core_request *c = core_of(rq);
-
-	c->op = rq->op = b->op;
-	c->start_ns = b->start_ns;
-	rq->flags = b->flags;
-	rq->sector = absolute(b);
-	rq->nr_sectors = b->nr_sectors;
-	rq->first = rq->last = b;
-	rq->nr_segs = b->nr_vecs;
-}
-
-void queue_bios(struct bio *b)
-{
-	struct request *rq = NULL;
-	u64 merged[2] = {};
-
-	while (b) {
-		struct bio *next = b->next;
-
-		b->next = NULL;
-		if (rq && can_merge(rq, b)) {
-			rq->last->next = b;
-			rq->last = b;
-			rq->nr_segs += b->nr_vecs;
-			rq->nr_sectors += b->nr_sectors;
-			rq->flags |= b->flags;
-			merged[b->op == BIO_WRITE]++;
-		} else {
-			if (rq)
-				start(rq);
-			rq = take(b->bdev->disk);
-			fill_request(rq, b);
-		}
-		b = next;
-	}
-	if (rq) {
-		struct hw_queue *q = hw_of(rq);
-
-		__atomic_fetch_add(&q->stats.merges[0], merged[0], __ATOMIC_RELAXED);
-		__atomic_fetch_add(&q->stats.merges[1], merged[1], __ATOMIC_RELAXED);
-		start(rq);
-	}
-}
-
-/* ---- ending
- * -------------------------------------------------------------------------------------- */
-
-static void count_locked(struct hw_queue *q, const struct core_request *c)
-{
-	const struct request *rq = &c->rq;
-	bool write = c->op == BIO_WRITE || c->op == BIO_WRITE_ZEROES;
-
-	if (c->op == BIO_FLUSH) {
-		q->stats.flushes++;
-	} else if (c->op == BIO_DISCARD) {
-		q->stats.discards++;
-		q->stats.discard_sectors += rq->nr_sectors;
-	} else {
-		q->stats.ios[write]++;
-		q->stats.sectors[write] += rq->nr_sectors;
-		q->stats.ns[write] += (u64)clock_mono_ns() - c->start_ns;
-	}
-}
-
-/* Is there a further stage? Then it is under way. */
-static bool next_stage(struct request *rq)
-{
-	struct core_request *c = core_of(rq);
-	bool post = (rq->flags & BIO_FUA) && !rq->disk->limits.fua;
-
-	if (c->stage == STAGE_PREFLUSH && c->op != BIO_FLUSH) {
-		c->stage = STAGE_DATA;
-		rq->op = c->op;
-	} else if (c->stage == STAGE_DATA && post) {
-		c->stage = STAGE_POSTFLUSH;
-		rq->op = BIO_FLUSH;
-	} else {
-		return false;
-	}
-	enqueue(rq);
-	return true;
-}
-
-/* A broken disk fails thousands of requests: ten lines in five seconds tell enough. */
-static void log_failure(const struct request *rq, int status)
-{
-	static s64 window_ns;
-	static u32 lines; /* both: a lost update costs or saves a line */
-	s64 now = clock_mono_ns();
-
-	if (now - READ_ONCE(window_ns) > 5 * NS_PER_SEC) {
-		WRITE_ONCE(window_ns, now);
+	if (READ_ONCE(second) != now) {
+		WRITE_ONCE(second, now);
 		WRITE_ONCE(lines, 0);
 	}
-	if (__atomic_fetch_add(&lines, 1, __ATOMIC_RELAXED) < 10)
-		log_err("%s: %s error %d, sector %llu, %llu sectors", rq->disk->name,
-			rq->op == BIO_READ ? "read" : "write", status,
-			(unsigned long long)rq->sector, (unsigned long long)rq->nr_sectors);
+	if (lines >= LOG_BURST || READ_ONCE(disk_impl(rq->disk)->gone))
+		return;
+	WRITE_ONCE(lines, lines + 1);
+	log_err("%s: error %d, operation %d, sector %llu, %llu sectors", rq->disk->name, -status,
+		rq->op, (unsigned long long)rq->sector, (unsigned long long)rq->nr_sectors);
 }
 
 void request_done(struct request *rq, int status)
 {
-	struct hw_queue *q = hw_of(rq);
-	struct disk *d = rq->disk;
-	struct bio *b = rq->first, *next;
-	unsigned long flags;
+	struct hw_queue *q = &disk_impl(rq->disk)->queues[rq->queue];
+	struct bio *bios = rq->first;
+	u32 state = RQ_STARTED;
 
-	if (!status && next_stage(rq))
+	if (unlikely(status && status != -EOPNOTSUPP))
+		report_error(rq, status);
+	/* With a time-out being handled the tag stays taken until the handler is through. */
+	if (unlikely(!try_cmpxchg(&rq->state, &state, RQ_EXPIRED_DONE))) {
+		store_release(&rq->state, RQ_EXPIRED_DONE);
+		rq->first = NULL;
+		end_bios(bios, status);
 		return;
-	if (status && status != -EOPNOTSUPP && status != -ENXIO)
-		log_failure(rq, status);
-	flags = spin_lock_irqsave(&q->lock);
-	count_locked(q, core_of(rq));
-	spin_unlock_irqrestore(&q->lock, flags);
-	for (; b; b = next) {
-		next = b->next;
-		b->next = NULL;
-		bio_end(b, status);
 	}
-	flags = spin_lock_irqsave(&q->lock);
-	rq->first = rq->last = NULL;
-	list_add(&rq->link, &q->free);
-	q->in_flight--;
-	run_queue(d, q, &flags);
-	spin_unlock_irqrestore(&q->lock, flags);
-	wake_up_all(&q->wait);
+	finish(q, rq, bios, status);
+}
+
+/* ---- time limits --------------------------------------------------------------------------------
+ */
+
+void disk_timer(struct timer *t)
+{
+	struct disk_impl *i = container_of(t, struct disk_impl, timer);
+
+	work_queue(&i->expire);
+}
+
+static void expire_one(struct hw_queue *q, struct request *rq)
+{
+	struct disk *d = q->disk->disk;
+	u32 state = RQ_STARTED;
+
+	if (!try_cmpxchg(&rq->state, &state, RQ_EXPIRED))
+		return; /* it has just ended */
+	log_err("%s: request %u of queue %u has not ended in %llu s", d->name, rq->tag, q->index,
+		(unsigned long long)(d->request_timeout_ns / NS_PER_SEC));
+	d->ops->timeout(d, rq);
+	rq->deadline_ns = (u64)clock_mono_ns() + d->request_timeout_ns;
+	state = RQ_EXPIRED;
+	if (!try_cmpxchg(&rq->state, &state, RQ_STARTED))
+		finish(q, rq, NULL, 0);
+}
+
+void disk_expire(struct work *w)
+{
+	struct disk_impl *i = container_of(w, struct disk_impl, expire);
+	u64 now = (u64)clock_mono_ns();
+	bool any = false;
+
+	for (u32 n = 0; n < i->nr_queues; n++)
+		for (u32 tag = 0; tag < i->disk->depth; tag++) {
+			struct request *rq = i->queues[n].requests[tag];
+
+			if (load_acquire(&rq->state) != RQ_STARTED)
+				continue;
+			any = true;
+			if (rq->deadline_ns <= now)
+				expire_one(&i->queues[n], rq);
+		}
+	if (any && !READ_ONCE(i->gone))
+		arm_timer(i);
+}
+
+/* ---- life ---------------------------------------------------------------------------------------
+ */
+
+static int queue_create(struct disk_impl *i, struct hw_queue *q, u32 index)
+{
+	u32 depth = i->disk->depth;
+
+	spin_init(&q->lock, RANK_BLOCK);
+	work_init(&q->retry, retry);
+	q->disk = i;
+	q->index = index;
+	q->free_tags = kcalloc(BITMAP_WORDS(depth), sizeof(u64), GFP_KERNEL);
+	q->requests = kcalloc(depth, sizeof(*q->requests), GFP_KERNEL | GFP_ZERO);
+	if (!q->free_tags || !q->requests)
+		return -ENOMEM;
+	for (u32 tag = 0; tag < depth; tag++) {
+		struct request *rq = kzalloc(sizeof(*rq) + i->disk->request_size, GFP_KERNEL);
+
+		if (!rq)
+			return -ENOMEM;
+		rq->disk = i->disk;
+		rq->queue = index;
+		rq->tag = tag;
+		rq->driver = rq + 1;
+		q->requests[tag] = rq;
+	}
+	memset(q->free_tags, 0, BITMAP_WORDS(depth) * sizeof(u64));
+	bitmap_set_range(q->free_tags, 0, depth);
+	q->nr_free = depth;
+	return 0;
+}
+
+int queues_create(struct disk_impl *i)
+{
+	if (!i->disk->request_timeout_ns)
+		i->disk->request_timeout_ns = DEFAULT_TIMEOUT;
+	for (u32 n = 0; n < i->nr_queues; n++) {
+		int err = queue_create(i, &i->queues[n], n);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+void queues_destroy(struct disk_impl *i)
+{
+	for (u32 n = 0; n < i->nr_queues; n++) {
+		struct hw_queue *q = &i->queues[n];
+
+		for (u32 tag = 0; q->requests && tag < i->disk->depth; tag++)
+			kfree(q->requests[tag]);
+		kfree(q->requests);
+		kfree(q->free_tags);
+	}
+}
+
+void queues_drain(struct disk_impl *i)
+{
+	for (u32 n = 0; n < i->nr_queues; n++)
+		blk_queue_run(i->disk, n); /* what waits fails now: gone is set */
+	wait_event(&i->drained, !READ_ONCE(i->in_flight));
+	for (u32 n = 0; n < i->nr_queues; n++)
+		work_cancel_sync(&i->queues[n].retry);
+	rcu_synchronize(); /* who has ended the last request has left finish() */
+	timer_cancel_sync(&i->timer);
+	work_cancel_sync(&i->expire);
 }

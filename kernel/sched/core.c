@@ -360,9 +360,18 @@ static always_inline void schedule(enum switch_kind how)
 	switch_to(rq, prev, next);
 }
 
+static void (*g_unplug)(struct thread *t); /* set at start-up */
+
+void sched_set_unplug_hook(void (*fn)(struct thread *t))
+{
+	g_unplug = fn;
+}
+
 void sched_block(void)
 {
 	might_sleep();
+	if (unlikely(current_thread()->plug))
+		g_unplug(current_thread());
 	irq_disable();
 	schedule(SWITCH_BLOCK);
 	irq_enable();

@@ -94,6 +94,7 @@ void writeback_note_dirty(struct vm_object *o)
 	struct writeback *wb = o->wb;
 
 	current_thread()->nr_dirtied++;
+	current_thread()->io_written += PAGE_SIZE;
 	if (!wb || !list_empty(&o->wb_link)) /* a stale look is mended by who takes it off */
 		return;
 	spin_lock_nested(&wb->lock); /* under the lock of the page tree or on its own */
