@@ -38,6 +38,10 @@ struct epoll {
 	struct list_head sleepers;   /* struct sleeper; ready_lock */
 	struct wait_queue poll_wait; /* whoever polls this instance */
 	struct user_account *user;
+	/* One look at the graph: seen in it, with what result. g_nesting_lock, the last two
+	 * g_links_lock besides. */
+	u64 below_gen, leaves_gen, above_gen;
+	int below, above;
 };
 
 struct sleeper {
@@ -72,6 +76,7 @@ struct epitem {
 static SLAB_CACHE(g_item_cache, struct epitem);
 static DEFINE_SPINLOCK(g_links_lock, RANK_POLL);
 static struct mutex g_nesting_lock = MUTEX_INIT(g_nesting_lock, RANK_FILE_POS);
+static u64 g_look; /* g_nesting_lock: number of the current look at the graph */
 static const struct file_ops g_epoll_fops;
 
 static struct epoll *file_epoll(struct file *f)
@@ -308,7 +313,67 @@ static u32 item_events(struct epitem *it, struct poll_table *pt)
 	return vfs_poll(it->file, pt) & READ_ONCE(it->event.events) & ~EP_PRIVATE;
 }
 
-static int add_item(struct epoll *ep, struct file *f, int fd, const struct epoll_event *ev)
+/* ---- wake-up paths ------------------------------------------------------------------------- */
+
+/* An event of a file wakes all instances above it, along every path: so many paths of each length
+ * are allowed, as Linux has it. Any number of instances may watch a file directly. */
+static const u32 g_path_limits[MAX_NESTS + 1] = {U32_MAX, 500, 100, 50, 10};
+
+/* g_links_lock held. Ends early at a limit, so its work is bounded. */
+static int count_paths_locked(const struct file *f, int depth, u32 *counts)
+{
+	struct epitem *it;
+	int err = 0;
+
+	list_for_each_entry(it, &f->epoll_links, file_link) {
+		const struct file *up = it->ep->file;
+
+		if (!up || list_empty(&up->epoll_links)) {
+			if (++counts[depth] > g_path_limits[depth])
+				return -EINVAL;
+			continue;
+		}
+		err = depth == MAX_NESTS ? -EINVAL : count_paths_locked(up, depth + 1, counts);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int check_paths(const struct file *f)
+{
+	u32 counts[MAX_NESTS + 1] = {};
+	int err;
+
+	spin_lock_irq(&g_links_lock);
+	err = count_paths_locked(f, 0, counts);
+	spin_unlock_irq(&g_links_lock);
+	return err;
+}
+
+/* The same for every file that is watched by ep or by what is below it. g_nesting_lock held. */
+static int check_leaves(struct epoll *ep)
+{
+	int err = 0;
+
+	if (ep->leaves_gen == g_look)
+		return 0;
+	ep->leaves_gen = g_look;
+	mutex_lock_nested(&ep->lock); /* going down only */
+	for (struct rb_node *n = rb_first(&ep->items); n && !err; n = rb_next(n)) {
+		struct file *f = container_of(n, struct epitem, node)->file;
+		struct epoll *sub = file_epoll(f);
+
+		err = sub ? check_leaves(sub) : check_paths(f);
+		cond_resched();
+	}
+	mutex_unlock(&ep->lock);
+	return err;
+}
+
+/* nested: ep is watched itself, or f is an instance; g_nesting_lock is held then. */
+static int add_item(
+	struct epoll *ep, struct file *f, int fd, const struct epoll_event *ev, bool nested)
 {
 	struct epitem *it = slab_alloc(&g_item_cache, GFP_KERNEL | GFP_ZERO);
 	struct hook_table ht;
@@ -326,6 +391,14 @@ static int add_item(struct epoll *ep, struct file *f, int fd, const struct epoll
 	spin_lock_irq(&g_links_lock);
 	list_add_tail(&it->file_link, &f->epoll_links);
 	spin_unlock_irq(&g_links_lock);
+	if (nested) {
+		int err = file_epoll(f) ? check_leaves(file_epoll(f)) : check_paths(f);
+
+		if (err) {
+			remove_item(ep, it);
+			return err;
+		}
+	}
 	ht = (struct hook_table){{.queue = add_hook, .events = ev->events}, it};
 	if (item_events(it, &ht.pt))
 		(void)make_ready(it);
@@ -355,6 +428,8 @@ static int depth_below(struct epoll *ep, struct epoll *wanted, int level)
 
 	if (ep == wanted || level > MAX_NESTS)
 		return -ELOOP;
+	if (ep->below_gen == g_look) /* here before, on another path */
+		return level + ep->below > MAX_NESTS ? -ELOOP : ep->below;
 	mutex_lock_nested(&ep->lock); /* going down only: g_nesting_lock keeps the graph acyclic */
 	for (struct rb_node *n = rb_first(&ep->items); n; n = rb_next(n)) {
 		struct epoll *sub = file_epoll(container_of(n, struct epitem, node)->file);
@@ -368,6 +443,8 @@ static int depth_below(struct epoll *ep, struct epoll *wanted, int level)
 			deepest = max(deepest, d + 1);
 	}
 	mutex_unlock(&ep->lock);
+	ep->below_gen = g_look;
+	ep->below = max(deepest, 0);
 	return deepest;
 }
 
@@ -379,8 +456,12 @@ static int depth_above_locked(struct epoll *ep, int level)
 
 	if (level > MAX_NESTS || !ep->file)
 		return 0;
+	if (ep->above_gen == g_look)
+		return ep->above;
 	list_for_each_entry(it, &ep->file->epoll_links, file_link)
 		highest = max(highest, 1 + depth_above_locked(it->ep, level + 1));
+	ep->above_gen = g_look;
+	ep->above = highest;
 	return highest;
 }
 
@@ -421,7 +502,7 @@ int epoll_control(
 {
 	struct epoll *ep = file_epoll(epf), *sub = file_epoll(target);
 	struct epoll_event event = ev ? *ev : (struct epoll_event){0};
-	bool nest = sub && op == EPOLL_CTL_ADD;
+	bool nest;
 	struct epitem *it;
 	int err;
 
@@ -434,15 +515,24 @@ int epoll_control(
 		return err;
 	event.events &= ~EPOLLWAKEUP; /* no suspend here: as without CAP_BLOCK_SUSPEND */
 	event.events |= EPOLLERR | EPOLLHUP;
+	nest = op == EPOLL_CTL_ADD && (sub || !list_empty(&epf->epoll_links));
+again:
 	if (nest) {
 		mutex_lock(&g_nesting_lock);
-		err = check_nesting(ep, sub);
+		g_look++;
+		err = sub ? check_nesting(ep, sub) : 0;
 		if (err) {
 			mutex_unlock(&g_nesting_lock);
 			return err;
 		}
 	}
 	mutex_lock(&ep->lock);
+	if (op == EPOLL_CTL_ADD && !nest && unlikely(!list_empty(&epf->epoll_links))) {
+		/* Somebody began to watch us meanwhile; his check waits for our lock. */
+		mutex_unlock(&ep->lock);
+		nest = true;
+		goto again;
+	}
 	it = find_item(ep, target, fd);
 	switch (op) {
 	case EPOLL_CTL_ADD:
@@ -451,7 +541,7 @@ int epoll_control(
 		else if ((u64)READ_ONCE(ep->user->epoll_watches) >= max_watches())
 			err = -ENOSPC;
 		else
-			err = add_item(ep, target, fd, &event);
+			err = add_item(ep, target, fd, &event, nest);
 		break;
 	case EPOLL_CTL_DEL:
 		if (it)

@@ -114,8 +114,10 @@ static void process_free_rcu(struct rcu_head *h)
 
 void put_process(struct process *p)
 {
-	if (p && ref_put(&p->refs))
-		rcu_call(&p->rcu, process_free_rcu);
+	if (!p || !ref_put(&p->refs))
+		return;
+	wait_queue_retire(&p->signalfd_wait); /* an epoll instance may outlive us */
+	rcu_call(&p->rcu, process_free_rcu);
 }
 
 /* ---- tasks ---- */

@@ -88,15 +88,31 @@ void wait_add(struct wait_queue *q, struct waiter *w)
 
 void wait_remove(struct waiter *w)
 {
-	struct wait_queue *q = load_acquire(&w->queue);
+	struct wait_queue *q;
 	unsigned long flags;
 
-	if (!q)
-		return;
-	flags = spin_lock_irqsave(&q->lock);
-	if (w->queue) {
+	rcu_read_lock(); /* q may be retired meanwhile */
+	q = load_acquire(&w->queue);
+	if (q) {
+		flags = spin_lock_irqsave(&q->lock);
+		if (w->queue) {
+			list_del(&w->link);
+			w->queue = NULL;
+		}
+		spin_unlock_irqrestore(&q->lock, flags);
+	}
+	rcu_read_unlock();
+}
+
+void wait_queue_retire(struct wait_queue *q)
+{
+	unsigned long flags = spin_lock_irqsave(&q->lock);
+
+	while (!list_empty(&q->waiters)) {
+		struct waiter *w = list_first_entry(&q->waiters, struct waiter, link);
+
 		list_del(&w->link);
-		w->queue = NULL;
+		store_release(&w->queue, NULL);
 	}
 	spin_unlock_irqrestore(&q->lock, flags);
 }

@@ -203,10 +203,11 @@ static int filp_close(struct file *f, struct fd_table *t)
 
 void put_fd_table(struct fd_table *t)
 {
-	struct fd_array *a = t->fds;
+	struct fd_array *a;
 
 	if (!ref_put(&t->refs))
 		return;
+	a = t->fds; /* only now nobody replaces it */
 	for (u32 w = 0; w < a->size / 64; w++) {
 		for (u64 bits = a->open[w]; bits; bits &= bits - 1) {
 			struct file *f = a->file[w * 64 + (u32)__builtin_ctzll(bits)];

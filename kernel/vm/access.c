@@ -6,7 +6,7 @@ enum { ACCESS_TRIES = 64 }; /* a fault may lose a race and ask to be repeated */
 
 /*
  * The kernel address of the byte at addr of r, faulted in with the wanted access. *pin: to be put
- * by the caller (page cache). Anonymous memory stays while map_lock or the region's lock is held.
+ * by the caller; without it a copy on write elsewhere could free the page.
  */
 static void *page_for_access(struct region *r, unsigned long addr, bool write, struct page **pin)
 {
@@ -23,9 +23,9 @@ static void *page_for_access(struct region *r, unsigned long addr, bool write, s
 		if (pte_accessible(e) && (!write || pte_is_writable(e))) {
 			u64 phys = pte_phys(e) + (addr & ((1ul << PT_SHIFT(level)) - 1));
 
-			if (level == 0 && !pte_special(e) &&
-				!page_test(phys_to_page(phys), PG_ANON)) {
-				struct page *page = phys_to_page(phys);
+			if (!pte_special(e)) {
+				/* of a 2 MiB leaf: its head */
+				struct page *page = phys_to_page(pte_phys(e));
 
 				if (!page_get_unless_zero(page))
 					continue;

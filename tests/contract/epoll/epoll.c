@@ -3,6 +3,8 @@
 #include "contract.h"
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
 
 static int g_ep;
 
@@ -364,4 +366,61 @@ TEST(fdinfo_lists_the_entries)
 	char *text = read_text(path);
 	CHECK(strstr(text, want));
 	CHECK(strstr(text, "data:              abc"));
+}
+
+TEST(a_signalfd_outlives_the_child_that_watched_it)
+{
+	for (int i = 0; i < 30; i++) {
+		struct epoll_event ev = {.events = EPOLLIN};
+		sigset_t set;
+		pid_t pid;
+		int fd, status;
+
+		sigemptyset(&set);
+		sigaddset(&set, SIGUSR1);
+		g_ep = OK(epoll_create1(0));
+		fd = OK(signalfd(-1, &set, 0));
+		pid = OK(fork());
+		if (!pid)
+			_exit(epoll_ctl(g_ep, EPOLL_CTL_ADD, fd, &ev) != 0);
+		OK(waitpid(pid, &status, 0));
+		CHECK_EQ(status, 0);
+		if (i % 10 == 0)
+			usleep(50000);
+		OK(close(fd));
+		OK(close(g_ep));
+	}
+}
+
+/* 1: as too many paths. */
+static int link_refused(int outer, int inner)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+	int r = epoll_ctl(outer, EPOLL_CTL_ADD, inner, &ev), err = errno;
+
+	if (r != 0)
+		CHECK_EQ(err, EINVAL);
+	return r != 0;
+}
+
+TEST(wake_up_paths_through_nested_instances_are_limited)
+{
+	int level[4][24], refused = 0, fd = OK(eventfd(0, EFD_NONBLOCK));
+	struct epoll_event ev = {.events = EPOLLIN};
+
+	for (int l = 0; l < 4; l++)
+		for (int i = 0; i < 24; i++)
+			level[l][i] = OK(epoll_create1(EPOLL_CLOEXEC));
+	for (int i = 0; i < 24; i++)
+		OK(epoll_ctl(level[0][i], EPOLL_CTL_ADD, fd, &ev));
+	for (int l = 1; l < 4; l++)
+		for (int i = 0; i < 24; i++)
+			for (int k = 0; k < 24; k++)
+				refused += link_refused(level[l][i], level[l - 1][k]);
+	CHECK(refused > 0);
+	OK(eventfd_write(fd, 1));
+	for (int l = 0; l < 4; l++)
+		for (int i = 0; i < 24; i++)
+			OK(close(level[l][i]));
+	OK(close(fd));
 }
