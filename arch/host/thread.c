@@ -91,3 +91,8 @@ int arch_backtrace(unsigned long fp, unsigned long *out, int max)
 {
 	return 0; /* the sanitizer's abort handler prints one */
 }
+
+int arch_thread_backtrace(const struct arch_thread *t, unsigned long *out, int max)
+{
+	return 0;
+}

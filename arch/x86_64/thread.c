@@ -17,6 +17,22 @@ struct switch_frame { /* what x86_switch_stack pops */
 	u64 r15, r14, r13, r12, rbx, rbp, ip;
 };
 
+int arch_thread_backtrace(const struct arch_thread *t, unsigned long *out, int max)
+{
+	const struct switch_frame *f = (const struct switch_frame *)t->sp;
+	const unsigned long *frame = (const unsigned long *)f->rbp;
+	int n = 0;
+
+	out[n++] = f->ip;
+	while (n < max && (u64)frame > t->sp && (u64)frame < t->stack_top - 16 && frame[1]) {
+		out[n++] = frame[1];
+		if (frame[0] <= (unsigned long)frame)
+			break;
+		frame = (const unsigned long *)frame[0];
+	}
+	return n;
+}
+
 void x86_regs_changed(void)
 {
 	this_cpu_read(x86_current)->full_return = 1;

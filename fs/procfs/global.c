@@ -54,6 +54,12 @@ static int show_counters(struct seq_buf *s, struct proc_node *n)
 	return 0;
 }
 
+static int show_spinlocks(struct seq_buf *s, struct proc_node *n)
+{
+	lock_stats_show(s);
+	return 0;
+}
+
 static int show_loadavg(struct seq_buf *s, struct proc_node *n)
 {
 	struct sched_stats st;
@@ -255,7 +261,8 @@ static int link_mounts(struct proc_node *n, char *buf, size_t size)
 	}
 
 static const struct proc_entry g_aramid_entries[] = {
-	{.name = "counters", .mode = S_IFREG | 0444, .show = show_counters}, {0}};
+	{.name = "counters", .mode = S_IFREG | 0444, .show = show_counters},
+	{.name = "locks", .mode = S_IFREG | 0444, .show = show_spinlocks}, {0}};
 static const struct proc_entry g_tty_entries[] = {FILE("drivers", show_tty_drivers), {0}};
 
 const struct proc_entry g_root_entries[] = {

@@ -194,6 +194,15 @@ static const struct proc_entry g_random_entries[] = {
 
 static const struct proc_entry g_pty_entries[] = {CONST("max", 4096), {0}};
 
+static int store_hung_timeout(struct proc_node *n, char *text, size_t len)
+{
+	int err = store_int(n, text, len);
+
+	if (!err)
+		hung_task_restart();
+	return err;
+}
+
 static const struct proc_entry g_kernel_entries[] = {
 	CONST("cap_last_cap", CAP_LAST_CAP),
 	{.name = "core_pattern",
@@ -208,6 +217,14 @@ static const struct proc_entry g_kernel_entries[] = {
 		.store = store_hostname,
 		.data = "domain"},
 	{.name = "hostname", .mode = S_IFREG | 0644, .show = show_hostname, .store = store_hostname},
+	{.name = "hung_task_timeout_secs",
+		.mode = S_IFREG | 0644,
+		.show = show_int,
+		.store = store_hung_timeout,
+		.data = &g_hung_task_timeout_secs,
+		.min = 0,
+		.max = INT_MAX / 4},
+	INT("hung_task_warnings", g_hung_task_warnings, -1, INT_MAX),
 	CONST("ngroups_max", NGROUPS_MAX),
 	STRING("osrelease", UTS_RELEASE),
 	STRING("ostype", "Linux"),

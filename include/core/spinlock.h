@@ -32,10 +32,8 @@ struct spinlock {
 #endif
 #define DEFINE_SPINLOCK(name, rank_) struct spinlock name = SPINLOCK_INIT(rank_)
 
-static inline void spin_init(struct spinlock *l, enum lock_rank rank)
-{
-	*l = (struct spinlock)SPINLOCK_INIT(rank);
-}
+/* A macro for the sake of the rank's name. */
+#define spin_init(l, rank_) ((void)(*(l) = (struct spinlock)SPINLOCK_INIT(rank_)))
 struct seq_buf;
 void lock_stats_show(struct seq_buf *s); /* one line per rank; empty in release builds */
 static inline void spin_lock(struct spinlock *l);

@@ -84,6 +84,8 @@ struct thread {
 	u32 switch_work;
 	int worked_cpu; /* -1: at the next switch; own thread, or who switches to it */
 	s64 timer_slack_ns;
+	s64 hung_since_ns;         /* hung-task watcher: seen waiting since; 0: not */
+	u64 hung_switches;         /* and its switches then */
 	char name[16];             /* comm; task->lock to write, readers may see a torn name */
 	struct list_head all_link; /* list of all threads (sched/debug) */
 	struct rcu_head rcu;
@@ -188,6 +190,9 @@ void sched_init_cpu(int cpu);
 noreturn void sched_idle_loop(void); /* this CPU's boot context becomes its idle thread */
 void sched_tick_ipi(void);           /* IPI_RESCHED */
 void sched_irq_exit(void);
+/* kernel.hung_task_timeout_secs (0: off) and _warnings (left to print; -1: without end). */
+extern int g_hung_task_timeout_secs, g_hung_task_warnings;
+void hung_task_restart(void); /* the timeout was changed */
 struct sched_stats {
 	u64 context_switches, forks;
 	u32 running, blocked, threads;

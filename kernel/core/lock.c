@@ -33,6 +33,7 @@ static DEFINE_PER_CPU(struct held_locks, g_held);
 
 struct rank_stats {
 	u64 taken, contended;
+	const char *name; /* of a lock of this rank */
 };
 static struct rank_stats g_stats[RANK_LAST]; /* atomic */
 
@@ -74,6 +75,8 @@ void spin_debug_locked(struct spinlock *l)
 	h->lock[h->nr++] = l;
 	l->owner_cpu = (s16)cpu_id();
 	__atomic_fetch_add(&g_stats[l->rank].taken, 1, __ATOMIC_RELAXED);
+	if (unlikely(!g_stats[l->rank].name))
+		WRITE_ONCE(g_stats[l->rank].name, l->name);
 	irq_restore(flags);
 }
 
@@ -114,7 +117,8 @@ void lock_stats_show(struct seq_buf *s)
 #if DEBUG
 	for (int i = 0; i < RANK_LAST; i++)
 		if (g_stats[i].taken)
-			seq_printf(s, "rank %3d taken %12llu contended %10llu\n", i,
-				READ_ONCE(g_stats[i].taken), READ_ONCE(g_stats[i].contended));
+			seq_printf(s, "%3d %-20s taken %12llu contended %10llu\n", i,
+				READ_ONCE(g_stats[i].name) ?: "-", READ_ONCE(g_stats[i].taken),
+				READ_ONCE(g_stats[i].contended));
 #endif
 }

@@ -20,12 +20,17 @@ const char *sym_format(unsigned long addr, char *buf, size_t size)
 	return buf;
 }
 
-void log_backtrace(int level, unsigned long fp)
+void log_addresses(int level, const unsigned long *at, int n)
 {
-	unsigned long at[MAX_FRAMES];
 	char name[NAME_MAX_LEN + 40];
-	int n = arch_backtrace(fp, at, MAX_FRAMES);
 
 	for (int i = 0; i < n; i++) /* the instruction before the return address is the call */
 		log_print(level, "  [%016lx] %s", at[i], sym_format(at[i] - 1, name, sizeof(name)));
+}
+
+void log_backtrace(int level, unsigned long fp)
+{
+	unsigned long at[MAX_FRAMES];
+
+	log_addresses(level, at, arch_backtrace(fp, at, MAX_FRAMES));
 }

@@ -6,7 +6,9 @@
  * the running thread itself and by its place in the process's list.
  */
 #include "process.h"
+#include <core/counters.h>
 #include <core/init.h>
+#include <lib/seq_buf.h>
 #include <kmem/slab.h>
 #include <lib/string.h>
 
@@ -26,6 +28,24 @@ static SLAB_CACHE(g_task_cache, struct task);
 static SLAB_CACHE(g_process_cache, struct process);
 static SLAB_CACHE(g_sighand_cache, struct sighand);
 static SLAB_CACHE(g_session_cache, struct session);
+
+static void show_counters(struct seq_buf *s)
+{
+	struct process *p;
+	u32 n = 0;
+
+	spin_lock_irq(&g_tasklist_lock);
+	list_for_each_entry(p, &g_processes, all_link)
+		n++;
+	spin_unlock_irq(&g_tasklist_lock);
+	seq_printf(s, "processes %u\n", n);
+}
+
+static int task_init(void)
+{
+	return counters_register("process", show_counters);
+}
+INIT_HOOK(INIT_CORE, task_init);
 
 /* ---- dispositions ---- */
 

@@ -1,9 +1,11 @@
 /*
  * Open files: life, reading, writing, seeking; building blocks for files whose content is an object.
  */
+#include <core/counters.h>
 #include <core/init.h>
 #include <core/log.h>
 #include <kmem/slab.h>
+#include <lib/seq_buf.h>
 #include <lib/string.h>
 #include <linux/falloc.h>
 #include <linux/inotify.h>
@@ -42,6 +44,11 @@ void file_set_epoll_hook(void (*fn)(struct file *f))
 void vfs_set_limits_hook(const struct vfs_limits *l)
 {
 	g_vfs_limits = *l;
+}
+
+static void show_counters(struct seq_buf *s)
+{
+	seq_printf(s, "files %lld\n", (long long)files_open());
 }
 
 s64 files_open(void)
@@ -487,6 +494,6 @@ static int file_init(void)
 	mem_get_stats(&m);
 	g_max_files = max(m.total * PAGE_SIZE / 1024 / 10, 8192ul);
 	work_init(&g_release_work, release_worker);
-	return 0;
+	return counters_register("vfs", show_counters);
 }
 INIT_HOOK(INIT_SCHED, file_init);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The contract tests (tests/contract/AREA/*.c) in a guest: one boot per area, C library and
-number of CPUs, one pytest result per test.
+"""The contract tests (tests/contract/AREA/*.c) in a guest: one boot per area and machine, one
+pytest result per test. A machine is a build of the kernel, a machine type, a C library and a
+number of CPUs.
 
 Every test has passed on Debian's Linux 6.1 first: `pytest --kernels linux,aramid` runs both.
 """
@@ -17,12 +18,15 @@ import pytest
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BINARIES = TOP / "build" / "contract"
 
-# C library and CPUs. The areas that are about concurrency also run with 4 CPUs.
-MACHINES = [("glibc", 2), ("musl", 1)]
+# Build, machine type, C library and CPUs; the areas that are about concurrency also run with 4.
+MACHINES = [("release", "q35", "glibc", 2), ("release", "microvm", "musl", 1),
+            ("debug", "q35", "glibc", 4)]
+MORE_MACHINES = [("release", "q35", "glibc", 4)]
+LINUX_MACHINES = [("release", "q35", "glibc", 2), ("release", "q35", "musl", 1)]
 CONCURRENT = {"clone", "epoll", "futex", "memory", "pipes", "poll", "signals", "stress", "wait"}
 
 # Seconds for a whole area; each test has its own limit of TEST_TIMEOUT inside the guest.
-AREA_TIMEOUT = 240
+AREA_TIMEOUT = 300
 TEST_TIMEOUT = 20
 
 LINE = re.compile(r"^(ok|not ok) \d+ (\S+)(?: # (.*))?$")
@@ -51,27 +55,32 @@ def listing(libc, area):
 
 def pytest_generate_tests(metafunc):
     subprocess.run(["make", "-s", "-C", TOP, "contract"], check=True, stdout=subprocess.DEVNULL)
+    if "aramid" in kernels(metafunc.config):
+        subprocess.run(["make", "-s", "-j", str(os.cpu_count()), "-C", TOP, "DEBUG=1"], check=True,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     params = []
     for kernel in kernels(metafunc.config):
         for area in areas():
-            machines = MACHINES + ([("glibc", 4)] if area in CONCURRENT else [])
-            for libc, cpus in machines:
+            machines = MACHINES if kernel == "aramid" else LINUX_MACHINES
+            machines = machines + (MORE_MACHINES if area in CONCURRENT else [])
+            for build, machine, libc, cpus in machines:
                 for name in listing(libc, area):
-                    boot = (kernel, libc, cpus, area)
-                    params.append(pytest.param(boot, name,
-                                               id=f"{kernel}-{libc}-{cpus}cpu-{name}"))
+                    boot = (kernel, build, machine, libc, cpus, area)
+                    params.append(pytest.param(
+                        boot, name, id=f"{kernel}-{build}-{machine}-{libc}-{cpus}cpu-{name}"))
     metafunc.parametrize("boot,name", params)
 
 
-def run_area(kernel, libc, cpus, area):
+def run_area(kernel, build, machine, libc, cpus, area):
     """Boots once; returns {test name: (passed, message)} and the guest's output."""
     with tempfile.TemporaryDirectory(prefix="contract-") as root:
         os.chmod(root, 0o755)
         for name in ("dev", "proc", "sys", "tests", "tmp"):
             os.mkdir(os.path.join(root, name))
         shutil.copy(BINARIES / libc / area, os.path.join(root, "tests"))
-        command = [TOP / "tools" / "aramid", "run", "--as", "initramfs", "--kernel", kernel,
-                   "--smp", str(cpus), "--mem", "512M", "--timeout", str(AREA_TIMEOUT),
+        file = kernel if build == "release" else TOP / "build" / "aramid-debug"
+        command = [TOP / "tools" / "aramid", "run", "--as", "initramfs", "--kernel", file,
+                   "--machine", machine, "--smp", str(cpus), "--mem", "512M", "--timeout", str(AREA_TIMEOUT),
                    root, "--", "/tests/" + area, "--timeout", str(TEST_TIMEOUT)]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=AREA_TIMEOUT + 60)

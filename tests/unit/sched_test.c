@@ -1,5 +1,6 @@
 /* Threads, wait queues, timers in virtual time, sleeping locks, futexes, work, RCU. */
 #include <core/counters.h>
+#include <core/log.h>
 #include <core/rcu.h>
 #include <kmem/slab.h>
 #include <lib/string.h>
@@ -440,4 +441,41 @@ UNIT(rcu_callbacks_run_after_a_grace_period)
 	EXPECT_STR(g_trace, "ff");
 	EXPECT_EQ(rcu_pending_count(), 0);
 	rcu_synchronize();
+}
+
+/* ---- the hung-task watcher ---- */
+
+static void wait_for(void *arg)
+{
+	wait_for_completion(arg);
+}
+
+static int reports_since(u64 seq, const char *name)
+{
+	struct log_record r;
+	u64 missed = 0;
+	int n = 0;
+
+	while (log_read(&seq, &r, &missed))
+		n += strstr(r.text, "blocked for more than") && strstr(r.text, name);
+	return n;
+}
+
+UNIT(a_thread_that_waits_too_long_is_logged)
+{
+	static struct completion c;
+	u64 seq = log_next_seq();
+
+	g_hung_task_warnings = 10; /* threads that other tests left may have used them up */
+	completion_init(&c);
+	EXPECT(!is_err(kthread_run(wait_for, &c, "stuck")));
+	sleep_ns(100 * NS_PER_SEC);
+	EXPECT_EQ(reports_since(seq, "stuck"), 0);
+	sleep_ns(100 * NS_PER_SEC);
+	EXPECT_EQ(reports_since(seq, "stuck"), 1);
+	complete(&c);
+	sleep_ns(NS_PER_MS);
+	seq = log_next_seq();
+	sleep_ns(300 * NS_PER_SEC);
+	EXPECT_EQ(reports_since(seq, "stuck"), 0);
 }

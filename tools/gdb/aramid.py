@@ -197,6 +197,61 @@ class Mounts(gdb.Command):
                   f"users {int(m['refs']['n'])} writers {int(m['writers'])}")
 
 
+class Log(gdb.Command):
+    """aramid-log [COUNT]: the last records of the kernel's log (default: all there are)."""
+
+    def __init__(self):
+        super().__init__("aramid-log", gdb.COMMAND_DATA)
+
+    def invoke(self, argument, from_tty):
+        slots, index = lookup("g_slots"), lookup("g_index")
+        nr_index = index.type.range()[1] + 1
+        next_seq = int(gdb.parse_and_eval("'kernel/core/log.c'::g_head")) >> 32
+        wanted = int(argument) if argument.strip() else nr_index
+        header_size = gdb.lookup_type("struct record_header").sizeof
+        for seq in range(max(1, next_seq - min(wanted, nr_index)), next_seq):
+            entry = int(index[seq % nr_index])
+            if entry >> 32 != seq:
+                continue
+            record = slots[entry & 0xFFFFFFFF]
+            header = record["header"]
+            if int(header["stamp"]) != seq | 1 << 32:
+                continue
+            at, length = int(record.address) + header_size, int(header["len"])
+            data = gdb.selected_inferior().read_memory(at, length).tobytes() if length else b""
+            ns = int(header["time_ns"])
+            print(f"<{int(header['prio']) & 7}>[{ns // 10**9:5}.{ns % 10**9 // 1000:06}] "
+                  f"{data.decode(errors='replace')}")
+
+
+class Locks(gdb.Command):
+    """aramid-locks: spinlocks that each CPU holds and ranks of sleeping locks that each thread
+holds, from a DEBUG kernel; then how often locks of each rank were taken and contended."""
+
+    def __init__(self):
+        super().__init__("aramid-locks", gdb.COMMAND_DATA)
+
+    def invoke(self, argument, from_tty):
+        if lookup("g_held") is None:
+            print("only kernels built with DEBUG=1 keep account of their locks")
+            return
+        for cpu in range(nr_cpus()):
+            held = per_cpu("g_held", cpu)
+            for i in range(int(held["nr"])):
+                lock = held["lock"][i].dereference()
+                name = lock["name"].string() if int(lock["name"]) else "?"
+                print(f"CPU {cpu} holds {name} at {int(lock.address):#x}")
+        rank = gdb.lookup_type("enum lock_rank")
+        for t in threads():
+            for i in range(int(t["locks_held"])):
+                print(f"{text(t['name'])} holds a {t['lock_ranks'][i].cast(rank)}")
+        stats = gdb.parse_and_eval("'kernel/core/lock.c'::g_stats")
+        for i in range(stats.type.range()[1] + 1):
+            if int(stats[i]["taken"]):
+                print(f"{str(gdb.Value(i).cast(rank)):20} taken {int(stats[i]['taken']):>10} "
+                      f"contended {int(stats[i]['contended']):>8}")
+
+
 class PerCpu(gdb.Command):
     """aramid-percpu NAME [CPU]: a per-CPU variable on one CPU or on all."""
 
@@ -215,4 +270,6 @@ Threads()
 Stack()
 Regions()
 Mounts()
+Log()
+Locks()
 PerCpu()

@@ -6,10 +6,11 @@ arch/x86_64/symtab.c. Only functions are kept; of several names for one address,
 global one.
 """
 
+import re
 import sys
 
 STEP = 16  # names between two marks, as in symtab.c
-SKIP_PREFIXES = ("__", ".L")
+SKIP = re.compile(r"\.L|__\w+_(start|end)$")  # labels and the linker script's marks
 
 
 def read_symbols(lines):
@@ -23,7 +24,7 @@ def read_symbols(lines):
         address, kind, name = int(parts[0], 16), parts[1], parts[2]
         if name in ("__image_start", "__text_start", "__text_end"):
             bounds[name] = address
-        if kind not in "tTwW" or name.startswith(SKIP_PREFIXES):
+        if kind not in "tTwW" or SKIP.match(name):
             continue
         if address not in best or (kind == "T" and best[address][0] == "t"):
             best[address] = (kind, name)

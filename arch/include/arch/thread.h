@@ -69,6 +69,8 @@ static inline void regs_forget_syscall(struct pt_regs *r);
 void arch_dump_regs(const struct pt_regs *r);
 /* Walk the frame pointers from fp (0: the caller's), at most max return addresses. */
 int arch_backtrace(unsigned long fp, unsigned long *out, int max);
+/* The same for a thread that is switched out and stays so. */
+int arch_thread_backtrace(const struct arch_thread *t, unsigned long *out, int max);
 
 /* arch_prctl(2): TLS bases. -EPERM for non-canonical, -EINVAL unknown op, -EFAULT. */
 long arch_prctl_call(struct arch_thread *t, int op, unsigned long addr);
