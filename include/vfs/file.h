@@ -159,7 +159,9 @@ struct vfs_limits {
 	u64 (*fsize)(void);
 	void (*fsize_exceeded)(void);
 	u64 (*nofile)(void);
+	void (*broken_pipe)(void); /* raise SIGPIPE */
 };
+void vfs_broken_pipe(void); /* a write found no reader: SIGPIPE, if there is somebody to get it */
 void vfs_set_limits_hook(const struct vfs_limits *l);
 
 void file_release(struct file *f); /* what a deferred put_file ends in; sleeps */

@@ -4,7 +4,7 @@
  */
 #include <core/init.h>
 #include <linux/magic.h>
-#include <process/signal.h>
+#include <sched/wait.h>
 #include "pipe.h"
 
 /* The inode's pipe with a reference for this file; the inode itself holds one more. */

@@ -1,5 +1,7 @@
 module := kernel/ipc
 level := 6
-arch := x86_64
 deps := lib kernel/core kernel/kmem kernel/sched kernel/vm kernel/cred kernel/vfs kernel/process
-srcs := pipe.c fifo.c splice.c eventfd.c timerfd.c signalfd.c epoll.c poll.c
+srcs := pipe.c fifo.c
+ifneq ($(ARCH),host) # the others need tasks
+srcs += splice.c eventfd.c timerfd.c signalfd.c epoll.c poll.c
+endif

@@ -8,7 +8,8 @@
 #include <kmem/slab.h>
 #include <lib/printf.h>
 #include <lib/string.h>
-#include <process/signal.h>
+#include <asm/siginfo.h>
+#include <sched/wait.h>
 #include "pipe.h"
 
 static SLAB_CACHE(g_pipe_cache, struct pipe);
@@ -251,7 +252,7 @@ static ssize_t pipe_write(struct file *f, struct iter *from, off64_t *pos)
 	if (done)
 		fasync_notify(&p->async, POLL_IN);
 	if (err == 0 && !done) {
-		(void)signal_send_task(current_task(), SIGPIPE, NULL);
+		vfs_broken_pipe();
 		return -EPIPE;
 	}
 	return done ? done : err;

@@ -4,7 +4,8 @@
  */
 #include <kmem/slab.h>
 #include <ipc/splice.h>
-#include <process/signal.h>
+#include <asm/siginfo.h>
+#include <sched/wait.h>
 #include "pipe.h"
 
 static bool nonblocking(struct file *pipe, u32 flags)
@@ -98,7 +99,7 @@ ssize_t pipe_splice_from_file(
 	}
 	if (err == 0 && !done) {
 		mutex_unlock(&p->lock);
-		(void)signal_send_task(current_task(), SIGPIPE, NULL);
+		vfs_broken_pipe();
 		return -EPIPE;
 	}
 	mutex_unlock(&p->lock);
@@ -198,7 +199,7 @@ static ssize_t pipe_to_pipe(struct file *fin, struct file *fout, size_t len, u32
 		if (out->readers == 0) {
 			mutex_unlock(&in->lock);
 			mutex_unlock(&out->lock);
-			(void)signal_send_task(current_task(), SIGPIPE, NULL);
+			vfs_broken_pipe();
 			return -EPIPE;
 		}
 		if (pipe_used(in) && !pipe_full(out))

@@ -392,8 +392,11 @@ void slab_show(struct seq_buf *b)
 
 void slab_counters(struct seq_buf *b)
 {
-	for (const struct slab_impl *s = load_acquire(&g_all); s; s = s->next)
-		seq_printf(b, "slab.%s %llu\n", s->cache->name, in_use(s));
+	for (const struct slab_impl *s = load_acquire(&g_all); s; s = s->next) {
+		const char *name = s->cache->name, *blank = strchr(name, ' ');
+
+		seq_printf(b, "slab.%s %llu\n", blank ? blank + 1 : name, in_use(s));
+	}
 }
 
 /* ---- DEBUG ---------------------------------------------------------------------------------- */

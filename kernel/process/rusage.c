@@ -171,7 +171,14 @@ static void fsize_exceeded(void)
 		(void)signal_send_task(current_task(), SIGXFSZ, NULL);
 }
 
-static const struct vfs_limits g_vfs_limits = {limit_fsize, fsize_exceeded, limit_nofile};
+static void broken_pipe(void)
+{
+	if (in_task())
+		(void)signal_send_task(current_task(), SIGPIPE, NULL);
+}
+
+static const struct vfs_limits g_vfs_limits = {
+	limit_fsize, fsize_exceeded, limit_nofile, broken_pipe};
 
 static int rusage_init(void)
 {

@@ -41,6 +41,12 @@ void file_set_epoll_hook(void (*fn)(struct file *f))
 	g_epoll_gone = fn;
 }
 
+void vfs_broken_pipe(void)
+{
+	if (g_vfs_limits.broken_pipe)
+		g_vfs_limits.broken_pipe();
+}
+
 void vfs_set_limits_hook(const struct vfs_limits *l)
 {
 	g_vfs_limits = *l;

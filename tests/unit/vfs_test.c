@@ -1,5 +1,8 @@
 /* Paths, tmpfs against a model, renames under several threads, the dentry cache, record locks. */
+#include <core/counters.h>
+#include <kmem/page.h>
 #include <kmem/slab.h>
+#include <lib/seq_buf.h>
 #include <lib/string.h>
 #include <linux/fs.h>
 #include <sched/timer.h>
@@ -253,6 +256,47 @@ UNIT(renames_by_several_threads_lose_nothing)
 			found += find(name, 0) > 0;
 		}
 	EXPECT_EQ(found, 12);
+}
+
+/* ---- the dentry cache under pressure ---- */
+
+#define ABSENT 2000
+
+static long dentries(void)
+{
+	static char text[8192];
+	struct seq_buf out = {.buf = text, .size = sizeof(text) - 1};
+	const char *at;
+	u64 n = 0;
+
+	counters_quiesce();
+	slab_counters(&out);
+	text[out.len] = 0;
+	at = strstr(text, "slab.dentry ");
+	EXPECT(at);
+	for (at = at ? at + strlen("slab.dentry ") : ""; *at >= '0' && *at <= '9'; at++)
+		n = n * 10 + (u64)(*at - '0');
+	return (long)n;
+}
+
+UNIT(the_dentry_cache_shrinks_to_what_is_in_use)
+{
+	char name[32];
+	long before = dentries();
+
+	EXPECT_EQ(make_dir("/cache"), 0);
+	EXPECT_EQ(make_file("/cache/kept"), 0);
+	for (int i = 0; i < ABSENT; i++) { /* negative entries */
+		unit_snprintf(name, sizeof(name), "/cache/absent%d", i);
+		EXPECT_EQ(find(name, 0), -ENOENT);
+	}
+	EXPECT(dentries() >= before + ABSENT);
+	mem_drop_caches(2);
+	EXPECT(dentries() <= before + 16);
+	EXPECT(find("/cache/kept", 0) > 0);
+	EXPECT_EQ(find("/cache/absent7", 0), -ENOENT);
+	EXPECT_EQ(make_file("/cache/absent7"), 0);
+	EXPECT(find("/cache/absent7", 0) > 0);
 }
 
 /* ---- record locks against an array of owners ---- */
