@@ -1,5 +1,6 @@
 /* /proc files of the whole system. */
 #include "procfs.h"
+#include <block/block.h>
 #include <core/counters.h>
 #include <core/irq.h>
 #include <core/log.h>
@@ -215,7 +216,13 @@ static int show_swaps(struct seq_buf *s, struct proc_node *n)
 
 static int show_partitions(struct seq_buf *s, struct proc_node *n)
 {
-	seq_puts(s, "major minor  #blocks  name\n\n");
+	partitions_show(s);
+	return 0;
+}
+
+static int show_diskstats(struct seq_buf *s, struct proc_node *n)
+{
+	diskstats_show(s);
 	return 0;
 }
 
@@ -270,6 +277,7 @@ const struct proc_entry g_root_entries[] = {
 	FILE("cmdline", show_cmdline),
 	FILE("cpuinfo", show_cpuinfo),
 	FILE("devices", show_devices),
+	FILE("diskstats", show_diskstats),
 	FILE("filesystems", show_filesystems),
 	FILE("interrupts", show_interrupts),
 	FILE("loadavg", show_loadavg),

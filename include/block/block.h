@@ -23,6 +23,7 @@ struct request;
 struct blk_plug;
 struct seq_buf;
 struct inode;
+struct file;
 struct writeback;
 
 /* ---- devices ------------------------------------------------------------------------------------
@@ -228,7 +229,8 @@ struct disk_ops {
 	void (*timeout)(struct disk *d, struct request *rq);
 	int (*open)(struct disk *d);   /* each opener; may refuse it. NULL: nothing to do. Sleeps */
 	void (*close)(struct disk *d); /* each close; the device's openers don't change meanwhile */
-	int (*ioctl)(struct disk *d, u32 cmd, unsigned long arg); /* -ENOTTY. NULL: none */
+	/* Commands that the layer doesn't know: -ENOTTY. NULL: none */
+	long (*ioctl)(struct disk *d, struct file *f, u32 cmd, unsigned long arg);
 	void (*release)(struct disk *d); /* last reference after disk_remove */
 };
 

@@ -170,6 +170,8 @@ extern u64 g_max_files;            /* fs.file-max */
 extern u32 g_nr_open_max;          /* fs.nr_open */
 /* Set by ipc: how FIFOs are opened. */
 void vfs_set_fifo_ops(const struct file_ops *ops);
+/* Set by the block layer: how block devices are opened. */
+void vfs_set_block_ops(const struct file_ops *ops);
 
 /* ---- readiness ---------------------------------------------------------------------------- */
 /* poll ops call poll_wait for each queue that announces changes, then return the current mask. */

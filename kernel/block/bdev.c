@@ -226,6 +226,7 @@ int bdev_open(struct block_device *b, bool write, void *holder)
 void bdev_close(struct block_device *b, void *holder)
 {
 	struct disk_impl *i = disk_impl(b->disk);
+	bool last;
 
 	/* Written before the lock: others may want to open it meanwhile. A failure is remembered in
 	 * the object. */
@@ -234,10 +235,14 @@ void bdev_close(struct block_device *b, void *holder)
 	mutex_lock(&i->lock);
 	if (holder && --b->holders == 0)
 		b->holder = NULL;
-	if (--b->openers == 0 && object_is_dirty(b->object))
+	last = --b->openers == 0;
+	if (last && object_is_dirty(b->object))
 		(void)!object_write_range(b->object, 0, U64_MAX, true);
 	if (b->disk->ops->close)
 		b->disk->ops->close(b->disk);
 	mutex_unlock(&i->lock);
+	/* The next user may come after a write through another device of the same disk. */
+	if (last)
+		bdev_drop_pages(b);
 	put_bdev(b);
 }

@@ -157,6 +157,14 @@ extern const struct vm_object_ops g_bdev_object_ops;
 void bdev_object_init(struct block_device *b);
 void bdev_drop_pages(struct block_device *b); /* clean ones */
 
+/* file.c, ioctl.c */
+struct block_device *bdev_of_file(struct file *f);
+long blk_ioctl(struct file *f, u32 cmd, unsigned long arg);
+/* Bytes [start, start + len), whole blocks: zeroed or discarded, and out of the cache. */
+int bdev_clear_range(struct block_device *b, u64 start, u64 len, bool discard) must_check;
+
+/* BLKRRPART: the table anew; -EBUSY: a partition is in use. scan_lock held */
+int disk_rescan(struct disk_impl *i) must_check;
 /* partition.c: make the parts what the table says; scan_lock held */
 int disk_scan(struct disk_impl *i) must_check;
 /* disk.c; scan_lock held */

@@ -138,6 +138,8 @@ int disk_add(struct disk *d)
 	mutex_lock(&i->scan_lock);
 	i->parts[0] = b;
 	err = announce(b);
+	if (!err && !d->no_partitions && disk_scan(i)) /* the disk is usable all the same */
+		log_warn("%s: its partition table cannot be read", d->name);
 	mutex_unlock(&i->scan_lock);
 	if (err) {
 		number_free(d->first_dev);

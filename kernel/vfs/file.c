@@ -31,6 +31,13 @@ void file_set_defer_hook(bool (*fn)(struct file *f))
 
 const struct file_ops *g_fifo_open_ops;
 
+const struct file_ops *g_block_open_ops;
+
+void vfs_set_block_ops(const struct file_ops *ops)
+{
+	g_block_open_ops = ops;
+}
+
 void vfs_set_fifo_ops(const struct file_ops *ops)
 {
 	g_fifo_open_ops = ops;

@@ -110,6 +110,8 @@ static const struct file_ops *ops_for(struct inode *i)
 		return chrdev_find(i->rdev);
 	if (S_ISFIFO(i->mode))
 		return g_fifo_open_ops;
+	if (S_ISBLK(i->mode))
+		return g_block_open_ops;
 	return NULL;
 }
 
