@@ -84,7 +84,7 @@ void detach_mounts_on(struct dentry *d);
 /* ---- inode.c, file.c ---- */
 struct file *file_alloc(u32 flags);
 extern const struct file_ops g_path_fops;
-extern const struct file_ops *g_fifo_open_ops; /* set by ipc at start-up */
+extern const struct file_ops *g_fifo_open_ops;  /* set by ipc at start-up */
 extern const struct file_ops *g_block_open_ops; /* set by the block layer at start-up */
 int file_finish_open(struct file *f, const struct path *p, const struct cred *c) must_check;
 bool path_noexec(const struct path *p);
