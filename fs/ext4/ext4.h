@@ -19,6 +19,9 @@
 #include <lib/xarray.h>
 #include <vfs/file.h>
 #include <vm/writeback.h>
+#include <core/rcu.h>
+#include <lib/bitmap.h>
+#include <lib/err.h>
 
 typedef u64 ext4_block;       /* on the device, in file system blocks */
 typedef u32 ext4_lblk;        /* in a file */
@@ -40,16 +43,16 @@ struct ext4_options {
 
 /* One block group. Read from its descriptor at mount; the descriptor's block stays in memory. */
 struct ext4_group {
-	struct mutex lock; /* RANK_FS_GROUP: bitmaps, counts, descriptor, free extents below */
+	struct mutex lock; /* RANK_FS_GROUP: bitmaps, counts, descriptor */
 	struct block_ref desc_ref; /* descriptor block; referenced while mounted */
 	struct ext4_group_desc *desc;
 	u32 free_blocks, free_inodes, used_dirs; /* as in the descriptor */
 	u32 largest_free; /* blocks of the largest free run, a hint; ~0u: not known yet */
 	bool block_bitmap_ok, inode_bitmap_ok; /* checked since mount */
 	bool bad_blocks, bad_inodes;           /* bitmap corrupt: not allocated from */
-	struct list_head
-		freed; /* extents freed in transactions not committed yet: not allocatable */
-	void *alloc;   /* the allocator's own state (balloc.c) */
+	u64 *busy;     /* bits of blocks that can't be allocated: the bitmap and freed ones whose
+			* transaction hasn't committed; NULL: not loaded (balloc.c) */
+	u32 pending;   /* blocks of freed extents not committed yet */
 };
 
 struct ext4 { /* super->priv */
@@ -89,9 +92,31 @@ struct ext4 { /* super->priv */
 	u32 next_generation;       /* atomic */
 	u32 error_flags;           /* atomic */
 	bool aborted;              /* atomic: read-only after an error */
-	void *quota, *mb, *resize; /* of their files */
+	void *quota, *resize;      /* of their files */
+	struct ext4_zones *zones;  /* blocks of the file system itself; RCU: replaced by resize */
+	u64 pool;                  /* blocks that only metadata and promised data may take */
+	u64 resv_pool;             /* what statfs leaves out of f_bavail: the same */
+	s64 pending_free;          /* atomic: freed, but not allocatable before a commit */
+	u32 hint_group;            /* atomic: where a run was found last */
+	u32 spread;                /* atomic: next group for a directory of the root */
+	u32 bdev_opens;            /* put_super's: what to close */
+	struct mutex error_lock;   /* RANK_MUTEX_LEAF: error fields of the super block */
+	u64 mounted_kbytes;        /* s_kbytes_written at mount */
+	struct ext4_mmp_state *mmp;
+	bool no_journal_type;      /* mounted as ext2 */
+	bool gone;                 /* unmounted: what is left in memory isn't written */
+	bool recovering;           /* orphans are processed, also on a read-only mount */
 	struct list_head link;
 };
+
+/* A run of a file's blocks. */
+struct ext4_map {
+	ext4_lblk lblk;
+	u32 len;          /* in: wanted; out: of this run (hole runs, too) */
+	ext4_block block; /* 0: hole */
+	u32 flags;        /* EXT4_MAP_* */
+};
+#define EXT4_MAP_CACHE 4
 
 struct ext4_inode_info { /* inode->priv */
 	struct inode *vfs;
@@ -114,8 +139,14 @@ struct ext4_inode_info { /* inode->priv */
 	ext4_block last_alloc; /* allocation goal; data_sem */
 	u32 dir_goal;          /* directory: group where its children go */
 	bool inline_xattr_bad, new_inode;
-	void *map_cache; /* extent status: recently used extents (extents.c); data_sem */
-	void *prealloc;  /* balloc.c */
+	bool deleted; /* evict_inode has given everything back */
+	/* RANK_FS_META: the inode in the table's block, from its change to its checksum. Order:
+	 * journal_get_write, raw_lock, change, ext4_inode_csum_set, unlock, journal_dirty. */
+	struct mutex raw_lock;
+	struct spinlock cache_lock; /* RANK_INODE_SPIN: recently used runs (map.c) */
+	struct ext4_map cache[EXT4_MAP_CACHE];
+	u32 cache_next, cache_gen;
+	struct rcu_head rcu;
 };
 
 static inline struct ext4 *ext4_of(const struct inode *i)
@@ -137,6 +168,7 @@ static inline struct ext4_inode_info *ext4_info(const struct inode *i)
  * errors= says. Returns -EUCLEAN (EFSCORRUPTED) for the caller. Any lock below sb_lock. */
 int ext4_corrupt(struct ext4 *fs, u64 ino, u64 block, const char *fmt, ...) printf_like(4, 5);
 #define EFSCORRUPTED EUCLEAN
+#define EFSBADCRC    EBADMSG
 /* An I/O error of metadata that can't be undone: same, returns err. */
 int ext4_fatal(struct ext4 *fs, int err, const char *what);
 /* Read a metadata block: checked to lie inside the file system. */
@@ -144,13 +176,62 @@ int ext4_read_block(struct ext4 *fs, ext4_block b, struct block_ref *out) must_c
 int ext4_new_block_ref(struct ext4 *fs, ext4_block b, struct block_ref *out) must_check;
 /* May [b, b+n) hold a file's blocks (inside, not the super block, descriptors, bitmaps, tables)? */
 bool ext4_blocks_valid(struct ext4 *fs, ext4_block b, u32 n);
+/* Content checks that needn't be made again while the block stays in memory, by kind: a block that
+ * a corrupt image uses as two kinds is checked as each. */
+enum ext4_kind { EXT4_KIND_EXTENT, EXT4_KIND_DIR, EXT4_KIND_DX, EXT4_KIND_XATTR };
+bool ext4_checked(const struct block_ref *r, enum ext4_kind k);
+void ext4_set_checked(const struct block_ref *r, enum ext4_kind k);
+/* An operation outside of any handle failed with -ENOSPC: true when blocks freed meanwhile may have
+ * become allocatable (waits for a commit), so that it is worth another try. *tries starts at 0. */
+bool ext4_retry_nospace(struct ext4 *fs, int *tries);
 struct handle *ext4_begin(struct ext4 *fs, u32 credits) must_check; /* journal_start; -EROFS */
 int ext4_end(struct handle *h, int err) must_check; /* journal_stop; the first error */
+
+/* groups.c: geometry */
+int ext4_groups_load(struct ext4 *fs) must_check;
+void ext4_groups_unload(struct ext4 *fs);
+/* Group n read and checked from its descriptor (resize). Error pointer. */
+struct ext4_group *ext4_group_read(struct ext4 *fs, u32 n) must_check;
+/* Bits of the file system's own blocks in a bitmap of the group. */
+void ext4_group_mark_own(struct ext4 *fs, u32 group, u64 *bitmap);
+int ext4_zones_build(struct ext4 *fs) must_check; /* also again after a resize */
+bool ext4_group_has_super(const struct ext4 *fs, u32 group);
+ext4_block ext4_group_first(const struct ext4 *fs, u32 group);
+u32 ext4_group_blocks(const struct ext4 *fs, u32 group);           /* the last may be short */
+ext4_block ext4_desc_block(const struct ext4 *fs, u32 desc_block); /* of the nth block of them */
+u64 ext4_calc_overhead(struct ext4 *fs);
+static inline struct ext4_group *ext4_group(const struct ext4 *fs, u32 n)
+{
+	return rcu_load(((struct ext4 *)fs)->groups)[n];
+}
+ext4_block ext4_desc_block_bitmap(const struct ext4 *fs, const struct ext4_group_desc *d);
+ext4_block ext4_desc_inode_bitmap(const struct ext4 *fs, const struct ext4_group_desc *d);
+ext4_block ext4_desc_inode_table(const struct ext4 *fs, const struct ext4_group_desc *d);
+/* group->lock held: counts of g into its descriptor, with its checksum. */
+void ext4_group_counts_set(struct ext4 *fs, u32 n, struct ext4_group *g);
+u32 ext4_desc_itable_unused(const struct ext4 *fs, const struct ext4_group_desc *d);
+void ext4_desc_set_itable_unused(const struct ext4 *fs, struct ext4_group_desc *d, u32 n);
+
+/* options.c */
+int ext4_parse_options(struct ext4_options *o, char *data, bool *journal_dev_given,
+	kdev_t *journal_dev) must_check;
+void ext4_default_options(struct ext4 *fs, struct ext4_options *o);
+void ext4_show_options(struct seq_buf *out, struct super *s);
+
+/* mmp.c: multiple mount protection. 0, -EBUSY in use elsewhere, -EIO. */
+int ext4_mmp_start(struct ext4 *fs) must_check;
+void ext4_mmp_stop(struct ext4 *fs);
+
+/* sync.c */
+int ext4_write_super(struct ext4 *fs, bool wait) must_check; /* counts, times, now */
+int ext4_sync(struct super *s, bool wait);
 
 /* ---- csum.c: checksums; no-ops (set) and true (ok) without METADATA_CSUM
  * --------------------------------- */
 
+u32 ext4_csum(u32 seed, const void *data, size_t n) pure_fn;
 void ext4_super_csum_set(struct ext4 *fs);
+bool ext4_super_csum_ok(const struct ext4_super_block *es);
 void ext4_group_csum_set(struct ext4 *fs, u32 group); /* also crc16 of GDT_CSUM */
 bool ext4_group_csum_ok(struct ext4 *fs, u32 group);
 void ext4_block_bitmap_csum_set(struct ext4 *fs, u32 group, const void *bitmap);
@@ -184,6 +265,8 @@ int ext4_mark_inode_dirty(struct handle *h, struct inode *i) must_check;
 /* The raw inode inside the inode table (for attributes in it): put the ref after. For changes:
  * journal_get_write(h, ref) first, then ext4_inode_csum_set, journal_dirty. */
 int ext4_inode_ref(struct inode *i, struct block_ref *ref, struct ext4_inode **raw) must_check;
+void ext4_free_info(struct inode *i);
+void ext4_dirty_inode(struct inode *i);
 void ext4_set_ops(struct inode *i);     /* by mode */
 void ext4_apply_flags(struct inode *i); /* info->flags to inode->flags (INODE_IMMUTABLE...) */
 int ext4_setattr(struct inode *i, const struct iattr *a);
@@ -224,17 +307,12 @@ int ext4_free_blocks(
 /* Delayed allocation: promise n blocks for inode; root's reserve respected. -ENOSPC -EDQUOT. */
 int ext4_reserve(struct inode *i, u32 n) must_check;
 void ext4_unreserve(struct inode *i, u32 n);
+void ext4_repromise(struct inode *i, u32 n); /* an allocation with DELAYED was taken back */
 int ext4_trim(struct ext4 *fs, u64 start, u64 len, u64 minlen, u64 *trimmed) must_check; /* bytes */
 
 /* ---- map.c, extents.c, indirect.c
  * --------------------------------------------------------------------- */
 
-struct ext4_map {
-	ext4_lblk lblk;
-	u32 len;          /* in: wanted; out: of this run (hole runs, too) */
-	ext4_block block; /* 0: hole */
-	u32 flags;        /* EXT4_MAP_* */
-};
 #define EXT4_MAP_MAPPED    1u
 #define EXT4_MAP_UNWRITTEN 2u /* allocated, reads as zero */
 #define EXT4_MAP_NEW       4u
@@ -255,6 +333,20 @@ int ext4_remove_range(
 int ext4_shift_range(struct handle *h, struct inode *i, ext4_lblk from, s64 shift) must_check;
 void ext4_map_init(struct inode *i);            /* empty map of a new inode */
 int ext4_map_check(struct inode *i) must_check; /* root valid? -EFSCORRUPTED */
+/* Both kinds of map, data_sem held (write for all but lookup): */
+int ext4_ext_lookup(struct inode *i, struct ext4_map *m) must_check;
+int ext4_ext_insert(struct handle *h, struct inode *i, const struct ext4_map *m) must_check;
+int ext4_ext_convert(struct handle *h, struct inode *i, ext4_lblk lblk, u32 len) must_check;
+int ext4_ext_remove(struct handle *h, struct inode *i, ext4_lblk first, ext4_lblk last) must_check;
+int ext4_ext_shift(struct handle *h, struct inode *i, ext4_lblk from, s64 shift, u64 *cursor,
+	bool first) must_check;
+int ext4_ind_lookup(struct inode *i, struct ext4_map *m) must_check;
+int ext4_ind_create(struct handle *h, struct inode *i, struct ext4_map *m, u32 get) must_check;
+int ext4_ind_remove(struct handle *h, struct inode *i, ext4_lblk first, ext4_lblk last) must_check;
+void ext4_map_cache_drop(struct inode *i);
+ext4_block ext4_alloc_goal(struct inode *i, ext4_lblk lblk); /* data_sem */
+/* Credits for one step of removing: extents, bitmaps, the inode. */
+#define EXT4_REMOVE_CREDITS 24u
 void ext4_map_forget(struct inode *i);          /* caches, before the inode goes */
 
 /* A block of a directory or another file kept as metadata; hole: out->page NULL, returns 0. */
@@ -272,6 +364,15 @@ int ext4_fsync(struct file *f, u64 start, u64 end, bool datasync);
 /* object.size was or becomes size; frees blocks beyond. i_rwsem held for writing. */
 int ext4_truncate(struct inode *i, u64 size) must_check;
 void ext4_evict_inode(struct inode *i);
+/* The last block of a file of size bytes is cleared behind it, in the cache and later on the disk,
+ * before the file grows. i_rwsem held for writing. */
+int ext4_zero_tail(struct inode *i, u64 size) must_check;
+int ext4_setsize(struct inode *i, u64 size) must_check; /* truncate or extend */
+int ext4_fallocate(struct file *f, int mode, u64 off, u64 len);
+/* Cut a range out of the cache, for who frees or moves its blocks: written back where partial. */
+int ext4_drop_range(struct inode *i, u64 start, u64 end) must_check;
+/* Blocks of the page at index may have been freed under it. */
+void ext4_forget_places(struct inode *i, u64 index);
 int ext4_fiemap(struct file *f, unsigned long arg); /* ioctl FS_IOC_FIEMAP; -EFAULT ... */
 
 /* ---- orphan.c

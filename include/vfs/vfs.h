@@ -211,6 +211,8 @@ struct inode {
 	void *priv;                    /* file system's */
 	struct rcu_head rcu;
 	struct list_head dentries; /* aliases; spin */
+	struct hlist_node cache_node; /* table of inodes by number (icache.c); its bucket's lock */
+	u8 cache_state;               /* INODE_CACHE_*; atomic */
 };
 #define INODE_IMMUTABLE 1u
 #define INODE_APPEND    2u
@@ -225,6 +227,18 @@ static inline void get_inode(struct inode *i)
 	ref_get(&i->refs);
 }
 void put_inode(struct inode *i); /* sleeps when last */
+/*
+ * Inodes by number, for file systems on storage: one in memory for each. Referenced; *is_new: the
+ * caller has to fill it and call _ready, or _fail, which puts it; others that want it wait for
+ * that, and for one that is being evicted to be gone (don't call while holding what evict_inode
+ * waits for). Error pointer -ENOMEM. Sleeps.
+ */
+enum { INODE_CACHE_NONE, INODE_CACHE_NEW, INODE_CACHE_READY, INODE_CACHE_BAD };
+struct inode *inode_cache_get(struct super *s, u64 ino, bool *is_new) must_check;
+void inode_cache_ready(struct inode *i);
+void inode_cache_fail(struct inode *i);
+/* From evict_inode, before its number may be given to a new file; else done after it. */
+void inode_cache_remove(struct inode *i);
 /* Owner, group (setgid directory rule), mode after rules; times now. */
 void inode_init_owner(struct inode *i, const struct inode *dir, kmode_t mode, const struct cred *c);
 int inode_permission(

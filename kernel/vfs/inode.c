@@ -126,6 +126,7 @@ void put_inode(struct inode *i)
 		return;
 	if (s && s->ops && s->ops->evict_inode)
 		s->ops->evict_inode(i);
+	inode_cache_remove(i);
 	object_destroy(&i->object);
 	inode_locks_free(i);
 	inode_watches_free(i);

@@ -1,0 +1,562 @@
+/*
+ * Blocks: promised, allocated, freed.
+ *
+ * A group in use has a bitmap in memory (busy) of what can't be allocated: the bits of the bitmap
+ * on disk, and blocks freed in a transaction that hasn't committed: were they given out before, a
+ * crash would leave the old file with the new file's data. Searches look at busy only.
+ */
+#include <core/log.h>
+#include <kmem/slab.h>
+#include <lib/string.h>
+#include <sched/mutex.h>
+#include "ext4.h"
+
+/* ---- promises ---------------------------------------------------------------------------------- */
+
+static s64 add(s64 *counter, s64 n)
+{
+	return __atomic_add_fetch(counter, n, __ATOMIC_RELAXED);
+}
+
+static bool may_use_reserve(const struct ext4 *fs)
+{
+	const struct cred *c = current_cred();
+
+	return c->fsuid == fs->opt.resuid || cred_capable(c, CAP_SYS_RESOURCE) ||
+		(fs->opt.resgid && cred_in_group(c, fs->opt.resgid));
+}
+
+/* Up to *n blocks, at least one, become promised. -ENOSPC. */
+static int claim(struct ext4 *fs, u32 *n, bool all, u32 flags)
+{
+	u64 keep = 0;
+	s64 room;
+
+	if (!(flags & EXT4_ALLOC_META))
+		keep = fs->pool +
+			((flags & EXT4_ALLOC_ROOT_OK) || may_use_reserve(fs) ? 0 : fs->root_reserved);
+	add(&fs->reserved_blocks, *n);
+	room = READ_ONCE(fs->free_blocks) - READ_ONCE(fs->pending_free) -
+		READ_ONCE(fs->reserved_blocks) - (s64)keep;
+	if (room >= 0)
+		return 0;
+	if (all || -room >= (s64)*n) {
+		add(&fs->reserved_blocks, -(s64)*n);
+		return -ENOSPC;
+	}
+	add(&fs->reserved_blocks, room);
+	*n += (u32)room;
+	return 0;
+}
+
+bool ext4_retry_nospace(struct ext4 *fs, int *tries)
+{
+	if (!fs->journal || READ_ONCE(fs->pending_free) <= 0 || ++*tries > 3 || journal_current())
+		return false;
+	return !journal_commit_all(fs->journal, true);
+}
+
+int ext4_reserve(struct inode *i, u32 n)
+{
+	struct ext4 *fs = ext4_of(i);
+	int err = ext4_quota_blocks(i, n), tries = 0;
+	u32 want = n;
+
+	if (err)
+		return err;
+	do
+		err = claim(fs, &want, true, 0);
+	while (err == -ENOSPC && ext4_retry_nospace(fs, &tries));
+	if (err) {
+		if (ext4_quota_blocks(i, -(s64)n))
+			log_warn("ext4: %s: quota of inode %llu", fs->super->id,
+				(unsigned long long)i->ino);
+		return err;
+	}
+	spin_lock(&i->spin);
+	ext4_info(i)->reserved += n;
+	spin_unlock(&i->spin);
+	return 0;
+}
+
+void ext4_repromise(struct inode *i, u32 n)
+{
+	add(&ext4_of(i)->reserved_blocks, n);
+	spin_lock(&i->spin);
+	ext4_info(i)->reserved += n;
+	spin_unlock(&i->spin);
+}
+
+/* n promised blocks of i are promised no longer. */
+static void keep_promise(struct inode *i, u32 n)
+{
+	struct ext4_inode_info *info = ext4_info(i);
+
+	spin_lock(&i->spin);
+	if (WARN_ON(info->reserved < n))
+		n = info->reserved;
+	info->reserved -= n;
+	spin_unlock(&i->spin);
+	add(&ext4_of(i)->reserved_blocks, -(s64)n);
+}
+
+void ext4_unreserve(struct inode *i, u32 n)
+{
+	keep_promise(i, n);
+	if (ext4_quota_blocks(i, -(s64)n))
+		WARN_ON(true);
+}
+
+static void count_blocks(struct inode *i, s64 n)
+{
+	struct ext4_inode_info *info = ext4_info(i);
+
+	spin_lock(&i->spin);
+	info->nr_blocks = n < 0 && info->nr_blocks < (u64)-n ? 0 : info->nr_blocks + (u64)n;
+	i->blocks = info->nr_blocks * ext4_of(i)->sectors_per_block;
+	spin_unlock(&i->spin);
+}
+
+/* ---- bitmaps ----------------------------------------------------------------------------------- */
+
+static void group_is_bad(struct ext4 *fs, u32 n, struct ext4_group *g, const char *why)
+{
+	if (!g->bad_blocks)
+		add(&fs->free_blocks, -(s64)g->free_blocks);
+	g->bad_blocks = true;
+	(void)ext4_corrupt(
+		fs, 0, ext4_desc_block_bitmap(fs, g->desc), "block bitmap of group %u: %s", n, why);
+}
+
+static bool is_uninit(const struct ext4 *fs, const struct ext4_group *g)
+{
+	return (fs->has_csum || fs->has_gdt_csum) && (g->desc->bg_flags & EXT4_BG_BLOCK_UNINIT);
+}
+
+/* As mke2fs would have written it: the file system's own blocks, and the padding. */
+static void fresh_bitmap(struct ext4 *fs, u32 n, u64 *bits)
+{
+	u32 blocks = ext4_group_blocks(fs, n);
+
+	memset(bits, 0, fs->block_size);
+	ext4_group_mark_own(fs, n, bits);
+	bitmap_set_range(bits, blocks, fs->block_size * 8 - blocks);
+}
+
+/* g->lock held. The bitmap's block; with the first use busy is made and the content checked. */
+static int load_bitmap(struct ext4 *fs, u32 n, struct ext4_group *g, struct block_ref *ref)
+{
+	u32 blocks = ext4_group_blocks(fs, n);
+	u64 *own;
+	int err;
+
+	ref->page = NULL;
+	if (g->bad_blocks)
+		return -EFSCORRUPTED;
+	if (!is_uninit(fs, g)) {
+		err = ext4_read_block(fs, ext4_desc_block_bitmap(fs, g->desc), ref);
+		if (err || g->busy)
+			return err;
+	} else if (g->busy) {
+		return 0;
+	}
+	g->busy = kvmalloc(fs->block_size, GFP_NOFS);
+	own = kvmalloc(fs->block_size, GFP_NOFS);
+	err = g->busy && own ? 0 : -ENOMEM;
+	if (!err)
+		fresh_bitmap(fs, n, own);
+	if (!err && ref->page) {
+		bool own_set = true;
+
+		memcpy(g->busy, ref->data, fs->block_size);
+		for (u32 k = 0; k < fs->block_size / 8 && own_set; k++) {
+			u64 mask = k * 64 + 64 <= blocks
+				? ~0ull
+				: k * 64 >= blocks ? 0 : (1ull << (blocks % 64)) - 1;
+
+			own_set = !(own[k] & mask & ~g->busy[k]);
+		}
+		bitmap_set_range(g->busy, blocks, fs->block_size * 8 - blocks);
+		if (!ext4_block_bitmap_csum_ok(fs, n, ref->data)) {
+			group_is_bad(fs, n, g, "bad checksum");
+			err = -EFSBADCRC;
+		} else if (!own_set) {
+			group_is_bad(fs, n, g, "metadata isn't marked");
+			err = -EFSCORRUPTED;
+		}
+	} else if (!err) {
+		memcpy(g->busy, own, fs->block_size);
+	}
+	if (!err && blocks - bitmap_count(g->busy, blocks) != g->free_blocks) {
+		group_is_bad(fs, n, g, "free blocks are miscounted");
+		err = -EFSCORRUPTED;
+	}
+	kvfree(own);
+	if (err) {
+		block_ref_put(ref);
+		kvfree(g->busy);
+		g->busy = NULL;
+	}
+	return err;
+}
+
+/* The bitmap and the descriptor are going to change; an uninitialised bitmap gets content. */
+static int begin_change(
+	struct handle *h, struct ext4 *fs, u32 n, struct ext4_group *g, struct block_ref *ref)
+{
+	int err = journal_get_write(h, &g->desc_ref);
+
+	if (err)
+		return err;
+	if (!is_uninit(fs, g))
+		return journal_get_write(h, ref);
+	err = ext4_new_block_ref(fs, ext4_desc_block_bitmap(fs, g->desc), ref);
+	if (!err)
+		err = journal_get_create(h, ref);
+	if (err)
+		return err;
+	fresh_bitmap(fs, n, ref->data);
+	g->desc->bg_flags &= (u16)~EXT4_BG_BLOCK_UNINIT;
+	return 0;
+}
+
+static int end_change(
+	struct handle *h, struct ext4 *fs, u32 n, struct ext4_group *g, struct block_ref *ref)
+{
+	int err;
+
+	ext4_block_bitmap_csum_set(fs, n, ref->data);
+	ext4_group_counts_set(fs, n, g);
+	err = journal_dirty(h, ref);
+	return err ? err : journal_dirty(h, &g->desc_ref);
+}
+
+/* ---- search ------------------------------------------------------------------------------------ */
+
+struct run {
+	u32 start, len;
+};
+
+/* From bit start on: the first run of want blocks, else the longest. */
+static struct run find_run(const u64 *busy, u32 blocks, u32 start, u32 want)
+{
+	struct run best = {};
+	u32 at = start;
+
+	while (at < blocks) {
+		u32 from = (u32)bitmap_next_clear(busy, blocks, at), to;
+
+		if (from >= blocks)
+			break;
+		to = (u32)bitmap_next_set(busy, min(blocks, from + want), from);
+		if (to - from >= want)
+			return (struct run){from, want};
+		if (to - from > best.len)
+			best = (struct run){from, to - from};
+		at = to + 1;
+	}
+	return best;
+}
+
+/*
+ * A run in group n: at goal (a bit; ~0: anywhere), of want blocks, at least least. On success the
+ * bits are taken. -ENOSPC.
+ */
+static int take_in_group(struct handle *h, struct ext4 *fs, u32 n, u32 goal, u32 want, u32 least,
+	struct run *out)
+{
+	struct ext4_group *g = ext4_group(fs, n);
+	u32 blocks = ext4_group_blocks(fs, n);
+	struct block_ref ref;
+	struct run r = {};
+	int err;
+
+	mutex_lock(&g->lock);
+	err = load_bitmap(fs, n, g, &ref);
+	if (err)
+		goto out;
+	if (goal < blocks && !bitmap_test(g->busy, goal)) {
+		r.start = goal;
+		r.len = (u32)bitmap_next_set(g->busy, min(blocks, goal + want), goal) - goal;
+	}
+	if (r.len < min(want, 8u) && r.len < want) {
+		struct run f = find_run(g->busy, blocks, goal < blocks ? goal : 0, want);
+
+		if (f.len < want && goal < blocks)
+			f = find_run(g->busy, blocks, 0, want);
+		if (f.len > r.len)
+			r = f;
+		if (r.len < want)
+			WRITE_ONCE(g->largest_free, r.len);
+	}
+	err = r.len < least || !r.len ? -ENOSPC : 0;
+	if (!err)
+		err = begin_change(h, fs, n, g, &ref);
+	if (err)
+		goto out;
+	bitmap_set_range(g->busy, r.start, r.len);
+	bitmap_set_range(ref.data, r.start, r.len);
+	WRITE_ONCE(g->free_blocks, g->free_blocks - r.len);
+	add(&fs->free_blocks, -(s64)r.len);
+	err = end_change(h, fs, n, g, &ref);
+	*out = r;
+out:
+	block_ref_put(&ref);
+	mutex_unlock(&g->lock);
+	return err;
+}
+
+static bool worth_a_look(struct ext4_group *g, u32 least)
+{
+	return !g->bad_blocks && READ_ONCE(g->free_blocks) - READ_ONCE(g->pending) >= least &&
+		READ_ONCE(g->free_blocks) && READ_ONCE(g->largest_free) >= least;
+}
+
+static int search(
+	struct handle *h, struct ext4 *fs, ext4_block goal, u32 want, struct run *r, u32 *group)
+{
+	u32 nr = fs->nr_groups, first, bit, least[] = {want, max(want / 8, 1u), 1};
+	int err;
+
+	if (goal < fs->es->s_first_data_block || goal >= fs->blocks_count)
+		goal = fs->es->s_first_data_block;
+	first = (u32)((goal - fs->es->s_first_data_block) / fs->blocks_per_group);
+	bit = (u32)((goal - fs->es->s_first_data_block) % fs->blocks_per_group);
+	*group = first;
+	if (READ_ONCE(ext4_group(fs, first)->free_blocks)) {
+		err = take_in_group(h, fs, first, bit, want, min(want, 8u), r);
+		if (!err || (err != -ENOSPC && err != -EFSCORRUPTED && err != -EFSBADCRC))
+			return err;
+	}
+	for (u32 pass = 0; pass < ARRAY_SIZE(least); pass++)
+		for (u32 k = 0; k < nr; k++) {
+			u32 n = (first + k) % nr;
+
+			if (!worth_a_look(ext4_group(fs, n), least[pass]))
+				continue;
+			*group = n;
+			err = take_in_group(h, fs, n, ~0u, want, least[pass], r);
+			if (!err ||
+				(err != -ENOSPC && err != -EFSCORRUPTED && err != -EFSBADCRC))
+				return err;
+			cond_resched();
+		}
+	return -ENOSPC;
+}
+
+int ext4_alloc_blocks(struct handle *h, struct ext4_alloc *a, ext4_block *out)
+{
+	struct inode *i = a->inode;
+	struct ext4 *fs = ext4_of(i);
+	bool delayed = a->flags & EXT4_ALLOC_DELAYED;
+	u32 claimed = min(max(a->len, 1u), fs->blocks_per_group), group = 0;
+	struct run r = {};
+	int err = 0;
+
+	if (!delayed) {
+		err = claim(fs, &claimed, false, a->flags);
+		if (err)
+			return err;
+		err = ext4_quota_blocks(i, claimed);
+		if (err) {
+			add(&fs->reserved_blocks, -(s64)claimed);
+			return err;
+		}
+	}
+	err = search(h, fs, a->goal, claimed, &r, &group);
+	if (!err) {
+		*out = ext4_group_first(fs, group) + r.start;
+		a->len = r.len;
+		if (!ext4_blocks_valid(fs, *out, r.len))
+			err = ext4_corrupt(fs, i->ino, *out, "the bitmap gave metadata away");
+		else if (!(ext4_info(i)->flags & EXT4_EXTENTS_FL) && *out + r.len > U32_MAX)
+			err = -ENOSPC;
+	}
+	if (delayed) {
+		if (!err)
+			keep_promise(i, r.len);
+	} else {
+		add(&fs->reserved_blocks, -(s64)claimed);
+		if (claimed > r.len && ext4_quota_blocks(i, -(s64)(claimed - r.len)))
+			err = err ? err : -EIO;
+	}
+	if (!err)
+		count_blocks(i, r.len);
+	return err;
+}
+
+/* ---- freeing ----------------------------------------------------------------------------------- */
+
+struct freed { /* waits for its transaction */
+	struct journal_callback cb;
+	struct ext4 *fs;
+	u32 group, start, count;
+};
+
+static void release(struct ext4 *fs, u32 group, u32 start, u32 count)
+{
+	struct ext4_group *g = ext4_group(fs, group);
+
+	mutex_lock(&g->lock);
+	if (g->busy)
+		bitmap_clear_range(g->busy, start, count);
+	WRITE_ONCE(g->pending, g->pending - count);
+	WRITE_ONCE(g->largest_free, ~0u);
+	mutex_unlock(&g->lock);
+	add(&fs->pending_free, -(s64)count);
+}
+
+static void freed_for_good(struct journal_callback *cb, bool committed)
+{
+	struct freed *f = container_of(cb, struct freed, cb);
+	struct ext4 *fs = f->fs;
+
+	if (committed) {
+		if (fs->opt.discard)
+			(void)!bdev_discard(fs->dev,
+				(ext4_group_first(fs, f->group) + f->start) * fs->sectors_per_block,
+				(u64)f->count * fs->sectors_per_block);
+		release(fs, f->group, f->start, f->count);
+	}
+	kfree(f);
+}
+
+static int free_in_group(
+	struct handle *h, struct inode *i, struct ext4 *fs, u32 n, u32 start, u32 count)
+{
+	struct ext4_group *g = ext4_group(fs, n);
+	struct block_ref ref;
+	struct freed *f = kmalloc(sizeof(*f), GFP_NOFS);
+	int err;
+
+	mutex_lock(&g->lock);
+	err = load_bitmap(fs, n, g, &ref);
+	if (!err && (!ref.page || bitmap_next_clear(ref.data, start + count, start) < start + count))
+		err = ext4_corrupt(fs, i->ino, ext4_group_first(fs, n) + start,
+			"frees blocks that are free (%u)", count);
+	if (!err)
+		err = begin_change(h, fs, n, g, &ref);
+	if (!err) {
+		bitmap_clear_range(ref.data, start, count);
+		WRITE_ONCE(g->free_blocks, g->free_blocks + count);
+		WRITE_ONCE(g->pending, g->pending + count);
+		add(&fs->free_blocks, count);
+		add(&fs->pending_free, count);
+		err = end_change(h, fs, n, g, &ref);
+	} else {
+		kfree(f);
+		f = NULL;
+	}
+	block_ref_put(&ref);
+	mutex_unlock(&g->lock);
+	if (err) {
+		kfree(f);
+		return err;
+	}
+	if (!h->journal) {
+		kfree(f);
+		release(fs, n, start, count);
+	} else if (f) { /* without memory for it they stay unusable until the next mount */
+		*f = (struct freed){.cb.fn = freed_for_good,
+			.fs = fs,
+			.group = n,
+			.start = start,
+			.count = count};
+		list_init(&f->cb.link);
+		journal_on_commit(h, &f->cb);
+	}
+	return 0;
+}
+
+int ext4_free_blocks(struct handle *h, struct inode *i, ext4_block b, u32 count, u32 flags)
+{
+	struct ext4 *fs = ext4_of(i);
+	int err = 0;
+
+	if (!ext4_blocks_valid(fs, b, count))
+		return ext4_corrupt(fs, i->ino, b, "frees %u blocks that aren't a file's", count);
+	if (ext4_info(i)->flags & EXT4_JOURNAL_DATA_FL || fs->opt.data == EXT4_DATA_JOURNAL)
+		flags |= EXT4_FREE_META;
+	for (u32 done = 0; done < count && !err;) {
+		u64 off = b + done - fs->es->s_first_data_block;
+		u32 n = (u32)(off / fs->blocks_per_group), bit = (u32)(off % fs->blocks_per_group);
+		u32 part = min(count - done, fs->blocks_per_group - bit);
+
+		for (u32 k = 0; (flags & EXT4_FREE_META) && k < part && !err; k++)
+			err = journal_forget(h, b + done + k);
+		if (!err)
+			err = free_in_group(h, i, fs, n, bit, part);
+		if (!err) {
+			count_blocks(i, -(s64)part);
+			if (!(flags & EXT4_FREE_NOQUOTA))
+				err = ext4_quota_blocks(i, -(s64)part);
+		}
+		done += part;
+	}
+	return err;
+}
+
+/* ---- FITRIM ------------------------------------------------------------------------------------ */
+
+/* Free runs are held busy while the device works on them, with the group unlocked. */
+static int trim_group(
+	struct ext4 *fs, u32 n, u32 from, u32 to, u32 least, u64 *trimmed)
+{
+	struct ext4_group *g = ext4_group(fs, n);
+	int err = 0;
+
+	for (u32 at = from; at < to && !err;) {
+		struct block_ref ref;
+		u32 start, end;
+
+		mutex_lock(&g->lock);
+		err = load_bitmap(fs, n, g, &ref);
+		start = err ? to : (u32)bitmap_next_clear(g->busy, to, at);
+		end = start >= to ? to : (u32)bitmap_next_set(g->busy, to, start);
+		if (start < to && end - start >= least)
+			bitmap_set_range(g->busy, start, end - start);
+		block_ref_put(&ref);
+		mutex_unlock(&g->lock);
+		if (start < to && end - start >= least) {
+			err = bdev_discard(fs->dev,
+				(ext4_group_first(fs, n) + start) * fs->sectors_per_block,
+				(u64)(end - start) * fs->sectors_per_block);
+			mutex_lock(&g->lock);
+			bitmap_clear_range(g->busy, start, end - start);
+			mutex_unlock(&g->lock);
+			if (!err)
+				*trimmed += (u64)(end - start) << fs->block_bits;
+		}
+		at = end + 1;
+		if (signal_interrupts(current_thread(), THREAD_KILLABLE))
+			return -ERESTARTSYS;
+		cond_resched();
+	}
+	return err;
+}
+
+int ext4_trim(struct ext4 *fs, u64 start, u64 len, u64 minlen, u64 *trimmed)
+{
+	u64 first = max_t(u64, start >> fs->block_bits, fs->es->s_first_data_block);
+	u64 end = start + len < start ? U64_MAX : start + len;
+	u64 least = max_t(u64, minlen >> fs->block_bits, 1);
+	int err = 0;
+
+	*trimmed = 0;
+	end = min_t(u64, end >> fs->block_bits, fs->blocks_count);
+	if (start >> fs->block_bits >= fs->blocks_count || least > fs->blocks_per_group ||
+		len < fs->block_size)
+		return -EINVAL;
+	while (first < end && !err) {
+		u64 off = first - fs->es->s_first_data_block;
+		u32 n = (u32)(off / fs->blocks_per_group), bit = (u32)(off % fs->blocks_per_group);
+		u32 to = (u32)min_t(u64, ext4_group_blocks(fs, n), bit + (end - first));
+
+		if (READ_ONCE(ext4_group(fs, n)->free_blocks) >= least)
+			err = trim_group(fs, n, bit, to, (u32)least, trimmed);
+		if (err == -EFSCORRUPTED || err == -EFSBADCRC)
+			err = 0;
+		first += to - bit;
+	}
+	return err;
+}
