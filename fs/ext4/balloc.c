@@ -34,7 +34,8 @@ static int claim(struct ext4 *fs, u32 *n, bool all, u32 flags)
 
 	if (!(flags & EXT4_ALLOC_META))
 		keep = fs->pool +
-			((flags & EXT4_ALLOC_ROOT_OK) || may_use_reserve(fs) ? 0 : fs->root_reserved);
+			((flags & EXT4_ALLOC_ROOT_OK) || may_use_reserve(fs) ? 0
+									     : fs->root_reserved);
 	add(&fs->reserved_blocks, *n);
 	room = READ_ONCE(fs->free_blocks) - READ_ONCE(fs->pending_free) -
 		READ_ONCE(fs->reserved_blocks) - (s64)keep;
@@ -170,9 +171,9 @@ static int load_bitmap(struct ext4 *fs, u32 n, struct ext4_group *g, struct bloc
 
 		memcpy(g->busy, ref->data, fs->block_size);
 		for (u32 k = 0; k < fs->block_size / 8 && own_set; k++) {
-			u64 mask = k * 64 + 64 <= blocks
-				? ~0ull
-				: k * 64 >= blocks ? 0 : (1ull << (blocks % 64)) - 1;
+			u64 mask = k * 64 + 64 <= blocks ? ~0ull
+				: k * 64 >= blocks       ? 0
+							 : (1ull << (blocks % 64)) - 1;
 
 			own_set = !(own[k] & mask & ~g->busy[k]);
 		}
@@ -262,8 +263,8 @@ static struct run find_run(const u64 *busy, u32 blocks, u32 start, u32 want)
  * A run in group n: at goal (a bit; ~0: anywhere), of want blocks, at least least. On success the
  * bits are taken. -ENOSPC.
  */
-static int take_in_group(struct handle *h, struct ext4 *fs, u32 n, u32 goal, u32 want, u32 least,
-	struct run *out)
+static int take_in_group(
+	struct handle *h, struct ext4 *fs, u32 n, u32 goal, u32 want, u32 least, struct run *out)
 {
 	struct ext4_group *g = ext4_group(fs, n);
 	u32 blocks = ext4_group_blocks(fs, n);
@@ -336,8 +337,7 @@ static int search(
 				continue;
 			*group = n;
 			err = take_in_group(h, fs, n, ~0u, want, least[pass], r);
-			if (!err ||
-				(err != -ENOSPC && err != -EFSCORRUPTED && err != -EFSBADCRC))
+			if (!err || (err != -ENOSPC && err != -EFSCORRUPTED && err != -EFSBADCRC))
 				return err;
 			cond_resched();
 		}
@@ -431,7 +431,8 @@ static int free_in_group(
 
 	mutex_lock(&g->lock);
 	err = load_bitmap(fs, n, g, &ref);
-	if (!err && (!ref.page || bitmap_next_clear(ref.data, start + count, start) < start + count))
+	if (!err &&
+		(!ref.page || bitmap_next_clear(ref.data, start + count, start) < start + count))
 		err = ext4_corrupt(fs, i->ino, ext4_group_first(fs, n) + start,
 			"frees blocks that are free (%u)", count);
 	if (!err)
@@ -482,6 +483,8 @@ int ext4_free_blocks(struct handle *h, struct inode *i, ext4_block b, u32 count,
 		u32 n = (u32)(off / fs->blocks_per_group), bit = (u32)(off % fs->blocks_per_group);
 		u32 part = min(count - done, fs->blocks_per_group - bit);
 
+		if ((flags & EXT4_FREE_META) && !h->journal)
+			bdev_forget_blocks(fs->dev, b + done, part, fs->block_size);
 		for (u32 k = 0; (flags & EXT4_FREE_META) && k < part && !err; k++)
 			err = journal_forget(h, b + done + k);
 		if (!err)
@@ -499,8 +502,7 @@ int ext4_free_blocks(struct handle *h, struct inode *i, ext4_block b, u32 count,
 /* ---- FITRIM ------------------------------------------------------------------------------------ */
 
 /* Free runs are held busy while the device works on them, with the group unlocked. */
-static int trim_group(
-	struct ext4 *fs, u32 n, u32 from, u32 to, u32 least, u64 *trimmed)
+static int trim_group(struct ext4 *fs, u32 n, u32 from, u32 to, u32 least, u64 *trimmed)
 {
 	struct ext4_group *g = ext4_group(fs, n);
 	int err = 0;

@@ -151,8 +151,8 @@ u32 ext4_inode_seed(const struct inode *i)
 static bool has_hi_csum(const struct ext4 *fs, const struct ext4_inode *raw)
 {
 	return fs->inode_size > EXT4_GOOD_OLD_INODE_SIZE &&
-		raw->i_extra_isize >= offsetof(struct ext4_inode, i_checksum_hi) + sizeof(u16) -
-				EXT4_GOOD_OLD_INODE_SIZE;
+		raw->i_extra_isize >=
+		offsetof(struct ext4_inode, i_checksum_hi) + sizeof(u16) - EXT4_GOOD_OLD_INODE_SIZE;
 }
 
 static u32 inode_csum(const struct ext4 *fs, u64 ino, const struct ext4_inode *raw)
@@ -211,8 +211,7 @@ void ext4_extent_csum_set(const struct inode *i, struct ext4_extent_header *eh)
 	struct ext4_extent_tail *t = extent_tail(eh);
 
 	if (ext4_of(i)->has_csum)
-		t->et_checksum =
-			ext4_csum(ext4_inode_seed(i), eh, (size_t)((u8 *)t - (u8 *)eh));
+		t->et_checksum = ext4_csum(ext4_inode_seed(i), eh, (size_t)((u8 *)t - (u8 *)eh));
 }
 
 bool ext4_extent_csum_ok(const struct inode *i, struct ext4_extent_header *eh)
@@ -220,13 +219,13 @@ bool ext4_extent_csum_ok(const struct inode *i, struct ext4_extent_header *eh)
 	struct ext4_extent_tail *t = extent_tail(eh);
 
 	return !ext4_of(i)->has_csum ||
-		t->et_checksum ==
-			ext4_csum(ext4_inode_seed(i), eh, (size_t)((u8 *)t - (u8 *)eh));
+		t->et_checksum == ext4_csum(ext4_inode_seed(i), eh, (size_t)((u8 *)t - (u8 *)eh));
 }
 
 static struct ext4_dir_entry_tail *dir_tail(const struct inode *dir, void *block)
 {
-	return (void *)((u8 *)block + ext4_of(dir)->block_size - sizeof(struct ext4_dir_entry_tail));
+	return (void *)((u8 *)block + ext4_of(dir)->block_size -
+		sizeof(struct ext4_dir_entry_tail));
 }
 
 void ext4_dirblock_csum_set(const struct inode *dir, void *block)
@@ -247,7 +246,7 @@ bool ext4_dirblock_csum_ok(const struct inode *dir, void *block)
 	return !t->det_reserved_zero1 && !t->det_reserved_zero2 && t->det_rec_len == sizeof(*t) &&
 		t->det_reserved_ft == EXT4_FT_DIR_CSUM &&
 		t->det_checksum ==
-			ext4_csum(ext4_inode_seed(dir), block, (size_t)((u8 *)t - (u8 *)block));
+		ext4_csum(ext4_inode_seed(dir), block, (size_t)((u8 *)t - (u8 *)block));
 }
 
 /* Where count and limit stand: behind "." and ".." and the root's info, or behind one entry that
@@ -282,8 +281,7 @@ static struct ext4_dx_tail *dx_csum(const struct inode *dir, void *block, u32 *c
 		at + (u32)c->limit * sizeof(struct ext4_dx_entry) + sizeof(*t) > fs->block_size)
 		return NULL;
 	t = (void *)((u8 *)c + c->limit * sizeof(struct ext4_dx_entry));
-	*crc = ext4_csum(
-		ext4_inode_seed(dir), block, at + c->count * sizeof(struct ext4_dx_entry));
+	*crc = ext4_csum(ext4_inode_seed(dir), block, at + c->count * sizeof(struct ext4_dx_entry));
 	*crc = ext4_csum(*crc, t, offsetof(struct ext4_dx_tail, dt_checksum));
 	*crc = ext4_csum(*crc, &zero, sizeof(zero));
 	return t;

@@ -20,6 +20,7 @@
 #include <vfs/file.h>
 #include <vm/writeback.h>
 #include <core/rcu.h>
+#include <sched/work.h>
 #include <lib/bitmap.h>
 #include <lib/err.h>
 
@@ -43,16 +44,16 @@ struct ext4_options {
 
 /* One block group. Read from its descriptor at mount; the descriptor's block stays in memory. */
 struct ext4_group {
-	struct mutex lock; /* RANK_FS_GROUP: bitmaps, counts, descriptor */
+	struct mutex lock;         /* RANK_FS_GROUP: bitmaps, counts, descriptor */
 	struct block_ref desc_ref; /* descriptor block; referenced while mounted */
 	struct ext4_group_desc *desc;
 	u32 free_blocks, free_inodes, used_dirs; /* as in the descriptor */
 	u32 largest_free; /* blocks of the largest free run, a hint; ~0u: not known yet */
 	bool block_bitmap_ok, inode_bitmap_ok; /* checked since mount */
 	bool bad_blocks, bad_inodes;           /* bitmap corrupt: not allocated from */
-	u64 *busy;     /* bits of blocks that can't be allocated: the bitmap and freed ones whose
-			* transaction hasn't committed; NULL: not loaded (balloc.c) */
-	u32 pending;   /* blocks of freed extents not committed yet */
+	u64 *busy;   /* bits of blocks that can't be allocated: the bitmap and freed ones whose
+		      * transaction hasn't committed; NULL: not loaded (balloc.c) */
+	u32 pending; /* blocks of freed extents not committed yet */
 };
 
 struct ext4 { /* super->priv */
@@ -89,23 +90,33 @@ struct ext4 { /* super->priv */
 	struct mutex orphan_lock; /* RANK_FS_ORPHAN: list on disk and in memory */
 	struct list_head orphans;
 	struct inode *orphan_file;
-	u32 next_generation;       /* atomic */
-	u32 error_flags;           /* atomic */
-	bool aborted;              /* atomic: read-only after an error */
-	void *quota, *resize;      /* of their files */
-	struct ext4_zones *zones;  /* blocks of the file system itself; RCU: replaced by resize */
-	u64 pool;                  /* blocks that only metadata and promised data may take */
-	u64 resv_pool;             /* what statfs leaves out of f_bavail: the same */
-	s64 pending_free;          /* atomic: freed, but not allocatable before a commit */
-	u32 hint_group;            /* atomic: where a run was found last */
-	u32 spread;                /* atomic: next group for a directory of the root */
-	u32 bdev_opens;            /* put_super's: what to close */
-	struct mutex error_lock;   /* RANK_MUTEX_LEAF: error fields of the super block */
-	u64 mounted_kbytes;        /* s_kbytes_written at mount */
+	u32 next_generation;      /* atomic */
+	u32 error_flags;          /* atomic */
+	bool aborted;             /* atomic: read-only after an error */
+	void *quota, *resize;     /* of their files */
+	struct ext4_zones *zones; /* blocks of the file system itself; RCU: replaced by resize */
+	u64 pool;                 /* blocks that only metadata and promised data may take */
+	u64 resv_pool;            /* what statfs leaves out of f_bavail: the same */
+	s64 pending_free;         /* atomic: freed, but not allocatable before a commit */
+	u32 hint_group;           /* atomic: where a run was found last */
+	u32 spread;               /* atomic: next group for a directory of the root */
+	u32 bdev_opens;           /* put_super's: what to close */
+	struct mutex error_lock;  /* RANK_MUTEX_LEAF: content of *es and its checksum */
+	u64 mounted_kbytes;       /* s_kbytes_written at mount */
 	struct ext4_mmp_state *mmp;
-	bool no_journal_type;      /* mounted as ext2 */
-	bool gone;                 /* unmounted: what is left in memory isn't written */
-	bool recovering;           /* orphans are processed, also on a read-only mount */
+	bool no_journal_type; /* mounted as ext2 */
+	bool gone;            /* unmounted: what is left in memory isn't written */
+	bool writing;         /* marked as mounted for writing; namespace lock */
+	bool mounted;         /* errors are recorded from now on */
+	bool going_ro;        /* remount: what is dirty goes out before */
+	bool sampled;         /* atomic: s_last_mounted is set */
+	u16 mount_state;      /* s_state as found: what a clean unmount leaves */
+	struct inode *journal_inode;
+	struct work error_work;
+	u32 nr_orphans;    /* orphan_lock */
+	bool orphans_done; /* those of before the mount */
+	u32 orphan_hint;   /* block of the orphan file with room; orphan_lock */
+	bool recovering;   /* orphans are processed, also on a read-only mount */
 	struct list_head link;
 };
 
@@ -188,7 +199,8 @@ struct handle *ext4_begin(struct ext4 *fs, u32 credits) must_check; /* journal_s
 int ext4_end(struct handle *h, int err) must_check; /* journal_stop; the first error */
 
 /* groups.c: geometry */
-int ext4_groups_load(struct ext4 *fs) must_check;
+/* all: with checksums and sums; without, the journal hasn't been replayed yet. */
+int ext4_groups_load(struct ext4 *fs, bool all) must_check;
 void ext4_groups_unload(struct ext4 *fs);
 /* Group n read and checked from its descriptor (resize). Error pointer. */
 struct ext4_group *ext4_group_read(struct ext4 *fs, u32 n) must_check;
@@ -223,8 +235,13 @@ int ext4_mmp_start(struct ext4 *fs) must_check;
 void ext4_mmp_stop(struct ext4 *fs);
 
 /* sync.c */
+int ext4_start_writing(struct ext4 *fs) must_check;
+int ext4_stop_writing(struct ext4 *fs) must_check;
 int ext4_write_super(struct ext4 *fs, bool wait) must_check; /* counts, times, now */
 int ext4_sync(struct super *s, bool wait);
+int ext4_statfs(struct super *s, struct kstatfs *st);
+void ext4_error_init(struct ext4 *fs);
+void ext4_journal_aborted(void *owner, int err);
 
 /* ---- csum.c: checksums; no-ops (set) and true (ok) without METADATA_CSUM
  * --------------------------------- */
@@ -347,7 +364,7 @@ void ext4_map_cache_drop(struct inode *i);
 ext4_block ext4_alloc_goal(struct inode *i, ext4_lblk lblk); /* data_sem */
 /* Credits for one step of removing: extents, bitmaps, the inode. */
 #define EXT4_REMOVE_CREDITS 24u
-void ext4_map_forget(struct inode *i);          /* caches, before the inode goes */
+void ext4_map_forget(struct inode *i); /* caches, before the inode goes */
 
 /* A block of a directory or another file kept as metadata; hole: out->page NULL, returns 0. */
 int ext4_read_file_block(struct inode *i, ext4_lblk lblk, struct block_ref *out) must_check;
@@ -380,7 +397,8 @@ int ext4_fiemap(struct file *f, unsigned long arg); /* ioctl FS_IOC_FIEMAP; -EFA
 
 int ext4_orphan_add(struct handle *h, struct inode *i) must_check; /* credits 2 */
 int ext4_orphan_del(struct handle *h, struct inode *i) must_check; /* h NULL: memory only */
-void ext4_orphan_recover(struct ext4 *fs);                         /* at mount, after the journal */
+/* At mount, after the journal. file: the orphan file may have entries. */
+void ext4_orphan_recover(struct ext4 *fs, bool file);
 
 /* ---- dir.c, htree.c, hash.c, namei.c, symlink.c
  * ------------------------------------------------------------ */

@@ -18,7 +18,8 @@ u32 ext_node_max(const struct inode *i, u32 level)
 }
 
 /* Cheap, at each use: nothing below reads outside of the node. */
-static bool node_sane(const struct inode *i, const struct ext4_extent_header *eh, u32 level, u32 depth)
+static bool node_sane(
+	const struct inode *i, const struct ext4_extent_header *eh, u32 level, u32 depth)
 {
 	u32 max = ext_node_max(i, level);
 
@@ -59,8 +60,8 @@ static int bad_node(struct inode *i, ext4_block b)
 	return ext4_corrupt(ext4_of(i), i->ino, b, "invalid extent tree");
 }
 
-static int read_node(struct inode *i, ext4_block b, u32 level, u32 depth, u32 min_lblk,
-	struct ext_path *p)
+static int read_node(
+	struct inode *i, ext4_block b, u32 level, u32 depth, u32 min_lblk, struct ext_path *p)
 {
 	int err;
 
@@ -256,14 +257,13 @@ bool ext_try_merge(struct ext4_extent_header *eh, u32 k)
 	return true;
 }
 
-static int new_node(struct handle *h, struct inode *i, struct ext_tree *t, ext4_block *b,
-	struct block_ref *ref)
+static int new_node(
+	struct handle *h, struct inode *i, struct ext_tree *t, ext4_block *b, struct block_ref *ref)
 {
 	struct ext4_alloc a = {.inode = i, .len = 1, .flags = EXT4_ALLOC_META};
 	int err;
 
-	a.goal = t->depth ? t->path[t->depth].ref.block
-			  : ext4_alloc_goal(i, 0);
+	a.goal = t->depth ? t->path[t->depth].ref.block : ext4_alloc_goal(i, 0);
 	err = ext4_alloc_blocks(h, &a, b);
 	if (err)
 		return err;

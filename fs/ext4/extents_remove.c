@@ -136,8 +136,10 @@ int ext4_ext_remove(struct handle *h, struct inode *i, ext4_lblk first, ext4_lbl
 	if (group_start > b && hi == end)
 		lo += (ext4_lblk)(group_start - b);
 	else if (group_start > b) /* the front stays: cut from the front, group by group */
-		hi = lo + min_t(u64, hi - lo,
-			fs->blocks_per_group - (b - fs->es->s_first_data_block) % fs->blocks_per_group);
+		hi = lo +
+			min_t(u64, hi - lo,
+				fs->blocks_per_group -
+					(b - fs->es->s_first_data_block) % fs->blocks_per_group);
 	err = cut(h, i, &t, lo, hi);
 	ext_path_put(&t);
 	return err ? err : 1;
@@ -176,7 +178,9 @@ int ext4_ext_shift(
 		next = ext_next_key(&t);
 	} else {
 		next = hi ? ext_key(eh, 0) : 0;
-		if (hi && (u64)ext_key(eh, (u32)hi - 1) + ext_len(ext_at(eh, (u32)hi - 1)) + (u64)shift >
+		if (hi &&
+			(u64)ext_key(eh, (u32)hi - 1) + ext_len(ext_at(eh, (u32)hi - 1)) +
+					(u64)shift >
 				EXT4_LBLK_END &&
 			first) {
 			ext_path_put(&t);

@@ -157,8 +157,8 @@ struct ext4_group *ext4_group_read(struct ext4 *fs, u32 n)
 
 	if (!g)
 		return err_ptr(-ENOMEM);
-	err = bdev_read_block(fs->dev, ext4_desc_block(fs, n / fs->descs_per_block),
-		fs->block_size, &g->desc_ref);
+	err = bdev_read_block(fs->dev, ext4_desc_block(fs, n / fs->descs_per_block), fs->block_size,
+		&g->desc_ref);
 	if (err) {
 		kfree(g);
 		return err_ptr(err);
@@ -169,8 +169,8 @@ struct ext4_group *ext4_group_read(struct ext4 *fs, u32 n)
 		(wide(fs) ? (u32)d->bg_free_blocks_count_hi << 16 : 0);
 	g->free_inodes = d->bg_free_inodes_count_lo |
 		(wide(fs) ? (u32)d->bg_free_inodes_count_hi << 16 : 0);
-	g->used_dirs =
-		d->bg_used_dirs_count_lo | (wide(fs) ? (u32)d->bg_used_dirs_count_hi << 16 : 0);
+	g->used_dirs = d->bg_used_dirs_count_lo |
+		(wide(fs) ? (u32)d->bg_used_dirs_count_hi << 16 : 0);
 	g->largest_free = ~0u;
 	if (!inside(fs, n, ext4_desc_block_bitmap(fs, d), 1) ||
 		!inside(fs, n, ext4_desc_inode_bitmap(fs, d), 1) ||
@@ -203,7 +203,7 @@ void ext4_groups_unload(struct ext4 *fs)
 	fs->zones = NULL;
 }
 
-int ext4_groups_load(struct ext4 *fs)
+int ext4_groups_load(struct ext4 *fs, bool all)
 {
 	u64 free_blocks = 0, free_inodes = 0, dirs = 0;
 
@@ -220,14 +220,14 @@ int ext4_groups_load(struct ext4 *fs)
 		if (is_err(g))
 			return ptr_err(g);
 		fs->groups[n] = g;
-		if (!ext4_group_csum_ok(fs, n))
+		if (all && !ext4_group_csum_ok(fs, n))
 			return -EFSBADCRC;
 		free_blocks += g->free_blocks;
 		free_inodes += g->free_inodes;
 		dirs += g->used_dirs;
 		cond_resched();
 	}
-	if (free_blocks > fs->blocks_count || free_inodes > fs->inodes_count)
+	if (all && (free_blocks > fs->blocks_count || free_inodes > fs->inodes_count))
 		return -EFSCORRUPTED;
 	fs->free_blocks = (s64)free_blocks;
 	fs->free_inodes = (s64)free_inodes;
@@ -357,10 +357,11 @@ int ext4_new_block_ref(struct ext4 *fs, ext4_block b, struct block_ref *out)
 	return bdev_new_block(fs->dev, b, fs->block_size, out);
 }
 
-/* Bits 8.. of the page's private word: eight per kind, one for each 512 bytes (block.h has 0..7). */
+/* Bits 16.. of the page's private word: eight per kind, one for each 512 bytes (the block layer has
+ * 0..15). */
 static u64 checked_bit(const struct block_ref *r, enum ext4_kind k)
 {
-	return 1ull << (8 + (u32)k * 8 + ((uintptr_t)r->data & ~PAGE_MASK) / SECTOR_SIZE);
+	return 1ull << (16 + (u32)k * 8 + ((uintptr_t)r->data & ~PAGE_MASK) / SECTOR_SIZE);
 }
 
 bool ext4_checked(const struct block_ref *r, enum ext4_kind k)

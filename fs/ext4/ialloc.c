@@ -6,9 +6,9 @@
 #include <sched/timer.h>
 #include "ext4.h"
 
-#define INHERITED                                                                              \
-	(EXT4_SECRM_FL | EXT4_UNRM_FL | EXT4_COMPR_FL | EXT4_SYNC_FL | EXT4_NODUMP_FL |        \
-		EXT4_NOATIME_FL | EXT4_JOURNAL_DATA_FL | EXT4_NOTAIL_FL | EXT4_DIRSYNC_FL |    \
+#define INHERITED                                                                           \
+	(EXT4_SECRM_FL | EXT4_UNRM_FL | EXT4_COMPR_FL | EXT4_SYNC_FL | EXT4_NODUMP_FL |     \
+		EXT4_NOATIME_FL | EXT4_JOURNAL_DATA_FL | EXT4_NOTAIL_FL | EXT4_DIRSYNC_FL | \
 		EXT4_PROJINHERIT_FL)
 
 static void add(s64 *counter, s64 n)

@@ -75,9 +75,9 @@ static u32 extra_out(s64 ns)
 	return (u32)(((s - (s32)(u32)s) >> 32) & 3) | (u32)(ns - s * NS_PER_SEC) << 2;
 }
 
-#define FITS(n, field)                                                                      \
-	(EXT4_GOOD_OLD_INODE_SIZE + (n)->extra_isize >= offsetof(struct ext4_inode, field) + \
-			sizeof(u32))
+#define FITS(n, field)                                  \
+	(EXT4_GOOD_OLD_INODE_SIZE + (n)->extra_isize >= \
+		offsetof(struct ext4_inode, field) + sizeof(u32))
 
 /* ---- the table --------------------------------------------------------------------------------- */
 
@@ -156,8 +156,8 @@ static int check_inode(struct inode *i, const struct ext4_inode *raw)
 	if (n->flags & (EXT4_INLINE_DATA_FL | EXT4_ENCRYPT_FL | EXT4_VERITY_FL | EXT4_CASEFOLD_FL))
 		return ext4_corrupt(fs, i->ino, 0, "flags %x of a feature that isn't on", n->flags);
 	if (S_ISDIR(i->mode) && (size & (fs->block_size - 1) || !size))
-		return ext4_corrupt(fs, i->ino, 0, "directory of %llu bytes",
-			(unsigned long long)size);
+		return ext4_corrupt(
+			fs, i->ino, 0, "directory of %llu bytes", (unsigned long long)size);
 	switch (i->mode & S_IFMT) {
 	case S_IFLNK:
 		if (is_fast_link(i)) {
@@ -329,7 +329,8 @@ struct inode *ext4_inode_insert(struct super *s, u64 ino)
 
 /* ---- back to the table ------------------------------------------------------------------------- */
 
-static void write_times(const struct inode *i, const struct ext4_inode_info *n, struct ext4_inode *raw)
+static void write_times(
+	const struct inode *i, const struct ext4_inode_info *n, struct ext4_inode *raw)
 {
 	raw->i_atime = time_out(READ_ONCE(i->atime_ns), FITS(n, i_atime_extra));
 	raw->i_mtime = time_out(READ_ONCE(i->mtime_ns), FITS(n, i_mtime_extra));

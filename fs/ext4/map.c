@@ -108,8 +108,8 @@ static int allocate(struct handle *h, struct inode *i, struct ext4_map *m, u32 g
 	ext4_block b;
 	int err;
 
-	a.len = min(m->len, get & EXT4_GET_UNWRITTEN ? EXT4_EXT_UNWRITTEN_MAX_LEN
-						     : EXT4_EXT_INIT_MAX_LEN);
+	a.len = min(m->len,
+		get & EXT4_GET_UNWRITTEN ? EXT4_EXT_UNWRITTEN_MAX_LEN : EXT4_EXT_INIT_MAX_LEN);
 	a.flags = (get & EXT4_GET_META ? EXT4_ALLOC_META : 0) |
 		(get & EXT4_GET_DELAYED ? EXT4_ALLOC_DELAYED : 0);
 	err = ext4_alloc_blocks(h, &a, &b);
@@ -262,8 +262,7 @@ void ext4_map_init(struct inode *i)
 	struct ext4_inode_info *n = ext4_info(i);
 
 	memset(n->data, 0, sizeof(n->data));
-	if (ext4_of(i)->has_extents &&
-		(S_ISREG(i->mode) || S_ISDIR(i->mode) || S_ISLNK(i->mode))) {
+	if (ext4_of(i)->has_extents && (S_ISREG(i->mode) || S_ISDIR(i->mode) || S_ISLNK(i->mode))) {
 		struct ext4_extent_header *eh = (void *)n->data;
 
 		n->flags |= EXT4_EXTENTS_FL;

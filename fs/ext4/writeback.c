@@ -12,10 +12,10 @@
 #include "ext4.h"
 
 /* page->private of a file's page; page lock, or writeback which excludes all others */
-#define PROMISED(k) (1ull << (k))        /* block k of the page has a promise */
-#define PLACED(k)   (1ull << (8 + (k)))  /* ... a place, as far as the cache knows */
-#define PART_SHIFT  16                   /* atomic: parts of the page under way */
-#define BATCH       256                  /* pages that one handle brings out */
+#define PROMISED(k) (1ull << (k))       /* block k of the page has a promise */
+#define PLACED(k)   (1ull << (8 + (k))) /* ... a place, as far as the cache knows */
+#define PART_SHIFT  16                  /* atomic: parts of the page under way */
+#define BATCH       256                 /* pages that one handle brings out */
 #define BATCH_SMALL 16
 
 static u32 blocks_per_page(const struct ext4 *fs)
@@ -117,14 +117,16 @@ static void read_pages(struct vm_object *o, struct page **pages, u32 n)
 				page_end_read(p, true);
 				continue;
 			}
-			if (bio && (bio_end_sector(bio) != sector ||
-					   !bio_add_page(bio, p, 0, PAGE_SIZE))) {
+			if (bio &&
+				(bio_end_sector(bio) != sector ||
+					!bio_add_page(bio, p, 0, PAGE_SIZE))) {
 				bio_submit(bio);
 				bio = NULL;
 			} else if (bio) {
 				continue;
 			}
-			bio = bio_alloc(fs->dev, (u16)min(n - at, 32u), BIO_READ, sector, 0, GFP_NOFS);
+			bio = bio_alloc(
+				fs->dev, (u16)min(n - at, 32u), BIO_READ, sector, 0, GFP_NOFS);
 			if (bio && !bio_add_page(bio, p, 0, PAGE_SIZE)) {
 				bio_free(bio);
 				bio = NULL;
@@ -217,8 +219,8 @@ struct out { /* one batch on its way */
 	struct handle *h;
 	struct bio *bio;
 	struct page **pages;
-	u32 nr;      /* pages, consecutive */
-	u64 size;    /* of the file when they were taken */
+	u32 nr;   /* pages, consecutive */
+	u64 size; /* of the file when they were taken */
 	u32 io_flags;
 };
 
@@ -270,8 +272,8 @@ static void add_blocks(struct out *w, u32 b, u32 n, ext4_block place, bool order
 		__atomic_fetch_add(&p->private, 1ull << PART_SHIFT, __ATOMIC_RELAXED);
 		if (w->bio &&
 			(bio_end_sector(w->bio) != sector || (ordered && !w->bio->private) ||
-				!bio_add_page(w->bio, p, k << fs->block_bits,
-					part << fs->block_bits)))
+				!bio_add_page(
+					w->bio, p, k << fs->block_bits, part << fs->block_bits)))
 			send(w);
 		else if (w->bio)
 			goto added;
@@ -358,7 +360,8 @@ static int place_run(struct out *w, u64 first, u32 b, u32 *n, ext4_block *place,
 		}
 	} while (err == -ENOSPC && ext4_retry_nospace(fs, &tries));
 	*fresh = true;
-	if (!err && want && !(m.flags & EXT4_MAP_NEW)) /* fallocate was here: no need of a promise */
+	if (!err && want &&
+		!(m.flags & EXT4_MAP_NEW)) /* fallocate was here: no need of a promise */
 		ext4_unreserve(w->inode, m.len);
 	for (u32 k = 0; !err && k < m.len; k++) {
 		struct page *p = w->pages[(b + k) / per];
@@ -425,7 +428,8 @@ static int write_batch(struct out *w)
 	e = stop(w, err == -ENOSPC ? 0 : err);
 	err = err ? err : e;
 	if (err)
-		object_set_wb_error(&w->inode->object, err == -ENOSPC || err == -EDQUOT ? err : -EIO);
+		object_set_wb_error(
+			&w->inode->object, err == -ENOSPC || err == -EDQUOT ? err : -EIO);
 	for (u32 k = 0; k < w->nr; k++) {
 		struct page *p = w->pages[k];
 		u64 behind = blocks > p->index * per ? blocks - p->index * per : 0;
@@ -438,8 +442,8 @@ static int write_batch(struct out *w)
 }
 
 /* Locked pages from *index on, without gaps. */
-static u32 collect(struct vm_object *o, struct wb_control *wbc, u64 *index, struct page **pages,
-	u32 max)
+static u32 collect(
+	struct vm_object *o, struct wb_control *wbc, u64 *index, struct page **pages, u32 max)
 {
 	u32 n = 0;
 	struct page *p = object_next_dirty(o, index, wbc);
@@ -480,7 +484,8 @@ static int writeback(struct vm_object *o, struct wb_control *wbc)
 		for (u32 k = 0; k < w.nr; k++) {
 			clear_tail(o, w.pages[k]);
 			page_begin_writeback(w.pages[k]);
-			__atomic_fetch_add(&w.pages[k]->private, 1ull << PART_SHIFT, __ATOMIC_RELAXED);
+			__atomic_fetch_add(
+				&w.pages[k]->private, 1ull << PART_SHIFT, __ATOMIC_RELAXED);
 			page_unlock(w.pages[k]);
 		}
 		wbc->nr -= w.nr;
