@@ -1,5 +1,6 @@
 /* Regular files: reading, writing, seeking, fsync. */
 #include <lib/string.h>
+#include <linux/fs.h>
 #include "ext4.h"
 
 /* ---- limits of block maps ---------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
  * Inode numbers. Directories are spread over the groups, so that their files find room near them;
  * files go to the group of their directory.
  */
+#include <core/log.h>
 #include <lib/string.h>
 #include <sched/timer.h>
 #include "ext4.h"

@@ -2,7 +2,6 @@
 #include <core/log.h>
 #include <lib/printf.h>
 #include <lib/string.h>
-#include <linux/magic.h>
 #include <sched/timer.h>
 #include "ext4.h"
 
