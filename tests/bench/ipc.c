@@ -266,9 +266,30 @@ static void yield_run(long n)
 		sched_yield();
 }
 
-static int *g_stop;
+/*
+ * Two processes on one CPU pass a number back and forth and yield until the other has answered, so
+ * that each round takes a switch there and one back: a yield that does not switch answers nothing.
+ */
+struct rally {
+	long served, returned;
+	int stop;
+};
+static volatile struct rally *g_rally;
 
-static void start_yielder(long n)
+static void rally_run(long n)
+{
+	while (n--) {
+		long ball = g_rally->served + 1;
+
+		g_rally->served = ball;
+		while (g_rally->returned != ball)
+			sched_yield();
+	}
+}
+
+#define RALLY_WARM_UP 2000 /* until a new process has its fair share */
+
+static void start_rally(long n)
 {
 	cpu_set_t first;
 
@@ -276,23 +297,25 @@ static void start_yielder(long n)
 	CPU_ZERO(&first);
 	CPU_SET(0, &first);
 	MUST(sched_setaffinity(0, sizeof(first), &first));
-	g_stop = MUST_MAP(
+	g_rally = MUST_MAP(
 		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
 	g_partner = MUST(fork());
 	if (g_partner == 0) {
-		while (!__atomic_load_n(g_stop, __ATOMIC_RELAXED))
+		while (!g_rally->stop) {
+			g_rally->returned = g_rally->served;
 			sched_yield();
+		}
 		_exit(0);
 	}
-	sched_yield();
+	rally_run(RALLY_WARM_UP);
 }
 
-static void end_yielder(long n)
+static void end_rally(long n)
 {
 	(void)n;
-	__atomic_store_n(g_stop, 1, __ATOMIC_RELAXED);
+	g_rally->stop = 1;
 	waitpid(g_partner, NULL, 0);
-	munmap(g_stop, 4096);
+	munmap((void *)g_rally, 4096);
 }
 
 /* ---- epoll -------------------------------------------------------------------------------- */
@@ -352,7 +375,7 @@ static const struct row rows[] = {
 	{"pipe_bw_64k", "MiB/s", 16 << 20, pipe_sink, pour, end_partner},
 	{"unix_bw_64k", "MiB/s", 16 << 20, unix_sink, pour, end_partner},
 	{"tcp_bw_64k", "MiB/s", 16 << 20, tcp_sink, pour, end_partner},
-	{"ctxsw_yield_samecpu", "ns", 3000, start_yielder, yield_run, end_yielder},
+	{"ctxsw_yield_samecpu", "ns", 3000, start_rally, rally_run, end_rally},
 	{"sched_yield_solo", "ns", 5000, .run = yield_run},
 	{"epoll_1000fds_1ready", "ns", 5000, watch_one_ready, epoll_run, unwatch},
 	{"epoll_1000fds_idle", "ns", 10000, watch_idle, epoll_run, unwatch},

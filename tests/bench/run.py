@@ -153,7 +153,7 @@ def reaches_a_shell(kernel, kind, mem):
 
 def smallest_mem(kernel, kind):
     low, high = SMALLEST_MEM[kernel], LARGEST_MEM  # low does not do (assumed), high does
-    if not reaches_a_shell(kernel, kind, high):
+    if not any(reaches_a_shell(kernel, kind, high) for _ in range(BOOT_ATTEMPTS)):
         return None
     while high - low > 2:
         middle = (low + high) // 4 * 2
