@@ -385,6 +385,7 @@ static int show_wchan(struct seq_buf *s, struct proc_node *n)
 			.mode = S_IFREG | 0444,                                   \
 			.show = pid_show_maps,                                    \
 			.flags = PROC_PTRACE},                                    \
+		{.name = "mem", .mode = S_IFREG | 0600, .fops = &g_pid_mem_fops}, \
 		FILE("mountinfo", 0444, show_mountinfo, NULL),                    \
 		{.name = "mounts",                                                \
 			.mode = S_IFREG | 0444,                                   \

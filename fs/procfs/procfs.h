@@ -37,7 +37,8 @@ struct proc_entry {
 	int (*jump)(struct proc_node *n, struct path *out);        /* magic link; path referenced */
 	int (*text)(struct proc_node *n, char *buf, size_t size);  /* ordinary link */
 	u32 (*poll)(struct file *f, struct proc_node *n, struct poll_table *pt);
-	void *data; /* sysctl's variable */
+	const struct file_ops *fops; /* instead of show and store */
+	void *data;                  /* sysctl's variable */
 	s64 min, max;
 };
 #define PROC_PTRACE 1u /* opening needs the right to look into the process */
@@ -63,6 +64,7 @@ extern const struct proc_entry g_pid_entry, g_tid_entry;
 extern const struct proc_dir_ops g_pids_dir, g_tasks_dir, g_fd_dir, g_fdinfo_dir;
 
 /* pid_stat.c, pid_maps.c, pid_fd.c */
+extern const struct file_ops g_pid_mem_fops;
 int pid_show_stat(struct seq_buf *s, struct proc_node *n);
 int pid_show_statm(struct seq_buf *s, struct proc_node *n);
 int pid_show_status(struct seq_buf *s, struct proc_node *n);

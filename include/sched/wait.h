@@ -60,8 +60,8 @@ void waiter_init(struct waiter *w); /* current thread, default fn */
 void wait_prepare(struct wait_queue *q, struct waiter *w, u32 state);
 void wait_prepare_exclusive(struct wait_queue *q, struct waiter *w, u32 state);
 void wait_finish(struct waiter *w);
-/* For callbacks: queue without touching thread state; dequeue. A queue whose memory goes while callbacks
- * may still be on it takes them off first (any context) and stays for a grace period. */
+/* For callbacks: queue without touching thread state; dequeue. A queue whose memory goes while
+ * callbacks may still be on it takes them off first (any context) and stays for a grace period. */
 void wait_queue_retire(struct wait_queue *q);
 void wait_add(struct wait_queue *q, struct waiter *w);
 void wait_remove(struct waiter *w);

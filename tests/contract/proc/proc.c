@@ -533,3 +533,43 @@ TEST(smaller_files_of_a_process_exist)
 		OK(close(OK(open(path, O_RDONLY))));
 	}
 }
+
+TEST(proc_mem_reads_and_writes_by_address)
+{
+	static volatile int value = 41;
+	int fd = OK(open("/proc/self/mem", O_RDWR)), got = 0;
+
+	CHECK_EQ(pread(fd, &got, sizeof(got), (off_t)&value), sizeof(got));
+	CHECK_EQ(got, 41);
+	got = 42;
+	CHECK_EQ(pwrite(fd, &got, sizeof(got), (off_t)&value), sizeof(got));
+	CHECK_EQ(value, 42);
+	CHECK_ERR(pread(fd, &got, sizeof(got), 0x10), EIO);
+	CHECK_EQ(lseek(fd, (off_t)&value, SEEK_SET), (off_t)&value);
+	CHECK_EQ(read(fd, &got, sizeof(got)), sizeof(got));
+	CHECK_ERR(lseek(fd, 0, SEEK_END), EINVAL);
+}
+
+TEST(proc_mem_stops_at_unmapped_memory)
+{
+	char *p = guarded_page(), buf[64];
+	int fd = OK(open("/proc/self/mem", O_RDONLY));
+
+	memset(p, 7, page_size());
+	CHECK_EQ(pread(fd, buf, sizeof(buf), (off_t)(p + page_size() - 16)), 16);
+	CHECK_EQ(buf[15], 7);
+}
+
+TEST(proc_mem_of_another_user_is_refused)
+{
+	pid_t self = getpid(), pid = FORK();
+	char name[40];
+
+	if (!pid) {
+		become_user(1000, 1000);
+		snprintf(name, sizeof(name), "/proc/%d/mem", self);
+		CHECK_ERR(open(name, O_RDONLY), EACCES);
+		_exit(0);
+	}
+	expect_exit(pid, 0);
+}
