@@ -116,6 +116,7 @@ struct process {
 	s64 real_interval_ns, real_deadline_ns; /* siglock */
 	struct cpu_itimer virt_timer, prof_timer;
 	struct timer cpu_timer;        /* polls CPU-time limits and timers while any is set */
+	struct xarray posix_timer_ids; /* id -> timer; siglock */
 	struct list_head posix_timers; /* timer_create; siglock */
 	s32 next_timer_id;             /* siglock */
 

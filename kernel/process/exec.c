@@ -415,10 +415,6 @@ static int run(struct exec *x)
 	x->personality = new_personality(x);
 	x->unreadable = inode_permission(x->file->inode, MAY_READ, current_cred()) != 0;
 	err = prepare_mm(x);
-	if (!err)
-		err = own_files(t);
-	if (!err)
-		err = own_sighand(t->process);
 	if (err)
 		return err;
 	layout_choose(x);
@@ -426,7 +422,11 @@ static int run(struct exec *x)
 	if (err)
 		return err;
 	x->committed = true;
-	return commit(x);
+	/* Only now: other threads have let go of the table, and record locks belong to it. */
+	err = own_files(t);
+	if (!err)
+		err = own_sighand(t->process);
+	return err ? err : commit(x);
 }
 
 static int exec_start(struct exec *x)

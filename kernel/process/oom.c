@@ -13,23 +13,18 @@
 
 static u64 g_total_pages; /* immutable after start-up */
 
-/* What t's descriptors may hold in pipes and the like. siglock of its process held. */
+/* What t's descriptors may hold in pipes and the like. t->lock held. */
 static u64 descriptor_pages_locked(struct task *t)
 {
-	u32 size = 0;
+	u32 size = t->files ? fd_table_size(t->files) : 0;
 
-	spin_lock(&t->lock);
-	if (t->files)
-		size = fd_table_size(t->files);
-	spin_unlock(&t->lock);
 	return size > FEW_FDS ? size : 0;
 }
 
-/* t: a thread of p that has its address space. */
-static s64 badness_locked(struct process *p, struct task *t)
+/* mm: p's, held by t->lock of its thread t. */
+static s64 badness_locked(struct process *p, struct task *t, struct mm *mm)
 {
 	s64 adj = READ_ONCE(p->oom_score_adj);
-	struct mm *mm = t->mm;
 
 	if (adj == ADJ_MIN || process_pid(p) == 1)
 		return -1;
@@ -50,9 +45,27 @@ static struct task *with_mm_locked(struct process *p)
 
 struct victim {
 	struct process *process;
-	struct mm *mm;
+	const struct mm *mm; /* only to compare: it may be gone */
 	s64 points;
+	u64 total, anon, file, shmem, tables; /* KiB */
 };
+
+static u64 kib(s64 pages)
+{
+	return (u64)max(pages, (s64)0) * (PAGE_SIZE / 1024);
+}
+
+static void note_victim(struct victim *v, struct process *p, const struct mm *mm, s64 points)
+{
+	*v = (struct victim){.process = p,
+		.mm = mm,
+		.points = points,
+		.total = kib((s64)mm->total_pages),
+		.anon = kib(atomic_read(&mm->anon_pages)),
+		.file = kib(atomic_read(&mm->file_pages)),
+		.shmem = kib(atomic_read(&mm->shmem_pages)),
+		.tables = kib(atomic_read(&mm->table_pages))};
+}
 
 /* tasklist lock held. True: somebody is dying already and will free memory. */
 static bool choose_locked(struct victim *v)
@@ -61,6 +74,7 @@ static bool choose_locked(struct victim *v)
 
 	list_for_each_entry(p, &g_processes, all_link) {
 		struct task *t;
+		struct mm *mm;
 		s64 points = -1;
 
 		spin_lock(&p->siglock);
@@ -73,12 +87,14 @@ static bool choose_locked(struct victim *v)
 				return true;
 			continue;
 		}
-		if (t)
-			points = badness_locked(p, t);
-		if (points >= v->points) {
-			v->points = points;
-			v->process = p;
-			v->mm = t->mm;
+		if (t) {
+			spin_lock(&t->lock); /* it gives its mm up under it */
+			mm = t->mm;
+			if (mm)
+				points = badness_locked(p, t, mm);
+			if (points >= v->points)
+				note_victim(v, p, mm, points);
+			spin_unlock(&t->lock);
 		}
 		spin_unlock(&p->siglock);
 	}
@@ -96,7 +112,7 @@ static void kill_sharers_locked(const struct victim *v)
 			continue;
 		spin_lock(&p->siglock);
 		t = with_mm_locked(p);
-		if (p == v->process || (t && t->mm == v->mm)) {
+		if (p == v->process || (t && READ_ONCE(t->mm) == v->mm)) {
 			p->flags |= PROC_OOM_VICTIM;
 			p->oom_victim_ns = (u64)clock_mono_ns();
 			(void)signal_send_locked(p, NULL, SIGKILL, NULL, true);
@@ -105,18 +121,12 @@ static void kill_sharers_locked(const struct victim *v)
 	}
 }
 
-static u64 kib(s64 pages)
-{
-	return (u64)max(pages, (s64)0) * (PAGE_SIZE / 1024);
-}
-
 static bool oom_kill(u32 gfp)
 {
 	struct victim v = {.points = 1};
 	char name[16];
 	s32 nr = 0, adj = 0;
 	kuid_t uid = 0;
-	u64 total = 0, anon = 0, file = 0, shmem = 0, tables = 0;
 
 	if (gfp & (GFP_ATOMIC | GFP_NORETRY))
 		return false;
@@ -130,18 +140,13 @@ static bool oom_kill(u32 gfp)
 		adj = v.process->oom_score_adj;
 		uid = v.process->leader->thread.cred->uid;
 		__builtin_memcpy(name, v.process->leader->thread.name, sizeof(name));
-		total = kib((s64)v.mm->total_pages);
-		anon = kib(atomic_read(&v.mm->anon_pages));
-		file = kib(atomic_read(&v.mm->file_pages));
-		shmem = kib(atomic_read(&v.mm->shmem_pages));
-		tables = kib(atomic_read(&v.mm->table_pages));
 		kill_sharers_locked(&v);
 	}
 	spin_unlock_irq(&g_tasklist_lock);
 	if (!nr)
 		return false;
 	log_err("Out of memory: Killed process %d (%s) total-vm:%llukB, anon-rss:%llukB, file-rss:%llukB, shmem-rss:%llukB, UID:%u pgtables:%llukB oom_score_adj:%d",
-		nr, name, total, anon, file, shmem, uid, tables, adj);
+		nr, name, v.total, v.anon, v.file, v.shmem, uid, v.tables, adj);
 	return true;
 }
 

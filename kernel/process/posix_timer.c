@@ -14,10 +14,11 @@
 struct posix_timer {
 	struct list_head link; /* process->posix_timers */
 	struct process *process;
-	s32 id;
-	int clockid, notify;     /* SIGEV_* */
-	struct task *target;     /* SIGEV_THREAD_ID: referenced */
-	struct task *clock_task; /* a thread's CPU clock: referenced */
+	struct user_account *user; /* charged as for a pending signal */
+	s32 id;                    /* -1: being deleted */
+	int clockid, notify;       /* SIGEV_* */
+	struct task *target;       /* SIGEV_THREAD_ID: referenced */
+	struct task *clock_task;   /* a thread's CPU clock: referenced */
 	struct sigqueue queue;
 	struct timer timer;
 	s64 expires_ns;  /* on its clock; 0: not set */
@@ -50,6 +51,10 @@ static s64 now_locked(const struct posix_timer *pt)
 
 static void timer_free(struct posix_timer *pt)
 {
+	if (pt->user) {
+		__atomic_fetch_sub(&pt->user->sigpending, 1, __ATOMIC_RELAXED);
+		put_user_account(pt->user);
+	}
 	if (pt->target)
 		put_task(pt->target);
 	if (pt->clock_task)
@@ -174,12 +179,7 @@ void posix_timer_flushed_locked(struct sigqueue *q)
 
 static struct posix_timer *find_locked(struct process *p, s32 id)
 {
-	struct posix_timer *pt;
-
-	list_for_each_entry(pt, &p->posix_timers, link)
-		if (pt->id == id)
-			return pt;
-	return NULL;
+	return id < 0 ? NULL : xa_load(&p->posix_timer_ids, (u64)id);
 }
 
 static int check_clock(int clockid, struct posix_timer *pt)
@@ -238,13 +238,38 @@ static int check_event(const struct sigevent *ev, struct posix_timer *pt)
 	}
 }
 
+/* Room for the signal is promised with the timer. False: RLIMIT_SIGPENDING. */
+static bool charge(struct posix_timer *pt)
+{
+	struct user_account *u = current_task()->charged;
+	s64 n;
+
+	if (!u)
+		return true;
+	n = __atomic_add_fetch(&u->sigpending, 1, __ATOMIC_RELAXED);
+	if ((u64)n > process_limit(pt->process, RLIMIT_SIGPENDING)) {
+		__atomic_fetch_sub(&u->sigpending, 1, __ATOMIC_RELAXED);
+		return false;
+	}
+	ref_get(&u->refs);
+	pt->user = u;
+	return true;
+}
+
+/* The timer's id, or -EAGAIN. */
 static s32 link_timer(struct posix_timer *pt)
 {
 	struct process *p = pt->process;
+	int err;
 
 	spin_lock_irq(&p->siglock);
 	while (find_locked(p, p->next_timer_id))
 		p->next_timer_id = (p->next_timer_id + 1) & INT_MAX;
+	err = xa_store(&p->posix_timer_ids, (u64)p->next_timer_id, pt, GFP_ATOMIC);
+	if (err) {
+		spin_unlock_irq(&p->siglock);
+		return -EAGAIN;
+	}
 	pt->id = p->next_timer_id;
 	p->next_timer_id = (p->next_timer_id + 1) & INT_MAX;
 	pt->queue.info.si_tid = pt->id;
@@ -266,6 +291,8 @@ int posix_timer_create(int clockid, const struct sigevent *ev, s32 *id)
 	pt->queue.timer = pt;
 	timer_init(&pt->timer, posix_timer_fired);
 	err = check_clock(clockid, pt);
+	if (!err && !charge(pt))
+		err = -EAGAIN;
 	if (!err && ev) {
 		err = check_event(ev, pt);
 	} else if (!err) {
@@ -278,6 +305,10 @@ int posix_timer_create(int clockid, const struct sigevent *ev, s32 *id)
 	}
 	pt->queue.info.si_code = SI_TIMER;
 	*id = link_timer(pt);
+	if (*id < 0) {
+		timer_free(pt);
+		return -EAGAIN;
+	}
 	if (!ev)
 		pt->queue.info.si_int = *id;
 	return 0;
@@ -381,8 +412,10 @@ int posix_timer_delete(s32 id)
 
 	spin_lock_irq(&p->siglock);
 	pt = find_locked(p, id);
-	if (pt)
+	if (pt) {
+		(void)xa_erase(&p->posix_timer_ids, (u64)id);
 		pt->id = -1; /* ours: nobody else finds it */
+	}
 	spin_unlock_irq(&p->siglock);
 	if (!pt)
 		return -EINVAL;
@@ -392,6 +425,9 @@ int posix_timer_delete(s32 id)
 
 void posix_timers_exit(struct process *p)
 {
+	/* Nobody else is left to use them. */
+	xa_destroy(&p->posix_timer_ids);
+	xa_init(&p->posix_timer_ids);
 	while (!list_empty(&p->posix_timers))
 		destroy(p, list_first_entry(&p->posix_timers, struct posix_timer, link));
 }

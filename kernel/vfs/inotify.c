@@ -48,7 +48,8 @@ struct inotify {
 
 struct watch {
 	struct refcount refs;     /* being on the inode's list, and in-flight users */
-	struct list_head link;    /* inode_watches->watches; empty once ended */
+	struct list_head link;    /* inode_watches->watches, or a list of ended ones */
+	bool live;                /* on its inode's list; inode_watches->lock */
 	struct inode *inode;      /* referenced; immutable */
 	struct inotify *instance; /* immutable */
 	int wd;
@@ -208,6 +209,7 @@ static void end_locked(struct inode_watches *iw, struct watch *w, bool tell)
 	struct inotify *in = w->instance;
 
 	list_del(&w->link);
+	w->live = false;
 	remask_locked(iw);
 	spin_lock_nested(&in->lock); /* inside the inode's watches */
 	if (xa_erase(&in->watches, (u64)w->wd))
@@ -224,7 +226,7 @@ static bool end_watch(struct watch *w, bool tell)
 	bool live;
 
 	spin_lock(&iw->lock);
-	live = !list_empty(&w->link);
+	live = w->live;
 	if (live)
 		end_locked(iw, w, tell);
 	spin_unlock(&iw->lock);
@@ -658,6 +660,7 @@ static int add_watch(struct inode_watches *iw, struct inotify *in, struct inode 
 	ref_get(&in->refs);
 	spin_lock(&iw->lock);
 	list_add_tail(&w->link, &iw->watches);
+	w->live = true;
 	remask_locked(iw);
 	spin_unlock(&iw->lock);
 	return err;

@@ -2,6 +2,7 @@
 /* execve: arguments, environment, what survives, scripts, and every way to refuse. */
 #include "contract.h"
 #include <grp.h>
+#include <pthread.h>
 #include <linux/auxvec.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
@@ -513,4 +514,50 @@ TEST(fexecve_of_a_cloexec_script_is_ENOENT)
 	char *argv[] = {"x", NULL}, *envp[] = {NULL};
 
 	CHECK_ERR(syscall(SYS_execveat, fd, "", argv, envp, AT_EMPTY_PATH), ENOENT);
+}
+
+/* argv[0]: a file. Does this process hold its lock? */
+HELPER(still_locked)
+{
+	struct flock fl = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int fd = atoi(argv[0]);
+	pid_t pid = FORK();
+
+	if (!pid) {
+		if (fcntl(fd, F_GETLK, &fl) != 0)
+			_exit(2);
+		_exit(fl.l_type != F_WRLCK || fl.l_pid != getppid());
+	}
+	return WEXITSTATUS(wait_status(pid));
+}
+
+static void *sleep_on(void *arg)
+{
+	for (;;)
+		pause();
+	return arg;
+}
+
+TEST(record_locks_survive_even_when_threads_end)
+{
+	for (int threads = 0; threads < 2; threads++) {
+		pid_t pid = FORK();
+
+		if (!pid) {
+			struct flock fl = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+			int fd = new_file("locked", O_RDWR, 0600);
+			char text[16];
+			pthread_t t;
+
+			CHECK_EQ(fcntl(fd, F_SETFD, 0), 0);
+			CHECK_EQ(fcntl(fd, F_SETLK, &fl), 0);
+			if (threads)
+				CHECK_PT(pthread_create(&t, NULL, sleep_on, NULL));
+			snprintf(text, sizeof(text), "%d", fd);
+			exec_helper("still_locked", text, NULL);
+			_exit(99);
+		}
+		CHECK_EQ(wait_status(pid), 0);
+		OK(unlink("locked"));
+	}
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* inotify: which operation makes which event. */
 #include "contract.h"
+#include <pthread.h>
 #include <sys/inotify.h>
 
 static int g_in;
@@ -198,4 +199,37 @@ TEST(removed_directory_is_ignored)
 	OK(rmdir("d"));
 	expect(IN_DELETE_SELF, NULL);
 	expect(IN_IGNORED, NULL);
+}
+
+static int g_race_fd;
+static int g_race_wd, g_race_over;
+
+static void *remove_watches(void *arg)
+{
+	while (!__atomic_load_n(&g_race_over, __ATOMIC_RELAXED))
+		inotify_rm_watch(g_race_fd, __atomic_load_n(&g_race_wd, __ATOMIC_RELAXED));
+	return arg;
+}
+
+TEST(a_watch_that_ends_by_itself_may_be_removed_meanwhile)
+{
+	int fd = new_file("race", O_RDWR, 0600);
+	pthread_t threads[2];
+
+	g_race_fd = OK(inotify_init1(IN_NONBLOCK));
+	for (int i = 0; i < 2; i++)
+		CHECK_PT(pthread_create(&threads[i], NULL, remove_watches, NULL));
+	for (int i = 0; i < 4000; i++) {
+		char buf[4096];
+
+		g_race_wd = OK(inotify_add_watch(g_race_fd, "race", IN_ATTRIB | IN_ONESHOT));
+		OK(fchmod(fd, 0600));
+		while (read(g_race_fd, buf, sizeof(buf)) > 0)
+			;
+	}
+	__atomic_store_n(&g_race_over, 1, __ATOMIC_RELAXED);
+	for (int i = 0; i < 2; i++)
+		CHECK_PT(pthread_join(threads[i], NULL));
+	OK(close(g_race_fd));
+	OK(close(fd));
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Clocks, sleeping, interval timers and POSIX timers, CPU time accounting. */
 #include "contract.h"
+#include <time.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/times.h>
 #include <sys/timex.h>
 
@@ -354,4 +357,24 @@ TEST(adjtimex_reads)
 
 	CHECK(OK(adjtimex(&tx)) >= 0);
 	CHECK(tx.tick > 9000 && tx.tick < 11000);
+}
+
+TEST(timers_count_as_pending_signals)
+{
+	struct rlimit lim = {40, 40};
+	int n = 0, err = 0;
+	timer_t t;
+
+	OK(setrlimit(RLIMIT_SIGPENDING, &lim));
+	while (n < 100) {
+		struct sigevent ev = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+
+		if (timer_create(CLOCK_MONOTONIC, &ev, &t) != 0) {
+			err = errno;
+			break;
+		}
+		n++;
+	}
+	CHECK_EQ(err, EAGAIN);
+	CHECK(n > 0 && n <= 40);
 }
