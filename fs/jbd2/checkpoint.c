@@ -14,19 +14,22 @@
 struct home {
 	struct jblock *b[BATCH];
 	u32 n;
-	struct wait_queue wait;
+	struct journal *j;
 	s32 pending, error; /* atomic */
 };
 
 static void end_home(struct bio *bio)
 {
 	struct home *h = bio->private;
+	struct journal *j = h->j;
 
 	if (bio->status)
 		__atomic_store_n(&h->error, bio->status, __ATOMIC_RELAXED);
 	bio_free(bio);
-	if (__atomic_sub_fetch(&h->pending, 1, __ATOMIC_ACQ_REL) == 0)
-		wake_up_all(&h->wait);
+	rcu_read_lock(); /* h may be gone after this; j goes after a grace period */
+	if (!__atomic_sub_fetch(&h->pending, 1, __ATOMIC_ACQ_REL))
+		wake_up_all(&j->io_wait);
+	rcu_read_unlock();
 }
 
 /* Take blocks of t that can go; each is looked at once per round (*left counts down). */
@@ -67,7 +70,7 @@ static int write_home(struct journal *j, struct home *h)
 	sort_by_block(h);
 	h->error = 0;
 	h->pending = (s32)h->n;
-	wait_queue_init(&h->wait);
+	h->j = j;
 	blk_plug_start(&plug);
 	for (u32 i = 0; i < h->n; i++) {
 		struct jblock *b = h->b[i];
@@ -80,7 +83,7 @@ static int write_home(struct journal *j, struct home *h)
 		bio_submit(bio);
 	}
 	blk_plug_finish(&plug);
-	wait_event(&h->wait, !__atomic_load_n(&h->pending, __ATOMIC_ACQUIRE));
+	wait_event(&j->io_wait, !__atomic_load_n(&h->pending, __ATOMIC_ACQUIRE));
 	spin_lock(&j->lock);
 	for (u32 i = 0; i < h->n; i++) {
 		struct jblock *b = h->b[i];

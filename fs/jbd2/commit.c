@@ -8,88 +8,91 @@
 
 struct batch { /* of log writes; the commit thread's */
 	struct journal *j;
-	struct wait_queue wait;
-	s32 pending; /* atomic: bios */
-	s32 error;   /* atomic */
-	u32 buffers; /* since the last wait */
-	struct log_buf *bufs;
-};
-
-struct log_buf { /* one copied block, freed when the batch has been waited for */
-	struct log_buf *next;
-	u8 data[];
+	struct bio *bio;        /* being filled */
+	u64 next_sector;        /* that would continue it */
+	s32 pending;            /* atomic: bios */
+	s32 error;              /* atomic */
+	u32 buffers;            /* since the last wait */
+	struct list_head pages; /* page.lru: the buffers; freed after a wait */
 };
 
 static void end_log_write(struct bio *b)
 {
 	struct batch *k = b->private;
+	struct journal *j = k->j;
 
 	if (b->status)
 		__atomic_store_n(&k->error, b->status, __ATOMIC_RELAXED);
 	bio_free(b);
-	if (__atomic_sub_fetch(&k->pending, 1, __ATOMIC_ACQ_REL) == 0)
-		wake_up_all(&k->wait);
+	rcu_read_lock(); /* k may be gone after this; j goes after a grace period */
+	if (!__atomic_sub_fetch(&k->pending, 1, __ATOMIC_ACQ_REL))
+		wake_up_all(&j->io_wait);
+	rcu_read_unlock();
+}
+
+static void batch_submit(struct batch *k)
+{
+	struct bio *b = k->bio;
+
+	if (!b)
+		return;
+	k->bio = NULL;
+	__atomic_fetch_add(&k->pending, 1, __ATOMIC_RELAXED);
+	bio_submit(b);
 }
 
 static void batch_wait(struct batch *k)
 {
-	struct blk_plug *plug = current_thread()->plug;
+	batch_submit(k);
+	wait_event(&k->j->io_wait, !__atomic_load_n(&k->pending, __ATOMIC_ACQUIRE));
+	while (!list_empty(&k->pages)) {
+		struct page *p = list_first_entry(&k->pages, struct page, lru);
 
-	BUG_ON(plug != NULL);
-	wait_event(&k->wait, !__atomic_load_n(&k->pending, __ATOMIC_ACQUIRE));
-	while (k->bufs) {
-		struct log_buf *b = k->bufs;
-
-		k->bufs = b->next;
-		kfree(b);
+		list_del(&p->lru);
+		put_page(p);
 	}
 	k->buffers = 0;
 }
 
+/* data: at the beginning of a page. */
 static void batch_write(struct batch *k, u32 log_block, void *data)
 {
 	struct journal *j = k->j;
-	u32 left = j->c.block_size;
-	char *at = data;
-	struct bio *b;
+	u32 size = j->c.block_size;
 	u64 sector;
 
 	if (log_map(j, log_block, &sector)) {
 		k->error = -EIO;
 		return;
 	}
-	b = bio_alloc(j->c.dev, 2, BIO_WRITE, sector, BIO_META | BIO_SYNC, GFP_NOFS);
-	while (left) {
-		u32 offset = (u32)((uintptr_t)at & ~PAGE_MASK);
-		u32 n = (u32)min((u64)left, PAGE_SIZE - offset);
-
-		(void)!bio_add_page(b, virt_to_page(at), offset, n);
-		at += n;
-		left -= n;
+	if (k->bio &&
+		(k->next_sector != sector || !bio_add_page(k->bio, virt_to_page(data), 0, size)))
+		batch_submit(k);
+	if (!k->bio) {
+		k->bio = bio_alloc(j->c.dev, 32, BIO_WRITE, sector, BIO_META | BIO_SYNC, GFP_NOFS);
+		k->bio->end_io = end_log_write;
+		k->bio->private = k;
+		(void)!bio_add_page(k->bio, virt_to_page(data), 0, size); /* the first fits */
 	}
-	b->end_io = end_log_write;
-	b->private = k;
-	__atomic_fetch_add(&k->pending, 1, __ATOMIC_RELAXED);
-	bio_submit(b);
+	k->next_sector = sector + (size >> SECTOR_SHIFT);
 }
 
-/* Memory for one log block; NULL: none now (never if sure). The batch frees it after a wait. */
+/* Memory for one log block: a page, as bios take whole sectors. NULL: none now (never if sure). The
+ * batch frees it after a wait. */
 static void *batch_buffer(struct batch *k, bool sure)
 {
-	size_t n = sizeof(struct log_buf) + k->j->c.block_size;
-	struct log_buf *b = kmalloc(n, GFP_NOFS | GFP_NORETRY);
+	struct page *p = page_alloc(GFP_NOFS | GFP_NORETRY);
 
-	while (!b && sure) {
+	while (!p && sure) {
 		batch_wait(k);
 		sleep_ns(1000000);
-		b = kmalloc(n, GFP_NOFS);
+		p = page_alloc(GFP_NOFS);
 	}
-	if (!b)
+	if (!p)
 		return NULL;
-	b->next = k->bufs;
-	k->bufs = b;
+	list_add(&p->lru, &k->pages);
 	k->buffers++;
-	return b->data;
+	return page_address(p);
 }
 
 static u32 take_log_block(struct journal *j, struct transaction *t)
@@ -354,7 +357,7 @@ static int write_transaction(struct journal *j, struct transaction *t)
 	struct batch k = {.j = j};
 	int err;
 
-	wait_queue_init(&k.wait);
+	list_init(&k.pages);
 	if (j->empty) {
 		spin_lock(&j->lock);
 		j->tail = j->head;

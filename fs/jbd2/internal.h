@@ -87,9 +87,10 @@ struct journal {
 	struct wait_queue wait;    /* anything changed */
 	struct wait_queue work;    /* commit thread */
 	struct wait_queue cp_work; /* checkpoint thread */
+	struct wait_queue io_wait; /* bios of commits and checkpoints have ended */
 	bool cp_wanted;
 	struct completion ended[2];
-	void *spare; /* commit thread: a block when memory is out */
+	void *spare; /* commit thread: a page for a block when memory is out */
 	u64 stat_commits, stat_blocks, stat_handles;
 	struct list_head link;
 };

@@ -189,7 +189,8 @@ static void free_journal(struct journal *j)
 	xa_destroy(&j->blocks);
 	kfree(j->map);
 	kfree(j->sb);
-	kfree(j->spare);
+	if (j->spare)
+		put_page(virt_to_page(j->spare));
 	kfree(j);
 }
 
@@ -212,6 +213,7 @@ struct journal *journal_load(const struct journal_config *c, bool *recovered)
 {
 	struct journal *j = kzalloc(sizeof(*j), GFP_KERNEL);
 	journal_tid next;
+	struct page *spare;
 	struct mem_stats m;
 	int err = -ENOMEM;
 
@@ -229,11 +231,14 @@ struct journal *journal_load(const struct journal_config *c, bool *recovered)
 	wait_queue_init(&j->wait);
 	wait_queue_init(&j->work);
 	wait_queue_init(&j->cp_work);
+	wait_queue_init(&j->io_wait);
 	completion_init(&j->ended[0]);
 	completion_init(&j->ended[1]);
 	j->sb = kmalloc(c->block_size, GFP_KERNEL);
-	j->spare = kmalloc(c->block_size, GFP_KERNEL);
-	if (!j->sb || !j->spare)
+	spare = page_alloc(GFP_KERNEL);
+	if (spare)
+		j->spare = page_address(spare);
+	if (!j->sb || !spare)
 		goto fail;
 	err = -EINVAL;
 	if (c->nr_blocks < MIN_BLOCKS || c->nr_blocks > U32_MAX)
