@@ -306,7 +306,7 @@ static int show_oom_score(struct seq_buf *s, struct proc_node *n)
 static int show_io(struct seq_buf *s, struct proc_node *n)
 {
 	struct task *t = node_task(n), *i;
-	u64 r = 0, w = 0, cr = 0, cw = 0;
+	u64 r = 0, w = 0, cr = 0, cw = 0, disk_read = 0, disk_written = 0;
 	struct process *p;
 
 	if (!t)
@@ -316,6 +316,8 @@ static int show_io(struct seq_buf *s, struct proc_node *n)
 	if (!n->thread) {
 		r = p->io_read_bytes;
 		w = p->io_write_bytes;
+		disk_read = p->io_disk_read;
+		disk_written = p->io_disk_written;
 		cr = p->io_syscr;
 		cw = p->io_syscw;
 	}
@@ -324,15 +326,18 @@ static int show_io(struct seq_buf *s, struct proc_node *n)
 			continue;
 		r += i->io_read_bytes;
 		w += i->io_write_bytes;
+		disk_read += i->thread.io_read;
+		disk_written += i->thread.io_written;
 		cr += i->io_syscr;
 		cw += i->io_syscw;
 	}
 	spin_unlock_irq(&p->siglock);
 	put_task(t);
 	seq_printf(s,
-		"rchar: %llu\nwchar: %llu\nsyscr: %llu\nsyscw: %llu\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n",
+		"rchar: %llu\nwchar: %llu\nsyscr: %llu\nsyscw: %llu\nread_bytes: %llu\nwrite_bytes: %llu\ncancelled_write_bytes: 0\n",
 		(unsigned long long)r, (unsigned long long)w, (unsigned long long)cr,
-		(unsigned long long)cw);
+		(unsigned long long)cw, (unsigned long long)disk_read,
+		(unsigned long long)disk_written);
 	return 0;
 }
 

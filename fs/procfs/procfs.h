@@ -14,6 +14,7 @@ struct proc_node {
 	struct pid *pid;                /* referenced; NULL: not of a process */
 	bool thread;                    /* below task/TID: that thread's own figures */
 	int fd;                         /* below fd and fdinfo */
+	u64 key;                        /* whatever else the directory's finder needs */
 };
 
 /* Directories whose content is not a table. */
@@ -62,6 +63,9 @@ extern const struct proc_entry g_root_entries[];
 extern const struct proc_entry g_sys_entries[];
 extern const struct proc_entry g_pid_entry, g_tid_entry;
 extern const struct proc_dir_ops g_pids_dir, g_tasks_dir, g_fd_dir, g_fdinfo_dir;
+
+/* sysblock.c */
+extern const struct proc_dir_ops g_block_links, g_class_block_links, g_dev_block_links, g_disks_dir;
 
 /* pid_stat.c, pid_maps.c, pid_fd.c */
 extern const struct file_ops g_pid_mem_fops;

@@ -16,6 +16,10 @@
 	{                                                               \
 		.name = name_, .mode = S_IFDIR | 0755, .children = list \
 	}
+#define GENERATED(name_, ops)                                        \
+	{                                                            \
+		.name = name_, .mode = S_IFDIR | 0755, .dir = &(ops) \
+	}
 #define EMPTY(name_)                                  \
 	{                                             \
 		.name = name_, .mode = S_IFDIR | 0755 \
@@ -68,7 +72,9 @@ static const struct proc_entry g_cpu_files[] = {
 };
 static const struct proc_entry g_system[] = {
 	{.name = "cpu", .mode = S_IFDIR | 0755, .children = g_cpu_files, .dir = &g_cpus_dir}, {0}};
-static const struct proc_entry g_devices[] = {DIR("system", g_system), EMPTY("virtual"), {0}};
+static const struct proc_entry g_virtual[] = {GENERATED("block", g_disks_dir), {0}};
+static const struct proc_entry g_devices[] = {
+	DIR("system", g_system), DIR("virtual", g_virtual), {0}};
 
 /* ---- classes ---- */
 
@@ -92,9 +98,10 @@ static const struct proc_entry g_mem_class[] = {DIR("full", g_dev_full), DIR("km
 	DIR("zero", g_dev_zero), {0}};
 static const struct proc_entry g_tty_class[] = {DIR("console", g_dev_console),
 	DIR("ptmx", g_dev_ptmx), DIR("tty", g_dev_tty), DIR("ttyS0", g_dev_ttyS0), {0}};
-static const struct proc_entry g_class[] = {
-	EMPTY("block"), DIR("mem", g_mem_class), EMPTY("net"), DIR("tty", g_tty_class), {0}};
-static const struct proc_entry g_dev[] = {EMPTY("block"), EMPTY("char"), {0}};
+static const struct proc_entry g_class[] = {GENERATED("block", g_class_block_links),
+	DIR("mem", g_mem_class), EMPTY("net"), DIR("tty", g_tty_class), {0}};
+static const struct proc_entry g_dev[] = {
+	GENERATED("block", g_dev_block_links), EMPTY("char"), {0}};
 
 /* ---- kernel ---- */
 
@@ -128,9 +135,9 @@ static const struct proc_entry g_thp[] = {
 static const struct proc_entry g_mm[] = {DIR("transparent_hugepage", g_thp), {0}};
 static const struct proc_entry g_kernel[] = {DIR("mm", g_mm), {0}};
 
-static const struct proc_entry g_top[] = {EMPTY("block"), EMPTY("bus"), DIR("class", g_class),
-	DIR("dev", g_dev), DIR("devices", g_devices), EMPTY("firmware"), EMPTY("fs"),
-	DIR("kernel", g_kernel), EMPTY("module"), EMPTY("power"), {0}};
+static const struct proc_entry g_top[] = {GENERATED("block", g_block_links), EMPTY("bus"),
+	DIR("class", g_class), DIR("dev", g_dev), DIR("devices", g_devices), EMPTY("firmware"),
+	EMPTY("fs"), DIR("kernel", g_kernel), EMPTY("module"), EMPTY("power"), {0}};
 static const struct proc_entry g_sysfs_root = {.mode = S_IFDIR | 0555, .children = g_top};
 
 static struct super *sysfs_mount(

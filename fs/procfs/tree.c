@@ -12,6 +12,7 @@
 #include <sched/timer.h>
 
 #define DYNAMIC_BASE  256
+#define LINK_SIZE     160 /* text of the longest link */
 #define TYPE_OF(mode) ((u8)(((mode)&S_IFMT) >> 12))
 
 static SLAB_CACHE(g_node_cache, struct proc_node);
@@ -115,8 +116,10 @@ static int find(struct proc_node *dir, const char *name, size_t len, struct proc
 {
 	for (const struct proc_entry *e = dir->entry->children; e && e->name; e++)
 		if (name_is(e->name, name, len)) {
-			*out = (struct proc_node){
-				.entry = e, .pid = dir->pid, .thread = dir->thread};
+			*out = (struct proc_node){.entry = e,
+				.pid = dir->pid,
+				.thread = dir->thread,
+				.key = dir->key};
 			if (out->pid)
 				get_pid(out->pid);
 			return 0;
@@ -225,7 +228,7 @@ static int iterate(struct file *f, struct dir_context *ctx)
 		ctx->pos = DYNAMIC_BASE;
 	for (;;) {
 		u64 cookie = (u64)ctx->pos - DYNAMIC_BASE;
-		char name[16];
+		char name[64];
 		u8 type;
 		int len = n->entry->dir->next(n, &cookie, name, sizeof(name), &type);
 
@@ -248,10 +251,10 @@ static const char *get_link(struct inode *i, bool *must_free)
 
 	if (!n->entry->text)
 		return err_ptr(-EINVAL);
-	buf = kmalloc(64, GFP_KERNEL);
+	buf = kmalloc(LINK_SIZE, GFP_KERNEL);
 	if (!buf)
 		return err_ptr(-ENOMEM);
-	err = n->entry->text(n, buf, 64);
+	err = n->entry->text(n, buf, LINK_SIZE);
 	if (err) {
 		kfree(buf);
 		return err_ptr(err);

@@ -55,6 +55,11 @@ struct block_device {
 /* By number or by name ("vda", "/dev/vda", "PARTUUID=..."): referenced, or NULL. */
 struct block_device *bdev_find(kdev_t dev) must_check;
 struct block_device *bdev_find_name(const char *name) must_check;
+/* The first with a number >= *dev, referenced; *dev becomes its number. NULL: none. */
+struct block_device *bdev_next(kdev_t *dev) must_check;
+/* A partition's disk; not referenced, lives as long as b. */
+struct block_device *bdev_whole(struct block_device *b);
+u64 bdev_disk_seq(const struct block_device *b); /* unique number of the disk, from 1 */
 void get_bdev(struct block_device *b);
 void put_bdev(struct block_device *b);
 /* Open for use; holder not NULL: exclusively for it (-EBUSY). write on a read-only one: -EROFS;
@@ -254,6 +259,8 @@ int disk_add(struct disk *d) must_check;
 /* New requests fail with -ENXIO, those under way are waited for. */
 void disk_remove(struct disk *d);
 void disk_resize(struct disk *d, u64 sectors);
+/* Make the partitions what the table says now. -EBUSY: one is in use. Sleeps. */
+int disk_partitions(struct disk *d) must_check;
 /* Any context; each request exactly once. */
 void request_done(struct request *rq, int status);
 /* After -EBUSY: there is room again. Any context. */
@@ -269,6 +276,7 @@ struct request *disk_request(struct disk *d, u32 queue, u32 tag); /* by tag; NUL
  */
 void diskstats_show(struct seq_buf *s);                               /* /proc/diskstats */
 void partitions_show(struct seq_buf *s);                              /* /proc/partitions */
+void bdev_in_flight(const struct block_device *b, u64 out[2]);        /* bios: reads, writes */
 void bdev_stat_show(const struct block_device *b, struct seq_buf *s); /* /sys/block/NAME/stat */
 
 #endif

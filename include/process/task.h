@@ -124,6 +124,7 @@ struct process {
 	u64 utime_ns, stime_ns, cutime_ns, cstime_ns, nvcsw, nivcsw, cnvcsw, cnivcsw;
 	u64 minflt, majflt, cminflt, cmajflt, maxrss_pages, cmaxrss_pages;
 	u64 io_read_bytes, io_write_bytes, io_syscr, io_syscw;
+	u64 io_disk_read, io_disk_written;    /* bytes */
 	u64 start_ns;                         /* monotonic; immutable */
 	s16 oom_score_adj, oom_score_adj_min; /* atomic */
 	u64 oom_victim_ns;                    /* when PROC_OOM_VICTIM was set; siglock */

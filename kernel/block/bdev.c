@@ -97,8 +97,7 @@ struct block_device *bdev_find(kdev_t dev)
 	return b;
 }
 
-/* The first with a number >= *dev, referenced. */
-static struct block_device *find_next(u64 *dev)
+struct block_device *bdev_next(kdev_t *dev)
 {
 	struct block_device *b;
 
@@ -109,11 +108,21 @@ static struct block_device *find_next(u64 *dev)
 	return b;
 }
 
+struct block_device *bdev_whole(struct block_device *b)
+{
+	return b->part ? disk_impl(b->disk)->parts[0] : b;
+}
+
+u64 bdev_disk_seq(const struct block_device *b)
+{
+	return disk_impl(b->disk)->seq;
+}
+
 void bdevs_for_each(void (*fn)(struct block_device *b, void *arg), void *arg)
 {
 	struct block_device *b;
 
-	for (u64 dev = 0; (b = find_next(&dev)); dev++) {
+	for (kdev_t dev = 0; (b = bdev_next(&dev)); dev++) {
 		fn(b, arg);
 		put_bdev(b);
 	}
@@ -166,7 +175,7 @@ struct block_device *bdev_find_name(const char *name)
 		return NULL;
 	if (!uuid && parse_number(name, &number))
 		return bdev_find(number);
-	for (u64 dev = 0; (b = find_next(&dev)); dev++) {
+	for (kdev_t dev = 0; (b = bdev_next(&dev)); dev++) {
 		if (uuid ? same_uuid(b->uuid, name) : strcmp(b->name, name) == 0)
 			return b;
 		put_bdev(b);

@@ -146,8 +146,9 @@ int disk_add(struct disk *d)
 		put_disk_impl(i);
 		return err;
 	}
-	log_info("%s: %llu sectors of 512 bytes%s", d->name, (unsigned long long)d->sectors,
-		d->read_only ? ", read-only" : "");
+	if (d->sectors)
+		log_info("%s: %llu sectors of 512 bytes%s", d->name, (unsigned long long)d->sectors,
+			d->read_only ? ", read-only" : "");
 	return 0;
 }
 

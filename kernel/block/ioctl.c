@@ -81,17 +81,11 @@ static long flush_buffers(struct block_device *b)
 
 static long reread_table(struct block_device *b)
 {
-	struct disk_impl *i = disk_impl(b->disk);
-	int err;
-
 	if (b->part || b->disk->no_partitions)
 		return -EINVAL;
 	if (!capable(CAP_SYS_ADMIN))
 		return -EACCES;
-	mutex_lock(&i->scan_lock);
-	err = disk_rescan(i);
-	mutex_unlock(&i->scan_lock);
-	return err;
+	return disk_partitions(b->disk);
 }
 
 static bool overlaps(struct disk_impl *i, u32 but, u64 start, u64 sectors)

@@ -62,3 +62,14 @@ int disk_rescan(struct disk_impl *i)
 			(void)!part_remove(i, n, false);
 	return disk_scan(i);
 }
+
+int disk_partitions(struct disk *d)
+{
+	struct disk_impl *i = disk_impl(d);
+	int err;
+
+	mutex_lock(&i->scan_lock);
+	err = disk_rescan(i);
+	mutex_unlock(&i->scan_lock);
+	return err;
+}

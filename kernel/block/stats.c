@@ -156,6 +156,15 @@ static void show_figures(struct seq_buf *s, const struct block_device *b, const 
 		(unsigned long long)(f.ns[STAT_FLUSH] / NS_PER_MS), gap);
 }
 
+void bdev_in_flight(const struct block_device *b, u64 out[2])
+{
+	struct bdev_figures f;
+
+	stats_sum(b, &f);
+	out[0] = (u64)max(f.in_flight[0], 0ll);
+	out[1] = (u64)max(f.in_flight[1], 0ll);
+}
+
 void bdev_stat_show(const struct block_device *b, struct seq_buf *s)
 {
 	show_figures(s, b, "\n");
@@ -165,7 +174,7 @@ static void show_disk(struct block_device *b, void *arg)
 {
 	struct seq_buf *s = arg;
 
-	if (!READ_ONCE(b->sectors))
+	if (b->part && !READ_ONCE(b->sectors))
 		return;
 	seq_printf(s, "%4u %7u %s ", dev_major(b->dev), dev_minor(b->dev), b->name);
 	show_figures(s, b, "\n");

@@ -123,6 +123,8 @@ static void add_thread_accounts(struct process *p, struct task *t)
 	p->majflt += t->majflt;
 	p->io_read_bytes += t->io_read_bytes;
 	p->io_write_bytes += t->io_write_bytes;
+	p->io_disk_read += t->thread.io_read;
+	p->io_disk_written += t->thread.io_written;
 	p->io_syscr += t->io_syscr;
 	p->io_syscw += t->io_syscw;
 }
