@@ -134,12 +134,15 @@ static int tmpfs_link(struct inode *dir, struct dentry *d, struct inode *target)
 	struct tmpfs *t = tmpfs_of(dir);
 	int err;
 
-	/* Each name counts as an inode, so that links can't fill memory (as Linux). */
-	if (target->nlink && t->max_inodes && (u64)READ_ONCE(t->used_inodes) >= t->max_inodes)
+	/* Each further name counts as an inode, so that links can't fill memory (as Linux). */
+	if (target->nlink && tmpfs_charge_inode(t))
 		return -ENOSPC;
 	err = add_entry(dir, d);
-	if (err)
+	if (err) {
+		if (target->nlink)
+			tmpfs_uncharge_inode(t);
 		return err;
+	}
 	get_inode(target);
 	set_nlink(target, 1);
 	inode_touch(target, ATTR_CTIME);
@@ -153,6 +156,8 @@ static int tmpfs_unlink(struct inode *dir, struct dentry *d)
 	struct inode *i = d->inode;
 
 	remove_entry(dir, d);
+	if (i->nlink > 1)
+		tmpfs_uncharge_inode(tmpfs_of(dir));
 	set_nlink(i, -1);
 	inode_touch(i, ATTR_CTIME);
 	touch_dir(dir);

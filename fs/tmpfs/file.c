@@ -44,20 +44,22 @@ const struct vm_object_ops g_tmpfs_object_ops = {
 /* ---- seals
  * ------------------------------------------------------------------------------------------- */
 
-static ssize_t tmpfs_write(struct file *f, struct iter *from, off64_t *pos)
+static int tmpfs_check_write(struct file *f, struct iter *from, off64_t pos)
 {
-	u32 seals = READ_ONCE(node_of(f->inode)->seals);
+	u32 seals = node_of(f->inode)->seals;
 
-	if (unlikely(seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)))
+	if (likely(!seals || seals == F_SEAL_SEAL))
+		return 0;
+	if (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
 		return -EPERM;
-	if (unlikely(seals & F_SEAL_GROW)) {
-		u64 size = READ_ONCE(f->inode->object.size);
+	if (seals & F_SEAL_GROW) {
+		u64 size = f->inode->object.size;
 
-		if ((u64)*pos >= size)
+		if ((u64)pos >= size)
 			return -EPERM;
-		from->count = min_t(size_t, from->count, size - (u64)*pos);
+		from->count = min_t(size_t, from->count, size - (u64)pos);
 	}
-	return file_object_write(f, from, pos);
+	return 0;
 }
 
 int tmpfs_setattr(struct inode *i, const struct iattr *a)
@@ -92,24 +94,45 @@ static int tmpfs_fsync(struct file *f, u64 start, u64 end, bool datasync)
 /* ---- fallocate
  * ------------------------------------------------------------------------------------------ */
 
+/* Pages that weren't there before are taken away again when it can't be completed: added tells
+ * them. */
 static int preallocate(struct inode *i, u64 off, u64 end)
 {
-	for (u64 at = off >> PAGE_SHIFT; at < div_round_up(end, PAGE_SIZE); at++) {
-		struct page *p = object_get_page(&i->object, at, OBJ_LOCK);
-		int err;
+	u64 first = off >> PAGE_SHIFT, n = div_round_up(end, PAGE_SIZE) - first, at;
+	struct mem_stats m;
+	u64 *added;
+	int err = 0;
 
-		if (is_err(p))
-			return ptr_err(p);
+	mem_get_stats(&m);
+	if (n > m.total || (tmpfs_of(i)->max_pages && n > tmpfs_of(i)->max_pages))
+		return -ENOSPC;
+	added = kvmalloc(div_round_up(n, 64) * 8, GFP_KERNEL | GFP_ZERO);
+	if (!added)
+		return -ENOMEM;
+	for (at = 0; at < n && !err; at++) {
+		struct page *p = object_get_page(&i->object, first + at, OBJ_LOCK);
+
+		if (is_err(p)) {
+			err = (int)ptr_err(p);
+			break;
+		}
+		if (!page_test(p, PG_DIRTY))
+			added[at / 64] |= 1ull << (at % 64);
 		err = tmpfs_make_writable(&i->object, p);
 		if (!err)
 			page_mark_dirty(p);
 		page_unlock(p);
 		put_page(p);
-		if (err)
-			return err;
+		if (!err && signal_interrupts(current_thread(), THREAD_INTERRUPTIBLE))
+			err = -EINTR;
 		cond_resched();
 	}
-	return 0;
+	for (u64 k = 0; err && k < at; k++)
+		if (added[k / 64] >> (k % 64) & 1)
+			(void)!object_punch(&i->object, (first + k) << PAGE_SHIFT,
+				(first + k + 1) << PAGE_SHIFT);
+	kvfree(added);
+	return err;
 }
 
 static int tmpfs_fallocate(struct file *f, int mode, u64 off, u64 len)
@@ -142,7 +165,8 @@ static int tmpfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 
 const struct file_ops g_tmpfs_file_fops = {
 	.read = file_object_read,
-	.write = tmpfs_write,
+	.write = file_object_write,
+	.check_write = tmpfs_check_write,
 	.seek = file_object_seek,
 	.mmap = tmpfs_mmap,
 	.fsync = tmpfs_fsync,

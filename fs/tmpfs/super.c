@@ -59,6 +59,16 @@ static void set_ops(struct inode *i)
 	}
 }
 
+int tmpfs_charge_inode(struct tmpfs *t)
+{
+	return charge(&t->used_inodes, 1, t->max_inodes);
+}
+
+void tmpfs_uncharge_inode(struct tmpfs *t)
+{
+	__atomic_fetch_sub(&t->used_inodes, 1, __ATOMIC_RELAXED);
+}
+
 struct inode *tmpfs_inode(
 	struct super *s, const struct inode *dir, kmode_t mode, kdev_t rdev, const struct cred *c)
 {

@@ -55,6 +55,8 @@ extern const struct super_ops g_tmpfs_super_ops;
 /* A super block with parsed options and its root. Error pointer. */
 struct super *tmpfs_make(const struct fs_type *t, u32 flags, const char *data, kmode_t root_mode,
 	u64 max_pages, u64 max_inodes) must_check;
+int tmpfs_charge_inode(struct tmpfs *t) must_check; /* -ENOSPC */
+void tmpfs_uncharge_inode(struct tmpfs *t);
 int tmpfs_charge_pages(struct tmpfs *t, s64 n) must_check; /* -ENOSPC */
 void tmpfs_uncharge_pages(struct tmpfs *t, s64 n);
 

@@ -26,7 +26,10 @@ struct dir_context {
 struct file_ops {
 	ssize_t (*read)(struct file *f, struct iter *to, off64_t *pos);    /* NULL: -EINVAL */
 	ssize_t (*write)(struct file *f, struct iter *from, off64_t *pos); /* NULL: -EINVAL */
-	off64_t (*seek)(struct file *f, off64_t off, int whence);          /* NULL: -ESPIPE */
+	/* file_object_write asks under i_rwsem, with the final position: 0, with from->count
+	 * perhaps shortened, or an error. NULL: no rule. */
+	int (*check_write)(struct file *f, struct iter *from, off64_t pos);
+	off64_t (*seek)(struct file *f, off64_t off, int whence); /* NULL: -ESPIPE */
 	int (*iterate)(struct file *f,
 		struct dir_context *ctx); /* NULL: -ENOTDIR; inode rwsem held for reading */
 	u32 (*poll)(struct file *f,

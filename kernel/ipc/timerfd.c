@@ -49,7 +49,10 @@ static void arm_locked(struct timerfd *t)
 	timer_arm(&t->timer, max_t(s64, mono, 0));
 }
 
-/* Count what has expired by now and move the deadline on. */
+/*
+ * Count what has expired by now and move the deadline on. A periodic timer that has fired stays off
+ * until somebody asks for its ticks: they are computed then, however short the interval is.
+ */
 static void advance_locked(struct timerfd *t)
 {
 	s64 now = clock_now(t);
@@ -71,11 +74,17 @@ static void timerfd_fired(struct timer *timer)
 {
 	struct timerfd *t = container_of(timer, struct timerfd, timer);
 	unsigned long flags = spin_lock_irqsave(&t->lock);
+	bool wake = false;
 
-	advance_locked(t);
-	arm_locked(t);
+	if (clock_now(t) < t->deadline_ns) {
+		arm_locked(t); /* the wall clock was set back */
+	} else if (t->deadline_ns) {
+		advance_locked(t);
+		wake = true;
+	}
 	spin_unlock_irqrestore(&t->lock, flags);
-	poll_wake(&t->wait, EPOLLIN | EPOLLRDNORM);
+	if (wake)
+		poll_wake(&t->wait, EPOLLIN | EPOLLRDNORM);
 }
 
 static void wall_clock_set(void)
@@ -108,6 +117,10 @@ static ssize_t timerfd_read(struct file *f, struct iter *to, off64_t *pos)
 		int err;
 
 		spin_lock_irq(&t->lock);
+		if (t->ticks) { /* it has fired: count on, and go on */
+			advance_locked(t);
+			arm_locked(t);
+		}
 		ticks = t->ticks;
 		t->ticks = 0;
 		cancelled = t->cancelled;

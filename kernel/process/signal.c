@@ -300,7 +300,7 @@ void signal_queue_timer_locked(struct process *p, struct task *target, struct si
 	struct sigpending *pending = target ? &target->pending : &p->pending;
 	int sig = q->info.si_signo;
 
-	if (!t || !p->sighand || !prepare_locked(p, t, sig, false))
+	if (!t || !p->sighand || (t->state_flags & TASK_DEAD) || !prepare_locked(p, t, sig, false))
 		return;
 	list_add_tail(&q->link, &pending->queue);
 	pending->set |= sig_bit(sig);

@@ -358,6 +358,11 @@ int vfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 		return -EFBIG;
 	if (!f->ops->fallocate)
 		return -EOPNOTSUPP;
+	if (!(mode & FALLOC_FL_KEEP_SIZE) && g_vfs_limits.fsize &&
+		end > READ_ONCE(i->object.size) && end > g_vfs_limits.fsize()) {
+		g_vfs_limits.fsize_exceeded();
+		return -EFBIG;
+	}
 	return f->ops->fallocate(f, mode, off, len);
 }
 
@@ -421,6 +426,14 @@ ssize_t file_object_write(struct file *f, struct iter *from, off64_t *pos)
 	rwsem_write_lock(&i->rwsem);
 	if ((f->flags & O_APPEND) || from->append)
 		*pos = (off64_t)i->object.size;
+	if (f->ops->check_write) {
+		int err = f->ops->check_write(f, from, *pos);
+
+		if (err) {
+			rwsem_write_unlock(&i->rwsem);
+			return err;
+		}
+	}
 	if (g_vfs_limits.fsize) {
 		u64 fsize = g_vfs_limits.fsize();
 

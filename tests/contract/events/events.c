@@ -235,3 +235,18 @@ TEST(fdinfo_shows_counters)
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
 	CHECK(strstr(read_text(path), "clockid: 1\n"));
 }
+
+TEST(a_timer_of_a_nanosecond_leaves_the_machine_usable)
+{
+	int fd = OK(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK));
+	struct itimerspec its = {{0, 1}, {0, 1}};
+	uint64_t first, second;
+
+	OK(timerfd_settime(fd, 0, &its, NULL));
+	usleep(20000);
+	CHECK_EQ(read(fd, &first, 8), 8);
+	usleep(20000);
+	CHECK_EQ(read(fd, &second, 8), 8);
+	CHECK(first >= 10000000 && second >= 10000000);
+	OK(close(fd));
+}

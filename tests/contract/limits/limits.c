@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Resource limits: each one really limits. */
 #include "contract.h"
+#include <signal.h>
+#include <sys/statvfs.h>
+#include <sys/resource.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
 
 static void limit(int what, rlim_t soft, rlim_t hard)
 {
@@ -206,4 +211,63 @@ TEST(NICE_limit_lets_users_raise_priority_that_far)
 	become_user(1000, 1000);
 	OK(setpriority(PRIO_PROCESS, 0, -5));
 	CHECK_ERR(setpriority(PRIO_PROCESS, 0, -6), EACCES);
+}
+
+TEST(names_on_tmpfs_count_against_its_inodes)
+{
+	int made = 0, err = 0;
+	char name[32];
+
+	OK(mkdir("t", 0755));
+	OK(mount("t", "t", "tmpfs", 0, "nr_inodes=10"));
+	OK(close(new_file("t/f", O_WRONLY, 0600)));
+	for (; made < 100; made++) {
+		snprintf(name, sizeof(name), "t/l%d", made);
+		if (link("t/f", name) != 0) {
+			err = errno;
+			break;
+		}
+	}
+	CHECK_EQ(err, ENOSPC);
+	CHECK_EQ(made, 8);
+	while (made--) {
+		snprintf(name, sizeof(name), "t/l%d", made);
+		OK(unlink(name));
+	}
+	OK(link("t/f", "t/again"));
+	OK(umount("t"));
+	OK(rmdir("t"));
+}
+
+TEST(fallocate_that_does_not_fit_leaves_nothing)
+{
+	struct rlimit lim = {4096, 4096};
+	struct statvfs before, after;
+	int fd;
+
+	OK(mkdir("t", 0755));
+	OK(mount("t", "t", "tmpfs", 0, "size=4m"));
+	fd = new_file("t/f", O_RDWR, 0600);
+	OK(statvfs("t", &before));
+	CHECK_ERR(fallocate(fd, 0, 0, 16 << 20), ENOSPC);
+	OK(statvfs("t", &after));
+	CHECK_EQ(after.f_bfree, before.f_bfree);
+	signal(SIGXFSZ, SIG_IGN);
+	OK(setrlimit(RLIMIT_FSIZE, &lim));
+	CHECK_ERR(fallocate(fd, 0, 0, 1 << 20), EFBIG);
+	OK(close(fd));
+	OK(umount("t"));
+	OK(rmdir("t"));
+}
+
+TEST(a_seal_against_growth_holds_for_appending)
+{
+	int fd = OK(memfd_create("m", MFD_ALLOW_SEALING));
+
+	CHECK_EQ(write(fd, "0123456789", 10), 10);
+	OK(fcntl(fd, F_ADD_SEALS, F_SEAL_GROW));
+	OK(fcntl(fd, F_SETFL, O_APPEND));
+	OK(lseek(fd, 0, SEEK_SET));
+	CHECK_ERR(write(fd, "more", 4), EPERM);
+	OK(close(fd));
 }
