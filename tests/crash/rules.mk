@@ -3,6 +3,10 @@
 #
 # The disk's free space is filled with 0xa5 before mke2fs, so that stale data is recognised.
 
+build/crash/%.img: tests/crash/image
+	@mkdir -p $(@D)
+	$(Q)tests/crash/image $* $@
+
 ifeq ($(ARCH),host)
 crash-out := build/crash
 crash-os  := $(crash-out)/os.o
@@ -17,10 +21,6 @@ $(crash-os): tests/crash/os.c tests/crash/rules.mk
 
 $(crash-out)/crash: $(crash-out)/crash.o $(crash-out)/disk.o $(crash-out)/workload.o $(crash-os) $(hostlib)
 	$(call quiet,LD,$@)$(CC) $(unit-san) $(ldflags-arch) -o $@ $^ $(libs-arch)
-
-$(crash-out)/%.img: tests/crash/image tests/crash/rules.mk
-	@mkdir -p $(@D)
-	$(Q)tests/crash/image $* $@
 
 crash-images := small 4k
 

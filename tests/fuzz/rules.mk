@@ -1,9 +1,10 @@
 # make fuzz [FUZZ="cpio inflate"] [FUZZ_SECONDS=20]   each target for so long, with clang's libFuzzer
 #
+# make fuzz-kernel: the same for targets that need the whole kernel (file systems).
 # New inputs are kept in build/fuzz/corpus/TARGET and used again; tests/fuzz/corpus has the first
 # ones. An input that crashes is left as build/fuzz/TARGET-crash-*; run build/fuzz/TARGET FILE.
 
-FUZZ         ?= $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
+FUZZ         ?= $(patsubst tests/fuzz/%_fuzz.c,%,$(filter-out %_kernel_fuzz.c,$(wildcard tests/fuzz/*_fuzz.c)))
 FUZZ_SECONDS ?= 20
 
 fuzz-out   := build/fuzz
@@ -29,5 +30,37 @@ $(fuzz-out)/%: tests/fuzz/%_fuzz.c $(fuzz-objs) tests/fuzz/fuzz.h tests/fuzz/rul
 	$(call quiet,LD,$@)clang $(fuzz-flags) -o $@ $< $(fuzz-objs)
 
 $(fuzz-objs): # not intermediate
+
+# Targets that need the whole kernel: NAME_kernel_fuzz.c with the host library built for the fuzzer.
+FUZZ_KERNEL     ?= $(patsubst tests/fuzz/%_kernel_fuzz.c,%,$(wildcard tests/fuzz/*_kernel_fuzz.c))
+fuzz-kernel-lib := $(fuzz-out)/kernel/libaramid.a
+fuzz-images     := small 4k ext3 ext2
+
+.PHONY: fuzz-kernel $(fuzz-kernel-lib)
+fuzz-kernel: setup $(patsubst %,build/crash/%.img,$(fuzz-images)) $(patsubst %,$(fuzz-out)/%-kernel,$(FUZZ_KERNEL))
+	@for t in $(FUZZ_KERNEL); do \
+		mkdir -p $(fuzz-out)/corpus/$$t-kernel; \
+		ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0 $(fuzz-out)/$$t-kernel \
+			-max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(fuzz-out)/$$t-kernel- -timeout=20 -rss_limit_mb=4096 \
+			-max_len=400 -detect_leaks=0 $(fuzz-out)/corpus/$$t-kernel >$(fuzz-out)/$$t-kernel.log 2>&1 || \
+			{ tail -60 $(fuzz-out)/$$t-kernel.log; echo "  NOT OK  fuzz $$t (kernel)"; exit 1; }; \
+		echo "  ok      fuzz $$t (kernel): $$(sed -n 's/^Done \([0-9]*\) runs.*/\1 runs/p' $(fuzz-out)/$$t-kernel.log)"; \
+	done
+
+# One sub-make: the same objects under another name and with other flags.
+$(fuzz-kernel-lib):
+	$(Q)$(MAKE) -s ARCH=host CC=clang HOST_SAN=fuzzer-no-link,address,undefined \
+		obj=$(fuzz-out)/kernel hostlib=$@ $@
+
+$(fuzz-out)/%-kernel: tests/fuzz/%_kernel_fuzz.c tests/crash/disk.c tests/crash/crash.h $(fuzz-kernel-lib) tests/crash/os.c
+	$(call quiet,LD,$@)clang -std=gnu17 -g -O1 -D_GNU_SOURCE -fsanitize=address,undefined -c -o $(fuzz-out)/crash_os.o tests/crash/os.c
+	$(Q)for f in $< tests/crash/disk.c; do \
+		clang $(filter-out -DARCH_%,$(cflags)) -DARCH_host=1 -fno-builtin -fno-stack-protector -O1 \
+			-fsanitize=fuzzer-no-link,address,undefined $(warn) -Wno-frame-larger-than -nostdinc \
+			-isystem $(uapi) -Iinclude -Iarch/include -Iarch/host/include -I$(fuzz-out)/kernel/gen \
+			-Itests/crash -c -o $(fuzz-out)/$$(basename $$f .c).o $$f || exit 1; done
+	$(Q)clang -fsanitize=address,undefined $(ldflags-arch) -o $@ $(fuzz-out)/$*_kernel_fuzz.o $(fuzz-out)/disk.o \
+		$(fuzz-out)/crash_os.o $(fuzz-kernel-lib) \
+		-Wl,--whole-archive $$(clang --print-file-name=libclang_rt.fuzzer_no_main-x86_64.a) -Wl,--no-whole-archive -lstdc++ -lm
 
 -include $(fuzz-objs:.o=.d)
