@@ -47,6 +47,7 @@ struct crash_disk {
 	/* Fault plan: request number (from 1) from which, and how many, fail; 0: none. */
 	u64 requests, fail_from, fail_count;
 	bool fail_reads;
+	struct completion released;
 };
 
 /* A disk with a copy of image: /dev/NAME appears. NULL: failed. */

@@ -72,13 +72,21 @@ static int disk_queue(struct disk *disk, struct request *rq, bool last)
 	return 0;
 }
 
-static const struct disk_ops g_ops = {.queue = disk_queue};
+static void disk_release(struct disk *disk)
+{
+	struct crash_disk *d = disk->driver;
+
+	complete(&d->released);
+}
+
+static const struct disk_ops g_ops = {.queue = disk_queue, .release = disk_release};
 
 struct crash_disk *crash_disk_create(const char *name, const void *image, u64 size)
 {
 	struct crash_disk *d = os_alloc(sizeof(*d));
 
 	d->size = size;
+	completion_init(&d->released);
 	d->content = os_alloc(size);
 	memcpy(d->content, image, size);
 	(void)str_copy(d->disk.name, name, sizeof(d->disk.name));
@@ -105,6 +113,7 @@ struct crash_disk *crash_disk_create(const char *name, const void *image, u64 si
 void crash_disk_destroy(struct crash_disk *d)
 {
 	disk_remove(&d->disk);
+	wait_for_completion(&d->released);
 	for (u32 i = 0; i < d->nr_log; i++)
 		os_free(d->log[i].data);
 	os_free(d->log);
