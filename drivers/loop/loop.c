@@ -312,7 +312,7 @@ static long loop_ioctl(struct disk *d, struct file *file, u32 cmd, unsigned long
 	long err;
 
 	if (!is_known(cmd))
-		return -ENOTTY;
+		return -EINVAL; /* as Linux answers */
 	if (needs_right(cmd) && !writable && !capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	if (cmd == LOOP_CONFIGURE && copy_from_user(&c, (const void __user *)arg, sizeof(c)))

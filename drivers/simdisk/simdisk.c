@@ -129,6 +129,20 @@ static int perform(struct simdisk *s, const struct request *rq, u32 covers)
 	}
 }
 
+/* Its time limit ends one that hangs. */
+static void end(struct simdisk *s, struct request *rq, u32 covers)
+{
+	int err = perform(s, rq, covers);
+
+	if (err != -ETIMEDOUT)
+		request_done(rq, err);
+}
+
+static void sim_timeout(struct disk *d, struct request *rq)
+{
+	request_done(rq, -ETIMEDOUT);
+}
+
 static void work(struct work *w)
 {
 	struct simdisk *s = container_of(w, struct simdisk, work);
@@ -141,7 +155,7 @@ static void work(struct work *w)
 		s->nr_waiting--;
 		s->waiting[n] = s->waiting[s->nr_waiting];
 		s->flush_covers[n] = s->flush_covers[s->nr_waiting];
-		request_done(rq, perform(s, rq, covers));
+		end(s, rq, covers);
 	}
 }
 
@@ -152,7 +166,7 @@ static int sim_queue(struct disk *d, struct request *rq, bool last)
 	if (rq->sector + rq->nr_sectors > d->sectors)
 		return -EIO;
 	if (!s->config.async) {
-		request_done(rq, perform(s, rq, s->nr_log));
+		end(s, rq, s->nr_log);
 		return 0;
 	}
 	s->waiting[s->nr_waiting] = rq;
@@ -168,7 +182,8 @@ static void sim_release(struct disk *d)
 	complete(&s->released);
 }
 
-static const struct disk_ops g_sim_ops = {.queue = sim_queue, .release = sim_release};
+static const struct disk_ops g_sim_ops = {
+	.queue = sim_queue, .timeout = sim_timeout, .release = sim_release};
 
 static void destroy_memory(struct simdisk *s)
 {

@@ -39,7 +39,7 @@ void *simdisk_memory(struct simdisk *s); /* what a read sees */
 
 /* Errors: requests of the operations in ops (bits 1 << BIO_*) are counted from this call on; the
  * nth (from 1) fails with status, and every further one when period is 0 < n, each period later.
- * nth 0: no errors. status -ETIMEDOUT with hang: the request never ends by itself. */
+ * nth 0: no errors. With status -ETIMEDOUT the request never ends by itself. */
 struct simdisk_fault {
 	u32 ops;
 	u64 nth, period;

@@ -186,7 +186,7 @@ static struct file *open_at(
 		if (err)
 			return err_ptr(err);
 	}
-	f = file_alloc(h->flags & ~(u32)(O_CREAT | O_EXCL | O_TRUNC));
+	f = file_alloc(h->flags & ~(u32)(O_CREAT | O_TRUNC | (S_ISBLK(i->mode) ? 0 : O_EXCL)));
 	if (!f) {
 		err = -ENOMEM;
 		goto out;
@@ -194,6 +194,7 @@ static struct file *open_at(
 	f->mode = h->mode;
 	f->cred = get_cred(env->cred);
 	err = file_finish_open(f, p, env->cred);
+	f->flags &= ~(u32)O_EXCL; /* a block device has been claimed now */
 	if (!err && truncate) {
 		err = inode_want_write(i);
 		if (!err) {

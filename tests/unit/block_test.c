@@ -324,3 +324,23 @@ UNIT(zeroing_works_with_and_without_the_devices_help)
 		simdisk_destroy(s);
 	}
 }
+
+UNIT(a_request_that_hangs_ends_by_its_time_limit)
+{
+	for (int async = 0; async < 2; async++) {
+		struct simdisk *s = make(&(struct simdisk_config){.async = async, .depth = 1});
+		struct block_device *b = simdisk_bdev(s);
+		u8 *buf = unit_alloc(4096);
+		s64 start = clock_mono_ns();
+
+		simdisk_set_fault(s,
+			&(struct simdisk_fault){
+				.ops = 1 << BIO_READ, .nth = 1, .status = -ETIMEDOUT});
+		EXPECT_EQ(bdev_rw(b, BIO_READ, 0, buf, 4096, 0), -ETIMEDOUT);
+		EXPECT(clock_mono_ns() - start >= 30 * NS_PER_SEC);
+		EXPECT(clock_mono_ns() - start < 100 * NS_PER_SEC);
+		EXPECT_EQ(bdev_rw(b, BIO_READ, 0, buf, 4096, 0), 0); /* its tag is free again */
+		unit_free(buf);
+		simdisk_destroy(s);
+	}
+}

@@ -8,7 +8,7 @@ import subprocess
 from .util import BUILD, ToolError, cache_folder, cached, run, step
 
 LINUX_MODULES = ["virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev",
-                 "virtio_pci", "virtio_mmio", "virtio_blk"]
+                 "virtio_pci", "virtio_mmio", "virtio_blk", "loop"]
 LINUX_PACKAGE = "linux-image-cloud-amd64"
 
 
