@@ -29,3 +29,22 @@ u32 super_csum(const struct jbd2_super *sb)
 	s->s_checksum = old;
 	return crc;
 }
+
+/* Most significant bit first, polynomial 0x04c11db7, no inversion. */
+u32 crc32_be(u32 crc, const void *data, size_t n)
+{
+	static u32 table[256]; /* every writer writes the same */
+	const u8 *p = data;
+
+	if (!READ_ONCE(table[255]))
+		for (u32 i = 0; i < 256; i++) {
+			u32 v = i << 24;
+
+			for (int k = 0; k < 8; k++)
+				v = v << 1 ^ (v >> 31 ? 0x04c11db7u : 0);
+			WRITE_ONCE(table[i], v);
+		}
+	while (n--)
+		crc = crc << 8 ^ table[crc >> 24 ^ *p++];
+	return crc;
+}

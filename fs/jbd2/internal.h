@@ -14,6 +14,18 @@
 
 enum tstate { T_RUNNING, T_LOCKED, T_COMMITTING, T_DONE };
 
+struct revoke_entry {
+	u64 block_plus1; /* 0: empty */
+	u32 tid;
+	bool live; /* false: cancelled */
+};
+/* Block numbers with the last transaction that revoked them: open addressing. */
+struct revoke_table {
+	struct revoke_entry *slots;
+	u32 size;  /* power of two, or 0 */
+	u32 count; /* used slots, with the cancelled */
+};
+
 struct transaction {
 	journal_tid tid;   /* immutable */
 	enum tstate state; /* j->lock, as all that has no other note */
@@ -77,12 +89,12 @@ struct journal {
 	int error;    /* why it was aborted, or 0; atomic */
 	u32 features; /* incompat */
 	u32 csum_seed, tag_bytes, tags_per_block, revokes_per_block;
-	bool has_csum, stopping;
-	bool empty;                   /* the super block says so: commit thread, journal_flush */
-	struct jbd2_super *sb;        /* sb_lock; block_size bytes */
-	struct mutex sb_lock;         /* RANK_FS_META */
-	struct mutex checkpoint_lock; /* RANK_FS_JOURNAL */
-	struct map_run *map;          /* immutable */
+	bool has_csum, csum1, stopping; /* csum1: the log may have COMPAT_CHECKSUM */
+	bool empty;                     /* the super block says so: commit thread, journal_flush */
+	struct jbd2_super *sb;          /* sb_lock; block_size bytes */
+	struct mutex sb_lock;           /* RANK_FS_META */
+	struct mutex checkpoint_lock;   /* RANK_FS_JOURNAL */
+	struct map_run *map;            /* immutable */
 	u32 nr_map;
 	struct wait_queue wait;    /* anything changed */
 	struct wait_queue work;    /* commit thread */
@@ -125,8 +137,20 @@ u32 block_csum(const struct journal *j, const void *block, u32 *field);
 u32 tag_csum(const struct journal *j, u32 sequence, const void *data);
 u32 super_csum(const struct jbd2_super *sb);
 
+u32 crc32_be(u32 crc, const void *data, size_t n); /* of the old checksum of whole transactions */
+
+/* revoke.c */
+int revoke_insert(struct revoke_table *r, u64 block, journal_tid tid, bool *added) must_check;
+struct revoke_entry *revoke_find(const struct revoke_table *r, u64 block);
+void revoke_free(struct revoke_table *r);
+
 /* recover.c: replay; *next is the tid to go on with. -EIO -EINVAL -EOPNOTSUPP -ENOMEM */
 int journal_recover(struct journal *j, journal_tid *next) must_check;
+int log_read_blocks(struct journal *j, u32 log_block, void *buf, u32 n) must_check;
+
+/* fastcommit.c */
+/* Is there a valid fast commit on top of the last full one? -EOPNOTSUPP, 0, error. buf: a block */
+int fast_commit_check(struct journal *j, u8 *buf, journal_tid next) must_check;
 
 /* transaction.c */
 struct jblock *jblock_find(struct journal *j, u64 block);           /* lock held or RCU */

@@ -117,6 +117,9 @@ static int check_super(struct journal *j)
 	if (journal_has(j, JBD2_INCOMPAT_CSUM_V2) && journal_has(j, JBD2_INCOMPAT_CSUM_V3))
 		return -EINVAL;
 	j->has_csum = journal_has(j, JBD2_INCOMPAT_CSUM_V2 | JBD2_INCOMPAT_CSUM_V3);
+	j->csum1 = type == JBD2_SUPERBLOCK_V2 && s->s_feature_compat & be32(JBD2_COMPAT_CHECKSUM);
+	if (j->has_csum && j->csum1)
+		return -EINVAL;
 	if (j->has_csum &&
 		(s->s_checksum_type != JBD2_CHKSUM_CRC32C || be32(s->s_checksum) != super_csum(s)))
 		return -EINVAL;

@@ -1,52 +1,42 @@
 /*
- * Recovery: three passes over the log. Scan finds the last transaction that is whole; revoke
- * collects which blocks were freed by which; replay writes the blocks that weren't freed afterwards
- * to their places.
- *
- * Nothing here trusts the log: every number is checked, and a pass sees each log block at most
- * once.
+ * Recovery, in three passes over the log. Scan: how far committed transactions reach, with every
+ * checksum there is, so that a damaged log is refused before anything is written. Revoke: which
+ * blocks must not be replayed by transactions up to which one. Replay: the rest goes home.
  */
 #include "internal.h"
 
-enum pass { SCAN, REVOKE, REPLAY };
+#define WINDOW 16 /* log blocks read at a time */
+
+enum pass { PASS_SCAN, PASS_REVOKE, PASS_REPLAY };
 
 struct recovery {
 	struct journal *j;
-	journal_tid first, end; /* transactions [first, end) are whole */
-	struct xarray revoked;  /* block -> tid + 1 of the last that revoked it */
-	u8 *block, *data;
-	u32 budget; /* log blocks that may still be read in this pass */
-	u32 replayed, revokes;
-	u32 tail; /* log block behind the last whole transaction */
+	u8 *buf; /* WINDOW blocks */
+	u64 buf_first;
+	u32 buf_count;
+	u64 at;               /* next log block */
+	u64 steps;            /* blocks walked over in this pass */
+	journal_tid tid, end; /* end: first transaction that is not committed; set by the scan */
+	u64 fs_blocks;
+	u32 crc;      /* of v1 */
+	bool damaged; /* in the current transaction a block has a wrong checksum */
+	struct revoke_table revokes;
+	u32 replayed, revoked, dirty;
 };
 
-struct tag {
-	u64 block;
-	u32 flags, csum;
-};
-
-static u32 read_tag(const struct journal *j, const u8 *at, struct tag *t)
+int log_read_blocks(struct journal *j, u32 log_block, void *buf, u32 n)
 {
-	if (journal_has(j, JBD2_INCOMPAT_CSUM_V3)) {
-		struct jbd2_tag3 r;
+	u32 spb = j->c.block_size >> SECTOR_SHIFT;
+	u64 first, last;
+	int err = log_map(j, log_block, &first);
 
-		memcpy(&r, at, sizeof(r));
-		t->block = be32(r.t_blocknr);
-		if (journal_has(j, JBD2_INCOMPAT_64BIT))
-			t->block |= (u64)be32(r.t_blocknr_high) << 32;
-		t->flags = be32(r.t_flags);
-		t->csum = be32(r.t_checksum);
-	} else {
-		struct jbd2_tag r = {};
-
-		memcpy(&r, at, min(j->tag_bytes, (u32)sizeof(r)));
-		t->block = be32(r.t_blocknr);
-		if (journal_has(j, JBD2_INCOMPAT_64BIT))
-			t->block |= (u64)be32(r.t_blocknr_high) << 32;
-		t->flags = be16(r.t_flags);
-		t->csum = be16(r.t_checksum);
-	}
-	return j->tag_bytes + (t->flags & JBD2_TAG_SAME_UUID ? 0 : 16);
+	if (!err)
+		err = log_map(j, log_block + n - 1, &last);
+	if (!err && last - first == (u64)(n - 1) * spb) /* as good as always */
+		return bdev_rw(j->c.dev, BIO_READ, first, buf, n * j->c.block_size, BIO_META);
+	for (u32 i = 0; i < n && !err; i++)
+		err = log_rw(j, BIO_READ, log_block + i, (char *)buf + i * j->c.block_size, 0);
+	return err;
 }
 
 static bool tail_ok(const struct journal *j, const u8 *block)
@@ -56,221 +46,292 @@ static bool tail_ok(const struct journal *j, const u8 *block)
 	return !j->has_csum || *tail == be32(block_csum(j, block, tail));
 }
 
-static bool commit_ok(const struct journal *j, u8 *block)
+static bool commit_ok(const struct journal *j, const u8 *block)
 {
 	struct jbd2_commit *c = (struct jbd2_commit *)block;
 
 	return !j->has_csum || c->h_chksum[0] == be32(block_csum(j, block, &c->h_chksum[0]));
 }
 
-static int read_log(struct recovery *r, u32 at, void *buf)
+/* The next block of the log; it stays there until the one after it is asked for. */
+static int next_block(struct recovery *r, u8 **out)
 {
-	if (!r->budget)
-		return -EINVAL;
-	r->budget--;
-	return log_rw(r->j, BIO_READ, at, buf, 0);
+	struct journal *j = r->j;
+	int err;
+
+	if (r->steps++ > j->last - j->first)
+		return -EINVAL; /* goes round in circles */
+	if (r->at < r->buf_first || r->at >= r->buf_first + r->buf_count) {
+		r->buf_count = 0;
+		r->buf_first = r->at;
+		err = log_read_blocks(j, r->at, r->buf, (u32)min((u64)WINDOW, j->last - r->at));
+		if (err)
+			return err;
+		r->buf_count = (u32)min((u64)WINDOW, j->last - r->at);
+	}
+	*out = r->buf + (r->at - r->buf_first) * j->c.block_size;
+	r->at = r->at + 1 == j->last ? j->first : r->at + 1;
+	return 0;
 }
 
-static bool data_ok(const struct recovery *r, journal_tid tid, const struct tag *t)
+struct tag {
+	u64 block;
+	u32 flags, csum;
+};
+
+/* The tag at *pos of a descriptor; moves *pos. False: none left. */
+static bool next_tag(const struct journal *j, const u8 *desc, u32 *pos, struct tag *tag)
 {
-	const struct journal *j = r->j;
-	u32 crc;
+	u32 end = j->c.block_size - (j->has_csum ? sizeof(struct jbd2_tail) : 0);
+	const u8 *p = desc + *pos;
+
+	if (*pos + j->tag_bytes > end)
+		return false;
+	tag->block = 0;
+	if (journal_has(j, JBD2_INCOMPAT_CSUM_V3)) {
+		struct jbd2_tag3 t;
+
+		memcpy(&t, p, sizeof(t));
+		if (journal_has(j, JBD2_INCOMPAT_64BIT))
+			tag->block = (u64)be32(t.t_blocknr_high) << 32;
+		tag->block |= be32(t.t_blocknr);
+		tag->flags = be32(t.t_flags);
+		tag->csum = be32(t.t_checksum);
+	} else {
+		struct jbd2_tag t = {};
+
+		memcpy(&t, p, min(j->tag_bytes, (u32)sizeof(t)));
+		if (journal_has(j, JBD2_INCOMPAT_64BIT))
+			tag->block = (u64)be32(t.t_blocknr_high) << 32;
+		tag->block |= be32(t.t_blocknr);
+		tag->flags = be16(t.t_flags);
+		tag->csum = be16(t.t_checksum);
+	}
+	*pos += j->tag_bytes + (tag->flags & JBD2_TAG_SAME_UUID ? 0 : 16);
+	return true;
+}
+
+static bool data_ok(const struct journal *j, const struct tag *tag, journal_tid tid, const u8 *data)
+{
+	u32 csum;
 
 	if (!j->has_csum)
 		return true;
-	crc = tag_csum(j, tid, r->data);
-	return t->csum == (journal_has(j, JBD2_INCOMPAT_CSUM_V3) ? crc : (u16)crc);
+	csum = tag_csum(j, tid, data);
+	return tag->csum == (journal_has(j, JBD2_INCOMPAT_CSUM_V3) ? csum : (u16)csum);
 }
 
-static int replay_block(struct recovery *r, journal_tid tid, const struct tag *t, u32 at)
+static int replay(struct recovery *r, const struct tag *tag, const u8 *data)
 {
 	struct journal *j = r->j;
+	struct revoke_entry *e = revoke_find(&r->revokes, tag->block);
 	struct block_ref ref;
-	const void *revoked;
 	int err;
 
-	revoked = xa_load(&r->revoked, t->block);
-	if (revoked && !journal_tid_after(tid, (u32)(xa_to_value(revoked) - 1)))
+	if (e && !journal_tid_after(r->tid, e->tid)) {
+		r->revoked++;
 		return 0;
-	err = read_log(r, at, r->data);
+	}
+	err = bdev_new_block(j->c.fs_dev, tag->block, j->c.block_size, &ref);
 	if (err)
 		return err;
-	if (!data_ok(r, tid, t)) {
-		log_err("jbd2: %s: block %llu in the log is damaged (transaction %u)",
-			j->c.fs_dev->name, (unsigned long long)t->block, tid);
-		return -EIO;
-	}
-	if (t->flags & JBD2_TAG_ESCAPE) {
-		u32 magic = be32(JBD2_MAGIC);
-
-		memcpy(r->data, &magic, 4);
-	}
-	err = bdev_new_block(j->c.fs_dev, t->block, j->c.block_size, &ref);
-	if (err)
-		return err;
-	memcpy(ref.data, r->data, j->c.block_size);
+	memcpy(ref.data, data, j->c.block_size);
+	if (tag->flags & JBD2_TAG_ESCAPE)
+		*(u32 *)ref.data = be32(JBD2_MAGIC);
 	bdev_mark_block_dirty(j->c.fs_dev, &ref);
 	block_ref_put(&ref);
 	r->replayed++;
-	return 0;
-}
-
-/* A descriptor's tags; *at moves behind its data blocks. 0, 1: the log ends here, or an error. */
-static int descriptor(struct recovery *r, enum pass pass, journal_tid tid, u32 *at)
-{
-	struct journal *j = r->j;
-	u32 limit = j->c.block_size - (j->has_csum ? (u32)sizeof(struct jbd2_tail) : 0);
-	u32 offset = sizeof(struct jbd2_header);
-	struct tag t = {};
-
-	if (!tail_ok(j, r->block))
-		return pass == SCAN ? 1 : -EIO;
-	while (!(t.flags & JBD2_TAG_LAST) && offset + j->tag_bytes <= limit) {
-		offset += read_tag(j, r->block + offset, &t);
-		if (offset > limit)
-			break;
-		if (pass == REPLAY) {
-			int err = replay_block(r, tid, &t, *at);
-
-			if (err)
-				return err;
-		} else if (!r->budget--) {
-			r->budget = 0;
-			return pass == SCAN ? 1 : -EIO;
-		}
-		*at = log_next(j, *at, 1);
+	if (++r->dirty >= 1024) { /* a log may be larger than memory */
+		r->dirty = 0;
+		err = bdev_sync(j->c.fs_dev);
 	}
-	return 0;
+	return err;
 }
 
-static int revokes(struct recovery *r, journal_tid tid)
+/* A descriptor with the blocks behind it. */
+static int read_descriptor(struct recovery *r, const u8 *block, enum pass pass, u8 *desc)
 {
 	struct journal *j = r->j;
-	const struct jbd2_revoke *k = (const struct jbd2_revoke *)r->block;
-	u32 width = journal_has(j, JBD2_INCOMPAT_64BIT) ? 8 : 4, bytes = be32(k->r_count);
-	u32 limit = j->c.block_size - (j->has_csum ? (u32)sizeof(struct jbd2_tail) : 0);
-
-	if (!tail_ok(j, r->block) || bytes > limit || bytes < sizeof(*k))
-		return -EIO;
-	for (u32 at = sizeof(*k); at + width <= bytes; at += width) {
-		u64 block = 0;
-		u32 low;
-		int err;
-
-		if (width == 8) {
-			memcpy(&block, r->block + at, 8);
-			block = be64(block);
-		} else {
-			memcpy(&low, r->block + at, 4);
-			block = be32(low);
-		}
-		if (block >> 48)
-			return -EIO;
-		err = xa_store(&r->revoked, block, xa_value((u64)tid + 1), GFP_KERNEL);
-		if (err)
-			return err;
-		r->revokes++;
-	}
-	return 0;
-}
-
-static int run_pass(struct recovery *r, enum pass pass)
-{
-	struct journal *j = r->j;
-	u32 at = be32(j->sb->s_start), start = at;
-	journal_tid tid = r->first;
-
-	r->budget = 2 * (j->last - j->first); /* a descriptor pass reads data blocks, too */
-	for (u32 seen = 0; pass == SCAN || tid != r->end;) {
-		const struct jbd2_header *h = (const struct jbd2_header *)r->block;
-		int err = read_log(r, at, r->block);
-
-		if (err)
-			return pass == SCAN && err == -EINVAL ? 0 : err;
-		if (be32(h->h_magic) != JBD2_MAGIC || be32(h->h_sequence) != tid)
-			break;
-		at = log_next(j, at, 1);
-		switch (be32(h->h_blocktype)) {
-		case JBD2_DESCRIPTOR_BLOCK:
-			err = descriptor(r, pass, tid, &at);
-			break;
-		case JBD2_COMMIT_BLOCK:
-			if (pass == SCAN && !commit_ok(j, r->block)) {
-				err = 1;
-				break;
-			}
-			tid++;
-			if (pass == SCAN) {
-				r->end = tid;
-				r->tail = at;
-			}
-			break;
-		case JBD2_REVOKE_BLOCK:
-			if (pass == REVOKE)
-				err = revokes(r, tid);
-			break;
-		default:
-			err = 1;
-		}
-		if (err == 1)
-			break;
-		if (err)
-			return err;
-		if (at == start && ++seen > 1)
-			break;
-		cond_resched();
-	}
-	return pass == SCAN || tid == r->end ? 0 : -EIO;
-}
-
-/* Fast commits after the last full one would have to be replayed by rules of their own. */
-static int check_fast_commits(struct recovery *r)
-{
-	struct journal *j = r->j;
-	struct jbd2_fc_head head;
+	u32 pos = sizeof(struct jbd2_header);
+	struct tag tag;
+	u8 *data;
 	int err;
 
-	if (!journal_has(j, JBD2_INCOMPAT_FAST_COMMIT) || j->last >= be32(j->sb->s_maxlen))
-		return 0;
-	err = log_rw(j, BIO_READ, j->last, r->data, 0);
+	memcpy(desc, block, j->c.block_size);
+	if (pass == PASS_SCAN && j->csum1)
+		r->crc = crc32_be(r->crc, desc, j->c.block_size);
+	while (next_tag(j, desc, &pos, &tag)) {
+		err = next_block(r, &data);
+		if (err)
+			return err;
+		if (pass == PASS_SCAN) {
+			if (j->csum1)
+				r->crc = crc32_be(r->crc, data, j->c.block_size);
+			if (tag.block >= r->fs_blocks || !data_ok(j, &tag, r->tid, data))
+				r->damaged = true;
+		} else if (pass == PASS_REPLAY) {
+			err = replay(r, &tag, data);
+			if (err)
+				return err;
+		}
+		if (tag.flags & JBD2_TAG_LAST)
+			break;
+	}
+	return 0;
+}
+
+static int read_revokes(struct recovery *r, const u8 *block)
+{
+	struct journal *j = r->j;
+	const struct jbd2_revoke *h = (const struct jbd2_revoke *)block;
+	u32 size = journal_has(j, JBD2_INCOMPAT_64BIT) ? 8 : 4, used = be32(h->r_count);
+	u32 end = j->c.block_size - (j->has_csum ? sizeof(struct jbd2_tail) : 0);
+	bool added;
+	int err = 0;
+
+	if (used > end)
+		return -EINVAL;
+	for (u32 pos = sizeof(*h); pos + size <= used && !err; pos += size) {
+		u64 b = journal_has(j, JBD2_INCOMPAT_64BIT) ? be64(*(const u64 *)(block + pos))
+							    : be32(*(const u32 *)(block + pos));
+
+		if (b < r->fs_blocks) /* others are never replayed */
+			err = revoke_insert(&r->revokes, b, r->tid, &added);
+	}
+	return err;
+}
+
+/* In the scan: does this commit block make its transaction valid? */
+static bool commit_valid(struct recovery *r, const u8 *block)
+{
+	const struct jbd2_commit *c = (const struct jbd2_commit *)block;
+	struct journal *j = r->j;
+
+	if (!commit_ok(j, block))
+		return false;
+	/* Version 1: the writer may not have known checksums; then all of it is zero. */
+	if (j->csum1 && (c->h_chksum_type || c->h_chksum_size || c->h_chksum[0]) &&
+		(c->h_chksum_type != JBD2_CHKSUM_CRC32 || c->h_chksum_size != 4 ||
+			c->h_chksum[0] != be32(r->crc)))
+		return false;
+	return true;
+}
+
+/* One block; *end: the log ends before it. */
+static int step(struct recovery *r, enum pass pass, u8 *desc, bool *end)
+{
+	struct journal *j = r->j;
+	const struct jbd2_header *h;
+	u8 *block;
+	int err = next_block(r, &block);
+
 	if (err)
 		return err;
-	memcpy(&head, r->data, sizeof(head));
-	if (head.fc_tag != JBD2_FC_TAG_HEAD || head.fc_tid != r->end)
+	h = (const struct jbd2_header *)block;
+	*end = true;
+	if (h->h_magic != be32(JBD2_MAGIC) || be32(h->h_sequence) != r->tid)
 		return 0;
-	log_err("jbd2: %s: the journal has fast commits, which aren't replayed here",
-		j->c.fs_dev->name);
-	return -EOPNOTSUPP;
+	switch (be32(h->h_blocktype)) {
+	case JBD2_DESCRIPTOR_BLOCK:
+		if (pass == PASS_SCAN && !tail_ok(j, block))
+			return 0;
+		*end = false;
+		return read_descriptor(r, block, pass, desc);
+	case JBD2_REVOKE_BLOCK:
+		if (pass == PASS_SCAN && !tail_ok(j, block))
+			return 0;
+		*end = false;
+		return pass == PASS_REVOKE ? read_revokes(r, block) : 0;
+	case JBD2_COMMIT_BLOCK:
+		if (pass == PASS_SCAN && !commit_valid(r, block))
+			return 0;
+		/* With asynchronous commits the commit block may be there before its blocks:
+		 * then this was the last transaction and it was not complete. Otherwise what
+		 * had been durable is damaged. */
+		if (pass == PASS_SCAN && r->damaged) {
+			if (journal_has(j, JBD2_INCOMPAT_ASYNC_COMMIT))
+				return 0;
+			log_err("jbd2: %s: transaction %u in the log is damaged", j->c.dev->name,
+				r->tid);
+			return -EIO;
+		}
+		r->tid++;
+		r->crc = ~0u;
+		*end = false;
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static int run_pass(struct recovery *r, enum pass pass, u8 *desc)
+{
+	const struct jbd2_super *sb = r->j->sb;
+	bool end = false;
+	int err = 0;
+
+	r->at = be32(sb->s_start);
+	r->tid = be32(sb->s_sequence);
+	r->crc = ~0u;
+	r->damaged = false;
+	r->steps = 0;
+	while (!end && !err) {
+		if (pass != PASS_SCAN && r->tid == r->end)
+			return 0;
+		err = step(r, pass, desc, &end);
+		cond_resched();
+	}
+	if (pass == PASS_SCAN) {
+		/* A circle without commits, or an error behind the last commit, is its end. */
+		if (err == -EINVAL)
+			err = 0;
+		r->end = r->tid;
+	} else if (!err && r->tid != r->end) {
+		err = -EIO; /* it was different a moment ago */
+	}
+	return err;
+}
+
+static int recover(struct recovery *r, u8 *desc)
+{
+	struct journal *j = r->j;
+	int err = run_pass(r, PASS_SCAN, desc);
+
+	if (!err && be32(j->sb->s_maxlen) > j->last)
+		err = fast_commit_check(j, r->buf, r->end);
+	r->buf_count = 0;
+	if (!err)
+		err = run_pass(r, PASS_REVOKE, desc);
+	if (!err)
+		err = run_pass(r, PASS_REPLAY, desc);
+	if (!err)
+		err = bdev_sync(j->c.fs_dev);
+	return err ? err : bdev_flush(j->c.fs_dev);
 }
 
 int journal_recover(struct journal *j, journal_tid *next)
 {
-	struct recovery r = {.j = j};
+	struct recovery r = {.j = j, .fs_blocks = bdev_bytes(j->c.fs_dev) / j->c.block_size};
+	journal_tid first = be32(j->sb->s_sequence);
+	u8 *desc = kmalloc(j->c.block_size, GFP_KERNEL);
 	int err = -ENOMEM;
 
-	r.first = r.end = be32(j->sb->s_sequence);
-	xa_init(&r.revoked);
-	r.block = kmalloc(j->c.block_size, GFP_KERNEL);
-	r.data = kmalloc(j->c.block_size, GFP_KERNEL);
-	if (r.block && r.data)
-		err = run_pass(&r, SCAN);
-	if (!err)
-		err = check_fast_commits(&r);
-	if (!err)
-		err = run_pass(&r, REVOKE);
-	if (!err)
-		err = run_pass(&r, REPLAY);
-	if (!err)
-		err = bdev_sync(j->c.fs_dev);
-	if (!err)
-		err = bdev_flush(j->c.fs_dev);
-	if (!err)
-		log_info("jbd2: %s: recovered %u transactions, %u blocks, %u revokes",
-			j->c.fs_dev->name, r.end - r.first, r.replayed, r.revokes);
-	/* One more than the end: what is left of a torn transaction must not look like the next. */
+	r.buf = kmalloc((size_t)WINDOW * j->c.block_size, GFP_KERNEL);
+	if (desc && r.buf) {
+		/* What somebody wrote to the device itself counts, too. */
+		err = bdev_sync(j->c.dev);
+		if (!err)
+			err = recover(&r, desc);
+	}
+	if (err)
+		log_err("jbd2: %s: recovery failed, error %d", j->c.fs_dev->name, err);
+	else
+		log_info("jbd2: %s: recovered transactions %u to %u: %u blocks, %u revoked",
+			j->c.fs_dev->name, first, r.end, r.replayed, r.revoked);
+	/* One more than the end: blocks of a transaction that did not commit carry its number. */
 	*next = r.end + 1;
-	xa_destroy(&r.revoked);
-	kfree(r.block);
-	kfree(r.data);
+	revoke_free(&r.revokes);
+	kfree(r.buf);
+	kfree(desc);
 	return err;
 }

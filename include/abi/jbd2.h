@@ -74,11 +74,20 @@ struct jbd2_revoke {
 	u32 r_count; /* bytes used, this header included */
 };
 
-/* The fast-commit area's first tag: filesystems/ext4/journal, "Fast commits". Little-endian. */
-#define JBD2_FC_TAG_HEAD 9
-struct jbd2_fc_head {
+/* The fast-commit area (filesystems/ext4/journal, "Fast commits"), little-endian: tag, length,
+ * value. */
+#define JBD2_FC_DEFAULT_BLOCKS 256 /* where the superblock says 0 */
+#define JBD2_FC_TAG_TAIL       8
+#define JBD2_FC_TAG_HEAD       9
+#define JBD2_FC_TAG_LAST       9
+struct jbd2_fc_tl {
 	u16 fc_tag, fc_len;
+};
+struct jbd2_fc_head {
 	u32 fc_features, fc_tid;
-} __attribute__((packed, aligned(4)));
+};
+struct jbd2_fc_tail {
+	u32 fc_tid, fc_crc;
+};
 
 #endif
