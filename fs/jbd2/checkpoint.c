@@ -225,10 +225,18 @@ void checkpoint_thread(void *arg)
 		bool work = READ_ONCE(j->committed.next) != &j->committed;
 
 		(void)!wait_event_full(&j->cp_work,
-			READ_ONCE(j->stopping) || READ_ONCE(j->cp_wanted), THREAD_SLEEPING,
-			deadline_after(work ? PERIOD : 6 * PERIOD), wait_prepare);
-		if (READ_ONCE(j->stopping) || journal_error(j))
+			READ_ONCE(j->stopping) || READ_ONCE(j->cp_wanted) ||
+				!list_empty(&j->late) || (journal_error(j) && !j->error_stored),
+			THREAD_INTERRUPTIBLE, deadline_after(work ? PERIOD : 6 * PERIOD),
+			wait_prepare);
+		abort_finish(j);
+		run_late_callbacks(j);
+		if (READ_ONCE(j->stopping))
 			continue;
+		if (journal_error(j)) {
+			WRITE_ONCE(j->cp_wanted, false);
+			continue;
+		}
 		if (READ_ONCE(j->cp_wanted)) {
 			WRITE_ONCE(j->cp_wanted, false);
 			(void)!checkpoint_for(j, (j->last - j->first) / 4 * 3);
@@ -236,5 +244,7 @@ void checkpoint_thread(void *arg)
 			(void)!checkpoint_for(j, j->last - j->first);
 		}
 	}
+	abort_finish(j);
+	run_late_callbacks(j);
 	complete(&j->ended[1]);
 }

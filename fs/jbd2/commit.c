@@ -41,6 +41,17 @@ static void batch_submit(struct batch *k)
 	bio_submit(b);
 }
 
+/* A page of those kept for this; the journal keeps its own reference. */
+static struct page *from_reserve(struct journal *j)
+{
+	struct page *p;
+
+	if (j->reserve_used == JOURNAL_RESERVE)
+		return NULL;
+	p = j->reserve[j->reserve_used++];
+	return p;
+}
+
 static void batch_wait(struct batch *k)
 {
 	batch_submit(k);
@@ -52,6 +63,7 @@ static void batch_wait(struct batch *k)
 		put_page(p);
 	}
 	k->buffers = 0;
+	k->j->reserve_used = 0;
 }
 
 /* data: at the beginning of a page. */
@@ -77,22 +89,32 @@ static void batch_write(struct batch *k, u32 log_block, void *data)
 	k->next_sector = sector + (size >> SECTOR_SHIFT);
 }
 
-/* Memory for one log block: a page, as bios take whole sectors. NULL: none now (never if sure). The
- * batch frees it after a wait. */
-static void *batch_buffer(struct batch *k, bool sure)
+/* Memory for one log block: a page, as bios take whole sectors; free again after a wait. NULL: all
+ * of the reserve is under way; after a wait it isn't. */
+static void *batch_buffer(struct batch *k)
 {
 	struct page *p = page_alloc(GFP_NOFS | GFP_NORETRY);
 
-	while (!p && sure) {
-		batch_wait(k);
-		sleep_ns(1000000);
-		p = page_alloc(GFP_NOFS);
-	}
+	if (p)
+		list_add(&p->lru, &k->pages);
+	else
+		p = from_reserve(k->j);
 	if (!p)
 		return NULL;
-	list_add(&p->lru, &k->pages);
 	k->buffers++;
 	return page_address(p);
+}
+
+/* The same where nothing unfinished is in a buffer: may wait. */
+static void *batch_buffer_wait(struct batch *k)
+{
+	void *p = batch_buffer(k);
+
+	if (!p) {
+		batch_wait(k);
+		p = batch_buffer(k);
+	}
+	return p;
 }
 
 static u32 take_log_block(struct journal *j, struct transaction *t)
@@ -100,6 +122,7 @@ static u32 take_log_block(struct journal *j, struct transaction *t)
 	u32 at = j->head;
 
 	spin_lock(&j->lock);
+	BUG_ON(!j->free); /* each transaction's space was there when its handles started */
 	j->head = log_next(j, j->head, 1);
 	j->free--;
 	t->log_blocks++;
@@ -145,7 +168,7 @@ static void write_revokes(struct journal *j, struct transaction *t, struct batch
 		if (!r) {
 			if (k->buffers >= IN_FLIGHT)
 				batch_wait(k);
-			r = batch_buffer(k, true);
+			r = batch_buffer_wait(k);
 			memset(r, 0, j->c.block_size);
 			set_header(&r->h, JBD2_REVOKE_BLOCK, t->tid);
 			n = 0;
@@ -205,9 +228,10 @@ struct descriptor {
 static void begin_descriptor(
 	struct journal *j, struct transaction *t, struct batch *k, struct descriptor *d)
 {
-	if (k->buffers + 2 > IN_FLIGHT)
+	/* With the whole reserve behind it, so that many blocks share it even without memory. */
+	if (k->buffers + 2 > IN_FLIGHT || j->reserve_used)
 		batch_wait(k);
-	d->block = batch_buffer(k, true);
+	d->block = batch_buffer_wait(k);
 	memset(d->block, 0, j->c.block_size);
 	set_header((struct jbd2_header *)d->block, JBD2_DESCRIPTOR_BLOCK, t->tid);
 	d->log_block = take_log_block(j, t);
@@ -250,9 +274,14 @@ static void write_blocks(struct journal *j, struct transaction *t, struct batch 
 			begin_descriptor(j, t, k, &d);
 		else
 			flags |= JBD2_TAG_SAME_UUID;
-		data = batch_buffer(k, false);
-		if (!data)
-			data = j->spare;
+		data = batch_buffer(k);
+		if (!data) { /* a new descriptor finds the whole reserve */
+			end_descriptor(j, k, &d);
+			batch_wait(k);
+			begin_descriptor(j, t, k, &d);
+			flags = 0;
+			data = batch_buffer(k);
+		}
 		copy_block(j, b, data, &flags);
 		d.last_tag = d.block + d.offset;
 		put_tag(j, d.last_tag, b->block, flags,
@@ -265,10 +294,8 @@ static void write_blocks(struct journal *j, struct transaction *t, struct batch 
 		d.n++;
 		j->stat_blocks++;
 		batch_write(k, take_log_block(j, t), data);
-		if (data == j->spare || d.n == j->tags_per_block)
+		if (d.n == j->tags_per_block)
 			end_descriptor(j, k, &d);
-		if (data == j->spare)
-			batch_wait(k);
 	}
 	if (d.n)
 		end_descriptor(j, k, &d);
@@ -276,7 +303,7 @@ static void write_blocks(struct journal *j, struct transaction *t, struct batch 
 
 static int write_commit(struct journal *j, struct transaction *t)
 {
-	struct jbd2_commit *c = j->spare;
+	struct jbd2_commit *c = page_address(j->reserve[0]);
 	s64 now = clock_real_ns();
 
 	memset(c, 0, j->c.block_size);
@@ -345,6 +372,7 @@ static void file_blocks(struct journal *j, struct transaction *t, bool ok)
 	j->uncommitted = j->head;
 	if (ok) {
 		j->done = t->tid;
+		j->flushes_done = j->flushes_begun;
 		list_add_tail(&t->link, &j->committed);
 	}
 	j->stat_commits++;
@@ -355,26 +383,31 @@ static void file_blocks(struct journal *j, struct transaction *t, bool ok)
 static int write_transaction(struct journal *j, struct transaction *t)
 {
 	struct batch k = {.j = j};
-	int err;
+	int err = 0;
 
 	list_init(&k.pages);
+	mutex_lock(&j->sb_lock);
 	if (j->empty) {
 		spin_lock(&j->lock);
 		j->tail = j->head;
 		j->tail_tid = t->tid;
 		j->uncommitted = j->head;
 		spin_unlock(&j->lock);
-		err = tail_write(j);
-		if (err)
-			return err;
-		j->empty = false;
+		err = tail_write_locked(j);
+		j->empty = err;
 	}
+	mutex_unlock(&j->sb_lock);
+	if (err)
+		return err;
 	t->log_start = j->head;
 	write_revokes(j, t, &k);
 	write_blocks(j, t, &k);
 	batch_wait(&k);
 	if (k.error)
 		return k.error;
+	spin_lock(&j->lock);
+	j->flushes_begun++;
+	spin_unlock(&j->lock);
 	/* Data that this transaction refers to must be as durable as it will be. */
 	if (j->c.dev != j->c.fs_dev && READ_ONCE(j->c.barriers)) {
 		err = bdev_flush(j->c.fs_dev);
@@ -462,7 +495,7 @@ void commit_thread(void *arg)
 					(journal_tid_after(
 						 READ_ONCE(j->request), READ_ONCE(j->done)) ||
 						running != (READ_ONCE(j->running) != NULL))),
-			THREAD_SLEEPING, deadline, wait_prepare);
+			THREAD_INTERRUPTIBLE, deadline, wait_prepare);
 	}
 	complete(&j->ended[0]);
 }

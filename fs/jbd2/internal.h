@@ -12,6 +12,8 @@
 #include <lib/xarray.h>
 #include <sched/timer.h>
 
+#define JOURNAL_RESERVE 16u
+
 enum tstate { T_RUNNING, T_LOCKED, T_COMMITTING, T_DONE };
 
 struct revoke_entry {
@@ -32,6 +34,8 @@ struct transaction {
 	u32 updates;       /* open handles */
 	u32 reserved;      /* blocks in it and promised to open handles */
 	u32 nr_blocks;
+	u32 extra;               /* of j->slack, used */
+	u32 charged;             /* revoke blocks that are paid for */
 	struct journal *j;       /* immutable */
 	struct list_head blocks; /* jblock.run_link */
 	struct list_head logged; /* jblock.com_link, once it is committing */
@@ -86,12 +90,14 @@ struct journal {
 	u32 free;                            /* log blocks */
 	journal_tid tail_tid;
 	u32 max_credits, nr_jblocks;
+	u32 slack;    /* log blocks of each transaction for revokes and what asked for too little */
 	int error;    /* why it was aborted, or 0; atomic */
 	u32 features; /* incompat */
 	u32 csum_seed, tag_bytes, tags_per_block, revokes_per_block;
 	bool has_csum, csum1, stopping; /* csum1: the log may have COMPAT_CHECKSUM */
 	bool empty;                     /* the super block says so: commit thread, journal_flush */
-	struct jbd2_super *sb;          /* sb_lock; block_size bytes */
+	struct block_ref sb_ref;        /* in c.dev's cache: whoever reads the device sees it */
+	struct jbd2_super *sb;          /* its content; sb_lock */
 	struct mutex sb_lock;           /* RANK_FS_META */
 	struct mutex checkpoint_lock;   /* RANK_FS_JOURNAL */
 	struct map_run *map;            /* immutable */
@@ -101,8 +107,13 @@ struct journal {
 	struct wait_queue cp_work; /* checkpoint thread */
 	struct wait_queue io_wait; /* bios of commits and checkpoints have ended */
 	bool cp_wanted;
+	bool error_stored;               /* checkpoint thread */
+	struct list_head late;           /* callbacks of handles without transaction */
+	u64 flushes_begun, flushes_done; /* of commits: numbers of the last ones; lock */
 	struct completion ended[2];
-	void *spare; /* commit thread: a page for a block when memory is out */
+	/* Commit thread: pages for when memory is out. */
+	struct page *reserve[JOURNAL_RESERVE];
+	u32 reserve_used;
 	u64 stat_commits, stat_blocks, stat_handles;
 	struct list_head link;
 };
@@ -131,6 +142,10 @@ int super_write(struct journal *j, u32 flags) must_check; /* sb_lock held */
 u32 log_next(const struct journal *j, u32 log_block, u32 n);
 /* Publish the tail: everything before it is home and durable. */
 int tail_write(struct journal *j) must_check;
+int tail_write_locked(struct journal *j) must_check; /* sb_lock held */
+/* After an abort: store the error, tell the owner. Once, without locks. */
+void abort_finish(struct journal *j);
+void run_late_callbacks(struct journal *j);
 
 /* csum.c */
 u32 block_csum(const struct journal *j, const void *block, u32 *field);

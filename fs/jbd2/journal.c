@@ -47,25 +47,50 @@ int super_write(struct journal *j, u32 flags)
 {
 	if (j->has_csum)
 		j->sb->s_checksum = be32(super_csum(j->sb));
-	return log_rw(j, BIO_WRITE, 0, j->sb, READ_ONCE(j->c.barriers) ? flags : 0);
+	return bdev_write_block(
+		j->c.dev, &j->sb_ref, BIO_SYNC | (READ_ONCE(j->c.barriers) ? flags : 0));
 }
 
-int tail_write(struct journal *j)
+int tail_write_locked(struct journal *j)
 {
 	u32 tail;
 	journal_tid tid;
-	int err;
 
-	mutex_lock(&j->sb_lock);
 	spin_lock(&j->lock);
 	tail = j->tail;
 	tid = j->tail_tid;
 	spin_unlock(&j->lock);
 	j->sb->s_start = be32(tail);
 	j->sb->s_sequence = be32(tid);
-	err = super_write(j, BIO_PREFLUSH | BIO_FUA);
+	return super_write(j, BIO_PREFLUSH | BIO_FUA);
+}
+
+int tail_write(struct journal *j)
+{
+	int err;
+
+	mutex_lock(&j->sb_lock);
+	err = tail_write_locked(j);
 	mutex_unlock(&j->sb_lock);
 	return err;
+}
+
+static int read_super(struct journal *j)
+{
+	u64 at = j->c.dev_start;
+	int err = j->c.map ? j->c.map(j->c.owner, 0, &at) : 0;
+
+	if (!err)
+		err = bdev_read_block(j->c.dev, at, j->c.block_size, &j->sb_ref);
+	if (!err)
+		j->sb = j->sb_ref.data;
+	return err;
+}
+
+/* An external journal's log blocks are numbered as its device's blocks. */
+static bool log_block_mapped(const struct journal *j, u64 n)
+{
+	return j->c.map || n > j->c.dev_start;
 }
 
 /* Collect where the log's blocks are, in runs. */
@@ -75,11 +100,14 @@ static int load_map(struct journal *j)
 
 	for (u32 n = 0; n < j->c.nr_blocks; n++) {
 		struct map_run *r = j->nr_map ? &j->map[j->nr_map - 1] : NULL;
-		u64 at = j->c.dev_start + n;
+		u64 at = n;
 		int err = j->c.map ? j->c.map(j->c.owner, n, &at) : 0;
 
-		if (err || !at)
+		if (!log_block_mapped(j, n))
+			continue;
+		if (err || !at || at >= bdev_bytes(j->c.dev) / j->c.block_size)
 			return err ? err : -EINVAL;
+		cond_resched();
 		if (r && r->dev_block + r->count == at) {
 			r->count++;
 			continue;
@@ -98,6 +126,20 @@ static int load_map(struct journal *j)
 	return 0;
 }
 
+/* An external journal names the file systems that it serves. */
+static int check_user(const struct journal *j)
+{
+	u32 n = min(be32(j->sb->s_nr_users), 48u);
+
+	if (!j->c.fs_uuid || j->c.map)
+		return 0;
+	for (u32 i = 0; i < n; i++)
+		if (!memcmp(&j->sb->s_users[i * 16], j->c.fs_uuid, 16))
+			return 0;
+	log_err("jbd2: %s: the external journal belongs to another file system", j->c.dev->name);
+	return -EINVAL;
+}
+
 static int check_super(struct journal *j)
 {
 	struct jbd2_super *s = j->sb;
@@ -107,7 +149,13 @@ static int check_super(struct journal *j)
 		(type != JBD2_SUPERBLOCK_V1 && type != JBD2_SUPERBLOCK_V2) ||
 		be32(s->s_blocksize) != j->c.block_size)
 		return -EINVAL;
-	if (type == JBD2_SUPERBLOCK_V2) {
+	if (type == JBD2_SUPERBLOCK_V1) {
+		/* Nothing behind s_errno counts; from its next write on it is a version 2. */
+		memset(&s->s_feature_compat, 0,
+			sizeof(*s) - offsetof(struct jbd2_super, s_feature_compat));
+		s->s_header.h_blocktype = be32(JBD2_SUPERBLOCK_V2);
+		s->s_nr_users = be32(1);
+	} else {
 		j->features = be32(s->s_feature_incompat);
 		if ((j->features & ~KNOWN_INCOMPAT) || s->s_feature_ro_compat) {
 			log_warn("jbd2: unknown features %#x", j->features & ~KNOWN_INCOMPAT);
@@ -130,11 +178,12 @@ static int check_super(struct journal *j)
 		return -EINVAL;
 	j->first = be32(s->s_first);
 	j->last = be32(s->s_maxlen) - fc;
-	if (!j->first || j->first >= j->last || be32(s->s_start) >= be32(s->s_maxlen))
+	if (!j->first || j->first >= j->last || j->last - j->first < MIN_BLOCKS / 4 ||
+		!log_block_mapped(j, j->first))
 		return -EINVAL;
-	if (s->s_start && be32(s->s_start) < j->first)
+	if (s->s_start && (be32(s->s_start) < j->first || be32(s->s_start) >= j->last))
 		return -EINVAL;
-	return 0;
+	return check_user(j);
 }
 
 /* What follows from the features. */
@@ -154,13 +203,15 @@ static void set_layout(struct journal *j)
 		(wide ? 8 : 4);
 }
 
-/* After recovery the log is empty, and the format may be brought up to what we write. */
-static int start_fresh(struct journal *j, journal_tid tid)
+/* The log is empty, and the format may be brought up to what we write. The disk learns of it with
+ * the first commit, but after a recovery at once. */
+static int start_fresh(struct journal *j, journal_tid tid, bool recovered)
 {
 	struct jbd2_super *s = j->sb;
-	int err;
+	int err = 0;
 
-	if (be32(s->s_header.h_blocktype) == JBD2_SUPERBLOCK_V2) {
+	mutex_lock(&j->sb_lock);
+	{
 		s->s_feature_compat &= ~be32(JBD2_COMPAT_CHECKSUM);
 		j->features |= JBD2_INCOMPAT_REVOKE;
 		if (j->c.checksum_v3 && !j->has_csum) {
@@ -175,9 +226,10 @@ static int start_fresh(struct journal *j, journal_tid tid)
 	}
 	set_layout(j);
 	s->s_sequence = be32(tid);
-	s->s_start = be32(j->first);
-	mutex_lock(&j->sb_lock);
-	err = super_write(j, BIO_PREFLUSH | BIO_FUA);
+	s->s_start = 0;
+	j->empty = true;
+	if (recovered)
+		err = super_write(j, BIO_PREFLUSH | BIO_FUA);
 	mutex_unlock(&j->sb_lock);
 	j->head = j->tail = j->uncommitted = j->first;
 	j->tail_tid = j->next_tid = tid;
@@ -191,9 +243,10 @@ static void free_journal(struct journal *j)
 	rcu_synchronize(); /* journal_ordered_end may still be waking us */
 	xa_destroy(&j->blocks);
 	kfree(j->map);
-	kfree(j->sb);
-	if (j->spare)
-		put_page(virt_to_page(j->spare));
+	block_ref_put(&j->sb_ref);
+	for (u32 i = 0; i < JOURNAL_RESERVE; i++)
+		if (j->reserve[i])
+			put_page(j->reserve[i]);
 	kfree(j);
 }
 
@@ -216,7 +269,6 @@ struct journal *journal_load(const struct journal_config *c, bool *recovered)
 {
 	struct journal *j = kzalloc(sizeof(*j), GFP_KERNEL);
 	journal_tid next;
-	struct page *spare;
 	struct mem_stats m;
 	int err = -ENOMEM;
 
@@ -229,6 +281,7 @@ struct journal *journal_load(const struct journal_config *c, bool *recovered)
 	spin_init(&j->lock, RANK_JOURNAL);
 	xa_init(&j->blocks);
 	list_init(&j->committed);
+	list_init(&j->late);
 	mutex_init(&j->sb_lock, RANK_FS_META);
 	mutex_init(&j->checkpoint_lock, RANK_JOURNAL_CHECKPOINT);
 	wait_queue_init(&j->wait);
@@ -237,18 +290,18 @@ struct journal *journal_load(const struct journal_config *c, bool *recovered)
 	wait_queue_init(&j->io_wait);
 	completion_init(&j->ended[0]);
 	completion_init(&j->ended[1]);
-	j->sb = kmalloc(c->block_size, GFP_KERNEL);
-	spare = page_alloc(GFP_KERNEL);
-	if (spare)
-		j->spare = page_address(spare);
-	if (!j->sb || !spare)
-		goto fail;
+	for (u32 i = 0; i < JOURNAL_RESERVE; i++) {
+		j->reserve[i] = page_alloc(GFP_KERNEL);
+		if (!j->reserve[i])
+			goto fail;
+	}
 	err = -EINVAL;
-	if (c->nr_blocks < MIN_BLOCKS || c->nr_blocks > U32_MAX)
+	if (c->block_size < 1024 || c->block_size > PAGE_SIZE || c->nr_blocks < MIN_BLOCKS ||
+		c->nr_blocks > U32_MAX)
 		goto fail;
 	err = load_map(j);
 	if (!err)
-		err = log_rw(j, BIO_READ, 0, j->sb, 0);
+		err = read_super(j);
 	if (!err)
 		err = check_super(j);
 	if (err)
@@ -264,7 +317,7 @@ struct journal *journal_load(const struct journal_config *c, bool *recovered)
 	if (!next)
 		next = 1;
 	if (!c->read_only) {
-		err = start_fresh(j, next);
+		err = start_fresh(j, next, *recovered);
 		if (err)
 			goto fail;
 	} else {
@@ -277,12 +330,29 @@ struct journal *journal_load(const struct journal_config *c, bool *recovered)
 	j->max_credits = (j->last - j->first) / 4;
 	j->max_credits = (u32)min(
 		(u64)j->max_credits, max(m.total * PAGE_SIZE / 16 / c->block_size, 256ul));
-	err = start_threads(j);
+	j->slack = (j->last - j->first) / 64 + 8;
+	err = c->read_only ? 0 : start_threads(j);
 	if (!err)
 		return j;
 fail:
 	free_journal(j);
 	return err_ptr(err);
+}
+
+void run_late_callbacks(struct journal *j)
+{
+	for (;;) {
+		struct journal_callback *cb;
+
+		spin_lock(&j->lock);
+		cb = list_first_entry_or_null(&j->late, struct journal_callback, link);
+		if (cb)
+			list_del(&cb->link);
+		spin_unlock(&j->lock);
+		if (!cb)
+			return;
+		cb->fn(cb, false);
+	}
 }
 
 /* Forget every block and transaction: after an abort nothing is written any more. */
@@ -326,9 +396,36 @@ static void discard_all(struct journal *j)
 		discard_transaction(t);
 }
 
+/* Everything is home: the log counts as empty, unless a commit has begun meanwhile. */
+static int mark_empty(struct journal *j)
+{
+	bool empty;
+	int err = 0;
+
+	mutex_lock(&j->checkpoint_lock);
+	mutex_lock(&j->sb_lock);
+	spin_lock(&j->lock);
+	empty = !j->committing && list_empty(&j->committed) && !j->empty;
+	if (empty) {
+		/* A commit that begins now waits for sb_lock and then says where its log starts. */
+		j->empty = true;
+		j->sb->s_start = 0;
+		j->sb->s_sequence = be32(j->done + 1);
+	}
+	spin_unlock(&j->lock);
+	if (empty)
+		err = super_write(j, BIO_PREFLUSH | BIO_FUA);
+	mutex_unlock(&j->sb_lock);
+	mutex_unlock(&j->checkpoint_lock);
+	return err;
+}
+
 int journal_flush(struct journal *j)
 {
-	int err = journal_commit_all(j, true);
+	int err = j->c.read_only ? 0 : journal_commit_all(j, true);
+
+	if (j->c.read_only)
+		return 0;
 
 	while (!err && !list_empty(&j->committed)) {
 		err = checkpoint_for(j, U32_MAX);
@@ -337,25 +434,33 @@ int journal_flush(struct journal *j)
 	}
 	if (err)
 		return err;
-	mutex_lock(&j->sb_lock);
-	j->empty = true;
-	j->sb->s_start = 0;
-	j->sb->s_sequence = be32(j->next_tid);
-	err = super_write(j, BIO_PREFLUSH | BIO_FUA);
-	mutex_unlock(&j->sb_lock);
-	return err;
+	return mark_empty(j);
+}
+
+/* Whoever reads the device later (e2fsck) shall not see old pages of the log. */
+static void drop_log_pages(struct journal *j)
+{
+	for (u32 i = 0; i < j->nr_map; i++) {
+		struct map_run *r = &j->map[i];
+
+		object_drop_clean(j->c.dev->object, r->dev_block * j->c.block_size >> PAGE_SHIFT,
+			((r->dev_block + r->count) * j->c.block_size - 1) >> PAGE_SHIFT);
+	}
 }
 
 int journal_close(struct journal *j)
 {
-	int err = j->c.read_only ? 0 : journal_flush(j);
+	int err = journal_flush(j);
 
-	j->stopping = true;
-	wake_up_all(&j->work);
-	wake_up_all(&j->cp_work);
-	wait_for_completion(&j->ended[0]);
-	wait_for_completion(&j->ended[1]);
+	if (!j->c.read_only) {
+		WRITE_ONCE(j->stopping, true);
+		wake_up_all(&j->work);
+		wake_up_all(&j->cp_work);
+		wait_for_completion(&j->ended[0]);
+		wait_for_completion(&j->ended[1]);
+	}
 	discard_all(j);
+	drop_log_pages(j);
 	free_journal(j);
 	return err;
 }
@@ -364,15 +469,28 @@ void journal_abort(struct journal *j, int err)
 {
 	int none = 0;
 
+	if (!err)
+		err = -EIO;
 	if (!__atomic_compare_exchange_n(
 		    &j->error, &none, err, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		return;
 	log_err("jbd2: %s: journal aborted: %d", j->c.fs_dev->name, err);
 	wake_up_all(&j->wait);
 	wake_up_all(&j->work);
+	wake_up_all(&j->cp_work);
+}
+
+void abort_finish(struct journal *j)
+{
+	int err = journal_error(j);
+
+	if (!err || j->error_stored)
+		return;
+	j->error_stored = true;
 	mutex_lock(&j->sb_lock);
 	j->sb->s_errno = be32((u32)err);
-	(void)!super_write(j, BIO_FUA);
+	if (super_write(j, BIO_FUA))
+		log_err("jbd2: %s: the error could not be stored", j->c.dev->name);
 	mutex_unlock(&j->sb_lock);
 	if (j->c.aborted)
 		j->c.aborted(j->c.owner, err);
@@ -392,6 +510,8 @@ int journal_clear_error(struct journal *j)
 {
 	int err;
 
+	if (j->c.read_only)
+		return -EROFS;
 	mutex_lock(&j->sb_lock);
 	j->sb->s_errno = 0;
 	err = super_write(j, BIO_FUA);

@@ -33,8 +33,9 @@ u32 space_for(const struct journal *j, const struct transaction *t, u32 more)
 
 	if (t && t->state >= T_COMMITTING)
 		blocks = t->nr_blocks;
-	return blocks + blocks / j->tags_per_block + 2 + revokes / j->revokes_per_block + 1 +
-		more / 8;
+	/* Without memory each descriptor has few blocks: see begin_descriptor. */
+	return blocks + blocks / min(j->tags_per_block, JOURNAL_RESERVE - 2) + 2 +
+		revokes / j->revokes_per_block + 1 + j->slack + 1;
 }
 
 /* ---- starting -----------------------------------------------------------------------------------
@@ -166,6 +167,8 @@ struct handle *journal_start(struct journal *j, struct block_device *dev, u32 cr
 			(void)!journal_extend(h, credits - h->credits);
 		return h;
 	}
+	if (j && j->c.read_only)
+		return err_ptr(-EROFS);
 	if (j && credits > j->max_credits)
 		return err_ptr(-ENOSPC);
 	s = slab_alloc(&g_handles, GFP_NOFS | GFP_ZERO);
@@ -235,6 +238,8 @@ int journal_extend(struct handle *h, u32 credits)
 
 	if (!j)
 		return 0;
+	if (!t || journal_error(j))
+		return -EROFS;
 	spin_lock(&j->lock);
 	if (t->reserved + credits <= j->max_credits &&
 		space_for(j, t, credits) + (j->committing ? space_for(j, j->committing, 0) : 0) <=
@@ -269,10 +274,9 @@ int journal_ensure(struct handle *h, u32 credits)
 
 	if (!h->journal || h->credits >= credits)
 		return 0;
-	if (!h->transaction)
-		return -EROFS;
-	if (!journal_extend(h, credits - h->credits))
-		return 0;
+	err = journal_extend(h, credits - h->credits);
+	if (err <= 0)
+		return err;
 	err = journal_restart(h, credits);
 	return err ? err : 1;
 }
@@ -328,7 +332,23 @@ static void cancel_revoke_locked(struct transaction *t, u64 block)
 		t->nr_revokes--;
 }
 
-static int add_block(struct handle *h, struct block_ref *r, bool create)
+/* One log block more for h's transaction. Handles that asked for too few live on a small reserve.
+ * j->lock held. */
+static bool take_credit(struct handle *h)
+{
+	struct transaction *t = h->transaction;
+
+	if (likely(h->credits)) {
+		h->credits--;
+		return true;
+	}
+	if (t->extra >= h->journal->slack)
+		return false;
+	t->extra++;
+	return true;
+}
+
+static int add_block(struct handle *h, struct block_ref *r)
 {
 	struct journal *j = h->journal;
 	struct transaction *t = h->transaction;
@@ -373,19 +393,24 @@ static int add_block(struct handle *h, struct block_ref *r, bool create)
 			break;
 		spin_unlock(&j->lock);
 	}
-	if (create) {
-		cancel_revoke_locked(t, r->block);
-		b->forget = false;
+	/* Whoever wants it again has allocated it anew. */
+	cancel_revoke_locked(t, r->block);
+	if (b->page != r->page) { /* it was freed meanwhile, and its page went */
+		get_page(r->page);
+		put_page(b->page);
+		b->page = r->page;
 	}
-	if (b->running != t) {
+	b->data = r->data;
+	if (b->running == t) {
+		b->forget = false;
+	} else if (take_credit(h)) {
 		b->running = t;
 		b->dirty = b->forget = false;
 		list_add_tail(&b->run_link, &t->blocks);
 		t->nr_blocks++;
-		if (h->credits)
-			h->credits--;
-		else
-			t->reserved++;
+	} else {
+		err = -ENOSPC;
+		jblock_put_unused_locked(j, b);
 	}
 	spin_unlock(&j->lock);
 out:
@@ -415,16 +440,12 @@ int journal_get_write(struct handle *h, struct block_ref *r)
 		return 0;
 	if (!h->transaction || unlikely(journal_error(h->journal)))
 		return -EROFS;
-	return likely(has_block(h, r)) ? 0 : add_block(h, r, false);
+	return likely(has_block(h, r)) ? 0 : add_block(h, r);
 }
 
 int journal_get_create(struct handle *h, struct block_ref *r)
 {
-	if (!h->journal)
-		return 0;
-	if (!h->transaction || unlikely(journal_error(h->journal)))
-		return -EROFS;
-	return add_block(h, r, true);
+	return journal_get_write(h, r); /* joining anew cancels the revoke */
 }
 
 int journal_dirty(struct handle *h, struct block_ref *r)
@@ -482,24 +503,29 @@ int journal_forget(struct handle *h, u64 block)
 	if (b && b->running != t) {
 		b->running = t;
 		b->dirty = false;
-		list_add_tail(&b->run_link, &t->blocks);
-		t->nr_blocks++;
-		t->reserved++;
+		list_add_tail(&b->run_link, &t->blocks); /* takes no log block */
 	}
 	if (b)
 		b->forget = true;
 	for (;;) {
-		err = xa_load(&t->revokes, block)
-			? 0
-			: xa_store(&t->revokes, block, xa_value(1), GFP_ATOMIC);
+		bool there = xa_load(&t->revokes, block);
+
+		/* Each revoke block is one of the log: `charged` of them are paid for. */
+		err = 0;
+		if (!there && t->nr_revokes >= t->charged * j->revokes_per_block) {
+			err = take_credit(h) ? 0 : -ENOSPC;
+			t->charged += !err;
+		}
+		if (!err && !there)
+			err = xa_store(&t->revokes, block, xa_value(1), GFP_ATOMIC);
+		if (!err && !there)
+			t->nr_revokes++;
 		if (err != -ENOMEM)
 			break;
 		spin_unlock(&j->lock);
 		sleep_ns(1000000);
 		spin_lock(&j->lock);
 	}
-	if (!err)
-		t->nr_revokes++;
 	spin_unlock(&j->lock);
 	kfree(copy);
 	return err;
@@ -529,13 +555,16 @@ void journal_on_commit(struct handle *h, struct journal_callback *cb)
 {
 	struct journal *j = h->journal;
 
-	if (!h->transaction) {
+	if (!j) {
 		cb->fn(cb, true); /* without a journal nothing can bring the old state back */
 		return;
 	}
 	spin_lock(&j->lock);
-	list_add_tail(&cb->link, &h->transaction->callbacks);
+	/* A handle that lost its transaction to an abort: the caller's locks forbid a call here. */
+	list_add_tail(&cb->link, h->transaction ? &h->transaction->callbacks : &j->late);
 	spin_unlock(&j->lock);
+	if (!h->transaction)
+		wake_up(&j->cp_work);
 }
 
 /* ---- commits asked for
@@ -552,14 +581,27 @@ void journal_commit_start(struct journal *j, journal_tid tid)
 
 int journal_commit_wait(struct journal *j, journal_tid tid, bool need_flush)
 {
-	if (!journal_tid_after(tid, READ_ONCE(j->done))) {
-		if (journal_error(j))
-			return -EIO;
-		return need_flush && READ_ONCE(j->c.barriers) ? bdev_flush(j->c.fs_dev) : 0;
+	u64 flush;
+	bool known, done;
+
+	if (j->c.read_only)
+		return 0;
+	spin_lock(&j->lock);
+	flush = j->flushes_begun;
+	known = journal_tid_after(j->next_tid, tid); /* else it isn't one of ours */
+	spin_unlock(&j->lock);
+	if (known && journal_tid_after(tid, READ_ONCE(j->done))) {
+		journal_commit_start(j, tid);
+		wait_event(
+			&j->wait, !journal_tid_after(tid, READ_ONCE(j->done)) || journal_error(j));
 	}
-	journal_commit_start(j, tid);
-	wait_event(&j->wait, !journal_tid_after(tid, READ_ONCE(j->done)) || journal_error(j));
-	return journal_error(j) ? -EIO : 0;
+	if (journal_error(j))
+		return -EIO;
+	/* A flush that began after we came and has ended covers what was written before. */
+	spin_lock(&j->lock);
+	done = j->flushes_done > flush;
+	spin_unlock(&j->lock);
+	return need_flush && !done && READ_ONCE(j->c.barriers) ? bdev_flush(j->c.fs_dev) : 0;
 }
 
 int journal_commit_all(struct journal *j, bool wait)
@@ -571,7 +613,7 @@ int journal_commit_all(struct journal *j, bool wait)
 	spin_unlock(&j->lock);
 	if (!wait) {
 		journal_commit_start(j, tid);
-		return 0;
+		return journal_error(j) ? -EROFS : 0;
 	}
-	return journal_commit_wait(j, tid, false);
+	return journal_commit_wait(j, tid, true);
 }

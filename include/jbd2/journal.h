@@ -42,10 +42,12 @@ struct journal_config {
 		*dev; /* dev: where the log is; == fs_dev for an internal one */
 	u32 block_size;
 	u64 nr_blocks; /* of the log */
-	/* Log block to device block; internal journals live in an inode. 0 or -EIO. */
+	/* Log block to device block; internal journals live in an inode. 0 or -EIO. Called in
+	 * journal_load only. NULL: external, log blocks are numbered as the device's. */
 	int (*map)(void *owner, u64 log_block, u64 *dev_block);
 	void *owner;            /* of map and the callbacks */
 	u64 dev_start;          /* external journal: block of its journal superblock */
+	const u8 *fs_uuid;      /* external journal: must be among its users; NULL: not checked */
 	u64 commit_interval_ns; /* 0: 5 s */
 	bool barriers;          /* flush/FUA around commits */
 	bool checksum_v3;       /* for a journal without features yet on metadata_csum */

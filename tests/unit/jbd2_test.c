@@ -545,3 +545,182 @@ UNIT(a_failed_write_of_the_log_aborts_and_nothing_hangs)
 	EXPECT(failed > 5);
 	unit_free(w);
 }
+
+/* ---- the same log as e2fsprogs ------------------------------------------------------------------
+ */
+
+#define IMAGE_BYTES (8ul << 20)
+#define FREE_BLOCK  6000 /* of 1 KiB: beyond all metadata of the image, and nobody's */
+
+static u32 g_log[2048]; /* log block to device block, as debugfs tells */
+
+static int map_image(void *owner, u64 log_block, u64 *dev_block)
+{
+	*dev_block = g_log[log_block];
+	return *dev_block ? 0 : -EIO;
+}
+
+static void *filter_image(const char *script, const void *image, size_t n)
+{
+	char command[1024];
+	size_t out = 0;
+	void *r;
+
+	unit_snprintf(command, sizeof(command),
+		"sh -c 'd=$(mktemp -d); cat > $d/i; cd $d; (%s) > log 2>&1 || cat log >&2; "
+		"cat i; rm -rf $d'",
+		script);
+	r = unit_filter(command, image, n, &out);
+	EXPECT_EQ(out, n);
+	return r;
+}
+
+static void read_map(const void *image)
+{
+	size_t n = 0;
+	char *text = (char *)unit_filter("sh -c 'd=$(mktemp); cat > $d; debugfs -R \"blocks <8>\" "
+					 "$d 2>/dev/null; rm $d'",
+		image, IMAGE_BYTES, &n);
+	u32 at = 0, value = 0;
+	bool digits = false;
+
+	memset(g_log, 0, sizeof(g_log));
+	for (size_t i = 0; i < n && at < ARRAY_SIZE(g_log); i++) {
+		if (text[i] >= '0' && text[i] <= '9') {
+			value = value * 10 + (u32)(text[i] - '0');
+			digits = true;
+		} else if (digits) {
+			g_log[at++] = value;
+			value = 0;
+			digits = false;
+		}
+	}
+	EXPECT(at >= 1024);
+	unit_free(text);
+}
+
+static struct journal *load_image(struct simdisk *d, bool csum, bool *recovered)
+{
+	struct journal_config c = {.fs_dev = simdisk_bdev(d),
+		.dev = simdisk_bdev(d),
+		.block_size = 1024,
+		.nr_blocks = 1024,
+		.map = map_image,
+		.barriers = true,
+		.checksum_v3 = csum};
+
+	return journal_load(&c, recovered);
+}
+
+static void *make_image(const char *features)
+{
+	char script[256];
+	void *zero = unit_alloc(IMAGE_BYTES), *image;
+
+	unit_snprintf(script, sizeof(script), "mke2fs -q -F -b 1024 -J size=1 -O %s i", features);
+	image = filter_image(script, zero, IMAGE_BYTES);
+	unit_free(zero);
+	read_map(image);
+	return image;
+}
+
+static void e2fsck_replays_ours(const char *features, bool csum)
+{
+	u8 *image = make_image(features), *back;
+	struct simdisk *d = simdisk_create(
+		&(struct simdisk_config){.bytes = IMAGE_BYTES, .memory = image});
+	struct block_device *b = simdisk_bdev(d);
+	u8 *snapshot = unit_alloc(IMAGE_BYTES);
+	bool recovered;
+	struct journal *j = load_image(d, csum, &recovered);
+	struct handle *h;
+	struct block_ref r;
+
+	if (!EXPECT(!is_err(j)))
+		return;
+	for (u32 round = 0; round < 3; round++) {
+		h = journal_start(j, b, 200);
+		for (u32 i = 0; i < 150; i++) {
+			EXPECT_EQ(bdev_new_block(b, FREE_BLOCK + i, 1024, &r), 0);
+			EXPECT_EQ(journal_get_create(h, &r), 0);
+			fill(r.data, 1024, round * 1000 + i);
+			EXPECT_EQ(journal_dirty(h, &r), 0);
+			block_ref_put(&r);
+		}
+		if (round == 1) /* freed after its last write in the log: must not be replayed */
+			EXPECT_EQ(journal_forget(h, FREE_BLOCK + 149), 0);
+		h->sync = true;
+		EXPECT_EQ(journal_stop(h), 0);
+		if (round == 1)
+			break;
+	}
+	memcpy(snapshot, image, IMAGE_BYTES);
+	EXPECT_EQ(journal_close(j), 0);
+	back = filter_image(
+		"debugfs -w -R \"feature needs_recovery\" i; e2fsck -fy i; test $? -le 1 "
+		"&& e2fsck -fn i",
+		snapshot, IMAGE_BYTES);
+	for (u32 i = 0; i < 149; i++)
+		EXPECT(holds(back + (FREE_BLOCK + i) * 1024, 1024, 1000 + i));
+	EXPECT(!holds(back + (FREE_BLOCK + 149) * 1024, 1024, 149));
+	EXPECT(!holds(back + (FREE_BLOCK + 149) * 1024, 1024, 1149));
+	unit_free(back);
+	simdisk_destroy(d);
+	unit_free(image);
+	unit_free(snapshot);
+}
+
+static void we_replay_theirs(const char *features, const char *open)
+{
+	char script[512];
+	u8 *made = make_image(features), *image;
+	struct simdisk *d;
+	bool recovered;
+	struct journal *j;
+	u32 want[256];
+
+	/* 300 blocks, two of them revoked by a later transaction, one escaped. */
+	unit_snprintf(script, sizeof(script),
+		"python3 -c \"import struct,sys; sys.stdout.buffer.write(b\\\"\\\".join("
+		"struct.pack(chr(62)+chr(73),0xc03b3998 if i == 7 else i)*256 for i in range(300)))\" "
+		"> data; printf \"%s\\njw -b 6000-6299 data\\njw -r 6010-6011\\njc\\n\" | debugfs "
+		"-w i",
+		open);
+	image = filter_image(script, made, IMAGE_BYTES);
+	unit_free(made);
+	d = simdisk_create(&(struct simdisk_config){.bytes = IMAGE_BYTES, .memory = image});
+	j = load_image(d, false, &recovered);
+	if (EXPECT(!is_err(j))) {
+		EXPECT_EQ(recovered, true);
+		EXPECT_EQ(journal_close(j), 0);
+	}
+	for (u32 i = 0; i < 300; i++) {
+		u32 value = i == 7 ? JBD2_MAGIC : i == 10 || i == 11 ? 0 : i;
+
+		for (u32 k = 0; k < 256; k++)
+			want[k] = be(value);
+		if (i != 10 && i != 11)
+			EXPECT_MEM(image + (6000 + i) * 1024, want, 1024);
+		else
+			EXPECT_EQ(((u32 *)(image + (6000 + i) * 1024))[0], 0);
+	}
+	simdisk_destroy(d);
+	unit_free(image);
+}
+
+UNIT(e2fsck_replays_our_log)
+{
+	e2fsck_replays_ours("has_journal", false);
+	e2fsck_replays_ours("has_journal,metadata_csum", true);
+	e2fsck_replays_ours("has_journal,metadata_csum,64bit,extent", true);
+}
+
+UNIT(we_replay_the_log_of_debugfs)
+{
+	we_replay_theirs("has_journal", "jo");
+	we_replay_theirs("has_journal", "jo -c -v 2");
+	we_replay_theirs("has_journal", "jo -c -v 3");
+	we_replay_theirs("has_journal,64bit,extent", "jo");
+	we_replay_theirs("has_journal,64bit,extent", "jo -c -v 2");
+	we_replay_theirs("has_journal,64bit,extent", "jo -c -v 3");
+}
