@@ -670,7 +670,7 @@ static void e2fsck_replays_ours(const char *features, bool csum)
 	unit_free(snapshot);
 }
 
-static void we_replay_theirs(const char *features, const char *open)
+static void we_replay_theirs(const char *features, const char *open, bool revoke)
 {
 	char script[512];
 	u8 *made = make_image(features), *image;
@@ -681,11 +681,10 @@ static void we_replay_theirs(const char *features, const char *open)
 
 	/* 300 blocks, two of them revoked by a later transaction, one escaped. */
 	unit_snprintf(script, sizeof(script),
-		"python3 -c \"import struct,sys; sys.stdout.buffer.write(b\\\"\\\".join("
+		"python3 -c \"import struct,sys; sys.stdout.buffer.write(bytes().join("
 		"struct.pack(chr(62)+chr(73),0xc03b3998 if i == 7 else i)*256 for i in range(300)))\" "
-		"> data; printf \"%s\\njw -b 6000-6299 data\\njw -r 6010-6011\\njc\\n\" | debugfs "
-		"-w i",
-		open);
+		"> data; (echo %s; echo jw -b 6000-6299 data; %s echo jc) | debugfs -w i",
+		open, revoke ? "echo jw -r 6010-6011;" : "");
 	image = filter_image(script, made, IMAGE_BYTES);
 	unit_free(made);
 	d = simdisk_create(&(struct simdisk_config){.bytes = IMAGE_BYTES, .memory = image});
@@ -695,11 +694,12 @@ static void we_replay_theirs(const char *features, const char *open)
 		EXPECT_EQ(journal_close(j), 0);
 	}
 	for (u32 i = 0; i < 300; i++) {
-		u32 value = i == 7 ? JBD2_MAGIC : i == 10 || i == 11 ? 0 : i;
+		bool gone = revoke && (i == 10 || i == 11);
+		u32 value = i == 7 ? JBD2_MAGIC : gone ? 0 : i;
 
 		for (u32 k = 0; k < 256; k++)
 			want[k] = be(value);
-		if (i != 10 && i != 11)
+		if (!gone)
 			EXPECT_MEM(image + (6000 + i) * 1024, want, 1024);
 		else
 			EXPECT_EQ(((u32 *)(image + (6000 + i) * 1024))[0], 0);
@@ -710,17 +710,19 @@ static void we_replay_theirs(const char *features, const char *open)
 
 UNIT(e2fsck_replays_our_log)
 {
-	e2fsck_replays_ours("has_journal", false);
-	e2fsck_replays_ours("has_journal,metadata_csum", true);
-	e2fsck_replays_ours("has_journal,metadata_csum,64bit,extent", true);
+	e2fsck_replays_ours("has_journal,extent", false);
+	e2fsck_replays_ours("has_journal,extent,metadata_csum", true);
+	e2fsck_replays_ours("has_journal,extent,metadata_csum,64bit", true);
 }
 
+/* debugfs counts revoke blocks in the old checksum, e2fsck and we do not: none there. With version
+ * 2 and 32 bits it overwrites its own commit block: not here. */
 UNIT(we_replay_the_log_of_debugfs)
 {
-	we_replay_theirs("has_journal", "jo");
-	we_replay_theirs("has_journal", "jo -c -v 2");
-	we_replay_theirs("has_journal", "jo -c -v 3");
-	we_replay_theirs("has_journal,64bit,extent", "jo");
-	we_replay_theirs("has_journal,64bit,extent", "jo -c -v 2");
-	we_replay_theirs("has_journal,64bit,extent", "jo -c -v 3");
+	we_replay_theirs("has_journal,extent", "jo", true);
+	we_replay_theirs("has_journal,extent", "jo -c", false);
+	we_replay_theirs("has_journal,extent,64bit", "jo", true);
+	we_replay_theirs("has_journal,extent,metadata_csum", "jo -c -v 3", true);
+	we_replay_theirs("has_journal,extent,64bit,metadata_csum", "jo -c -v 2", true);
+	we_replay_theirs("has_journal,extent,64bit,metadata_csum", "jo -c -v 3", true);
 }
