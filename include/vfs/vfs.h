@@ -210,7 +210,7 @@ struct inode {
 	void *pipe;                    /* FIFO: struct pipe * (ipc); spin */
 	void *priv;                    /* file system's */
 	struct rcu_head rcu;
-	struct list_head dentries; /* aliases; spin */
+	struct list_head dentries;    /* aliases; spin */
 	struct hlist_node cache_node; /* table of inodes by number (icache.c); its bucket's lock */
 	u8 cache_state;               /* INODE_CACHE_*; atomic */
 };

@@ -69,6 +69,7 @@ static int insert_page(struct vm_object *o, u64 index, struct page *p)
 
 	p->object = o;
 	p->index = index;
+	p->private = 0; /* the owner's from now on */
 	p->flags |= 1ul << PG_LOCKED | (o->unevictable ? 1ul << PG_UNEVICTABLE : 0);
 	get_page(p);
 	err = cache_insert(o, index, p);
