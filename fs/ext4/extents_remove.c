@@ -157,7 +157,8 @@ int ext4_ext_shift(
 	struct ext4_extent_header *eh;
 	struct ext_path *leaf;
 	struct ext_tree t;
-	ext4_lblk next, low;
+	bool leftmost = true;
+	ext4_lblk next;
 	s32 lo, hi;
 	int err = first && shift > 0 ? ext_split_at(h, i, from) : 0;
 
@@ -187,7 +188,8 @@ int ext4_ext_shift(
 			return -EINVAL;
 		}
 	}
-	low = lo < hi ? ext_key(eh, (u32)lo) : 0;
+	for (u32 level = 0; level < t.depth; level++)
+		leftmost = leftmost && !t.path[level].at;
 	if (lo < hi) {
 		err = ext_begin_change(h, &t, t.depth);
 		if (err)
@@ -205,7 +207,7 @@ int ext4_ext_shift(
 		err = next != EXT4_LBLK_END;
 	} else {
 		*cursor = next ? next - 1 : 0;
-		err = lo == 0 && next > from && low > from;
+		err = lo == 0 && next > from && !leftmost;
 	}
 out:
 	ext_path_put(&t);

@@ -201,9 +201,7 @@ static void random_step(struct file *f, u8 *model, u64 *size, u8 *scratch, bool 
 		*size = pos;
 		break;
 	case 3:
-		EXPECT_EQ(vfs_fallocate(
-				  f, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, pos, n),
-			0);
+		EXPECT_EQ(vfs_fallocate(f, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, pos, n), 0);
 		if (pos < *size)
 			memset(model + pos, 0, min(n, *size - pos));
 		break;
