@@ -467,11 +467,9 @@ static int writeback(struct vm_object *o, struct wb_control *wbc)
 	struct ext4 *fs = ext4_of(i);
 	struct page *small[BATCH_SMALL], **pages = kmalloc(BATCH * sizeof(*pages), GFP_NOFS);
 	u32 max = pages ? BATCH : BATCH_SMALL;
-	struct blk_plug plug;
 	u64 index = wbc->start;
 	int err = 0;
 
-	blk_plug_start(&plug);
 	while (wbc->nr > 0 && index <= wbc->end) {
 		struct out w = {.inode = i, .fs = fs, .pages = pages ? pages : small};
 		int e;
@@ -493,7 +491,6 @@ static int writeback(struct vm_object *o, struct wb_control *wbc)
 		err = err ? err : e;
 		cond_resched();
 	}
-	blk_plug_finish(&plug);
 	kfree(pages);
 	return err;
 }

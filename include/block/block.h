@@ -77,9 +77,10 @@ u32 bdev_logical_block_size(const struct block_device *b); /* bytes; 512 or 4096
  * ------------------------------------------
  *
  * A block is a part of a page in bdev->object. The page is always wholly valid. Which of its
- * 512-byte sectors are dirty stands in page->private (bits 0..7, atomic): only those are written,
- * so that a page shared by a metadata block and somebody else's data block never writes the latter.
- * Journaled blocks are not marked dirty here: the journal writes them (jbd2).
+ * 512-byte sectors are dirty stands in page->private (bits 0..7, atomic; 16..63: the file
+ * system's): only those are written, so that a page shared by a metadata block and somebody else's
+ * data block never writes the latter. Journaled blocks are not marked dirty here: the journal
+ * writes them (jbd2).
  */
 struct block_ref {         /* a value: copy freely, release once */
 	struct page *page; /* referenced; NULL: empty */

@@ -1,7 +1,7 @@
 /*
  * The page cache of a device. page->private of its pages: bits 0..7 are the dirty 512-byte sectors,
- * from bit 8 on stands how many transfers of the page are under way (more than one only where its
- * dirty sectors don't touch).
+ * bits 8..15 say how many transfers of the page are under way (more than one only where its dirty
+ * sectors don't touch). Bits 16..63 are the file system's; they are 0 when content was read anew.
  */
 #include <kmem/slab.h>
 #include <lib/string.h>
@@ -10,6 +10,7 @@
 #define PAGE_SECTORS (PAGE_SIZE / SECTOR_SIZE)
 #define ALL_SECTORS  ((1ull << PAGE_SECTORS) - 1)
 #define ONE_TRANSFER (1ull << PAGE_SECTORS)
+#define TRANSFERS    (0xffull << PAGE_SECTORS)
 #define WB_VECS      32 /* pages of one bio: what the reserve of bios can give */
 #define READ_VECS    64
 
@@ -117,7 +118,7 @@ static int bdev_make_writable(struct vm_object *o, struct page *p)
 
 static void transfer_ended(struct page *p)
 {
-	if (__atomic_sub_fetch(&p->private, ONE_TRANSFER, __ATOMIC_SEQ_CST) < ONE_TRANSFER)
+	if (!(__atomic_sub_fetch(&p->private, ONE_TRANSFER, __ATOMIC_SEQ_CST) & TRANSFERS))
 		page_end_writeback(p);
 }
 
