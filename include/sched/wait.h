@@ -106,6 +106,10 @@ void sched_set_fatal_hook(bool (*fn)(const struct thread *t));
 #define wait_event_deadline(q, cond, deadline) \
 	wait_event_full(q, cond, THREAD_INTERRUPTIBLE, deadline, wait_prepare)
 
+/* Around a sleep that waits for storage: the CPU's idle time meanwhile is shown as iowait. */
+int io_wait_begin(void) must_check; /* what io_wait_end takes */
+void io_wait_end(int cpu);
+
 /* One-shot event. */
 struct completion {
 	u32 done;

@@ -271,13 +271,16 @@ static void wake_waiter(struct bio *b)
 int bio_submit_wait(struct bio *b)
 {
 	struct completion done;
+	int cpu;
 
 	completion_init(&done);
 	b->private = &done;
 	b->end_io = wake_waiter;
 	b->flags |= BIO_SYNC;
 	bio_submit(b);
+	cpu = io_wait_begin();
 	wait_for_completion(&done);
+	io_wait_end(cpu);
 	return b->status;
 }
 

@@ -54,7 +54,8 @@ struct run_queue {
 	/* own CPU, interrupts off: */
 	s64 tick_ns;      /* next tick, when not idle */
 	s64 accounted_ns; /* times are distributed up to here */
-	u64 user_ns, nice_ns, system_ns, idle_ns;
+	s32 nr_iowait;    /* threads that went to sleep here to wait for storage; atomic */
+	u64 user_ns, nice_ns, system_ns, idle_ns, iowait_ns;
 	s64 rcu_due_ns; /* 0: no callbacks waiting for their delay */
 };
 DECLARE_PER_CPU(struct run_queue, g_rq);

@@ -6,6 +6,7 @@
  * Times of a CPU are exact in sum: each time, everything since the last time is put down to what
  * the sample shows.
  */
+#include <sched/wait.h>
 #include "sched.h"
 #include <lib/atomic.h>
 #include <sched/timer.h>
@@ -27,7 +28,7 @@ void account(struct run_queue *rq, s64 now, bool sampled)
 
 	rq->accounted_ns = now;
 	if (t == rq->idle) {
-		rq->idle_ns += delta;
+		*(READ_ONCE(rq->nr_iowait) > 0 ? &rq->iowait_ns : &rq->idle_ns) += delta;
 		return;
 	}
 	if (!sampled || !arch_irq_from_user()) {
@@ -181,6 +182,19 @@ void sched_get_stats(struct sched_stats *s)
 		s->load_avg[i] = READ_ONCE(g_load[i]);
 }
 
+int io_wait_begin(void)
+{
+	struct run_queue *rq = this_rq();
+
+	__atomic_fetch_add(&rq->nr_iowait, 1, __ATOMIC_RELAXED);
+	return rq->cpu;
+}
+
+void io_wait_end(int cpu)
+{
+	__atomic_fetch_sub(&cpu_rq(cpu)->nr_iowait, 1, __ATOMIC_RELAXED);
+}
+
 void sched_cpu_times(int cpu, struct cpu_times *t)
 {
 	struct run_queue *rq = cpu_rq(cpu);
@@ -191,6 +205,7 @@ void sched_cpu_times(int cpu, struct cpu_times *t)
 		.nice_ns = READ_ONCE(rq->nice_ns),
 		.system_ns = READ_ONCE(rq->system_ns),
 		.idle_ns = READ_ONCE(rq->idle_ns),
+		.iowait_ns = READ_ONCE(rq->iowait_ns),
 	};
 	if (READ_ONCE(rq->curr) == rq->idle)
 		t->idle_ns += (u64)max(now - READ_ONCE(rq->accounted_ns), 0ll);

@@ -41,6 +41,7 @@ static void clear_and_wake(struct page *p, enum page_flag_bits b)
 static void wait_bit(struct page *p, enum page_flag_bits b, bool take)
 {
 	struct wait_queue *q = queue_of(p);
+	int cpu = io_wait_begin();
 	struct waiter w;
 
 	waiter_init(&w);
@@ -52,6 +53,7 @@ static void wait_bit(struct page *p, enum page_flag_bits b, bool take)
 		sched_block();
 	}
 	wait_finish(&w);
+	io_wait_end(cpu);
 }
 
 void page_lock(struct page *p)
