@@ -546,6 +546,105 @@ UNIT(a_failed_write_of_the_log_aborts_and_nothing_hangs)
 	unit_free(w);
 }
 
+/* ---- hostile logs -------------------------------------------------------------------------------
+ */
+
+/* Words of the superblock and of log blocks, mostly in their headers, become something else. */
+static void damage(const struct world *w, u8 *image)
+{
+	u32 n = 1 + (u32)unit_random_below(6);
+
+	while (n--) {
+		u64 block = unit_random_below(4) ? unit_random_below(80)
+						 : unit_random_below(w->s.log_blocks);
+		u32 at = 4 * (u32)unit_random_below(unit_random_below(4) ? 20 : w->s.size / 4);
+		u32 *word = (u32 *)(image + (LOG_AT + block) * w->s.size + at);
+
+		switch (unit_random_below(5)) {
+		case 0:
+			*word = (u32)unit_random();
+			break;
+		case 1:
+			*word = be((u32)unit_random_below(3000));
+			break;
+		case 2:
+			*word ^= 1u << unit_random_below(32);
+			break;
+		case 3:
+			*word = be((u32)unit_random_below(7));
+			break;
+		default:
+			*word = be(be(*word) + 1 - 2 * (u32)unit_random_below(2));
+		}
+	}
+}
+
+static void hostile(const struct setup *s, u32 rounds)
+{
+	struct world *w = unit_alloc(sizeof(*w));
+	u64 bytes;
+	u8 *good, *bad;
+	bool recovered;
+	u32 loaded = 0;
+
+	w->s = *s;
+	bytes = disk_blocks(w) * s->size;
+	good = unit_alloc(bytes);
+	bad = unit_alloc(bytes);
+	w->disk = make_disk(w, NULL, false);
+	format(w, simdisk_memory(w->disk));
+	w->j = load(w, w->disk, &recovered);
+	EXPECT_EQ(simdisk_log_start(w->disk), 0);
+	run_workers(w);
+	simdisk_crash_image(w->disk, simdisk_log_count(w->disk),
+		&(struct simdisk_crash){.loss = SIM_LOSE_NONE}, good);
+	EXPECT_EQ(journal_close(w->j), 0);
+	for (u32 i = 0; i < s->threads; i++) {
+		unit_free(w->workers[i].events);
+		unit_free(w->workers[i].durable);
+	}
+	simdisk_destroy(w->disk);
+	for (u32 i = 0; i < rounds; i++) {
+		struct simdisk *d;
+		struct journal *j;
+
+		memcpy(bad, good, bytes);
+		damage(w, bad);
+		d = make_disk(w, bad, false);
+		j = load(w, d, &recovered);
+		if (!is_err(j)) {
+			loaded++;
+			EXPECT_EQ(journal_close(j), 0);
+		} else {
+			EXPECT(ptr_err(j) == -EINVAL || ptr_err(j) == -EIO ||
+				ptr_err(j) == -EOPNOTSUPP);
+		}
+		simdisk_destroy(d);
+	}
+	EXPECT(loaded < rounds);
+	unit_free(good);
+	unit_free(bad);
+	unit_free(w);
+}
+
+UNIT(hostile_logs_are_refused_or_replayed_but_never_believed_blindly)
+{
+	hostile(&(struct setup){.size = 1024, .log_blocks = 1024, .threads = 1, .handles = 60},
+		600);
+	hostile(&(struct setup){.size = 1024,
+			.log_blocks = 2048,
+			.threads = 1,
+			.handles = 60,
+			.incompat = JBD2_INCOMPAT_FAST_COMMIT | JBD2_INCOMPAT_64BIT},
+		600);
+	hostile(&(struct setup){.size = 2048,
+			.log_blocks = 1024,
+			.threads = 2,
+			.handles = 60,
+			.incompat = JBD2_INCOMPAT_CSUM_V2},
+		300);
+}
+
 /* ---- the same log as e2fsprogs ------------------------------------------------------------------
  */
 
