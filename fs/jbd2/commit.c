@@ -367,6 +367,13 @@ static void file_blocks(struct journal *j, struct transaction *t, bool ok)
 		}
 		jblock_put_unused_locked(j, b);
 	}
+	spin_unlock(&j->lock);
+}
+
+/* Those who wait for it go on; its log space waits for its checkpoint. */
+static void publish(struct journal *j, struct transaction *t, bool ok)
+{
+	spin_lock(&j->lock);
 	t->state = T_DONE;
 	j->committing = NULL;
 	j->uncommitted = j->head;
@@ -442,6 +449,8 @@ static void commit(struct journal *j, struct transaction *t)
 		list_del(&cb->link);
 		cb->fn(cb, !err);
 	}
+	/* After the callbacks: who waits for the commit may want the blocks that they release. */
+	publish(j, t, !err);
 	if (err)
 		transaction_free(t);
 	else if (READ_ONCE(j->free) < (j->last - j->first) / 2 ||

@@ -69,9 +69,26 @@ void transaction_free(struct transaction *t)
 	kfree(t);
 }
 
-static bool can_start(const struct journal *j)
+/* Lock, as the transaction may be gone at any time. */
+static bool can_start(struct journal *j)
 {
-	return READ_ONCE(j->error) || !j->running || j->running->state == T_RUNNING;
+	bool r;
+
+	spin_lock(&j->lock);
+	r = journal_error(j) || !j->running || j->running->state == T_RUNNING;
+	spin_unlock(&j->lock);
+	return r;
+}
+
+static bool joinable(struct journal *j, journal_tid tid)
+{
+	bool r;
+
+	spin_lock(&j->lock);
+	r = !journal_error(j) && j->running && j->running->tid == tid &&
+		j->running->state == T_RUNNING;
+	spin_unlock(&j->lock);
+	return r;
 }
 
 /* Join the running transaction with so many blocks promised. */
@@ -112,9 +129,7 @@ static int join(struct journal *j, u32 credits, struct transaction **out)
 
 			spin_unlock(&j->lock);
 			journal_commit_start(j, tid);
-			wait_event(&j->wait,
-				READ_ONCE(j->error) || READ_ONCE(j->running) != t ||
-					READ_ONCE(t->state) != T_RUNNING);
+			wait_event(&j->wait, !joinable(j, tid));
 			continue;
 		}
 		need = space_for(j, t, credits) +

@@ -56,12 +56,12 @@ struct worker {
 struct setup {
 	u32 size, log_blocks, threads, handles;
 	u32 compat, incompat;
-	bool async, no_cache, fua, checksum_v3, v1, external;
+	bool async, no_cache, fua, checksum_v3, v1;
 };
 
 struct world {
 	struct setup s;
-	struct simdisk *disk, *log_disk;
+	struct simdisk *disk;
 	struct journal *j;
 	struct worker workers[MAX_THREADS];
 };
@@ -544,6 +544,86 @@ UNIT(a_failed_write_of_the_log_aborts_and_nothing_hangs)
 	}
 	EXPECT(failed > 5);
 	unit_free(w);
+}
+
+static void *filter_image(const char *script, const void *image, size_t n);
+
+/* ---- external journal -------------------------------------------------------------------------- */
+
+#define EXT_START 2 /* the journal superblock of a device made by mke2fs -O journal_dev -b 1024 */
+
+static struct journal *load_external(
+	struct simdisk *fs, struct simdisk *log, const u8 *uuid, bool *recovered)
+{
+	struct journal_config c = {.fs_dev = simdisk_bdev(fs),
+		.dev = simdisk_bdev(log),
+		.block_size = 1024,
+		.nr_blocks = 2048,
+		.dev_start = EXT_START,
+		.fs_uuid = uuid,
+		.barriers = true};
+
+	return journal_load(&c, recovered);
+}
+
+UNIT(an_external_journal_serves_its_file_system)
+{
+	static const u8 uuid[16] = "0123456789abcde", other[16] = "x";
+	size_t fs_bytes = 1 << 20, log_bytes = 2 << 20;
+	void *zero = unit_alloc(log_bytes);
+	u8 *log = filter_image("mke2fs -q -F -b 1024 -O journal_dev i", zero, log_bytes);
+	u8 *fs = unit_alloc(fs_bytes), *fs2 = unit_alloc(fs_bytes), *log2 = unit_alloc(log_bytes);
+	struct jbd2_super *sb = (struct jbd2_super *)(log + EXT_START * 1024);
+	struct simdisk *d, *l;
+	struct block_ref r;
+	struct journal *j;
+	struct handle *h;
+	bool recovered;
+
+	sb->s_nr_users = be(1);
+	memcpy(sb->s_users, uuid, 16);
+	d = simdisk_create(&(struct simdisk_config){.bytes = fs_bytes, .memory = fs});
+	l = simdisk_create(&(struct simdisk_config){.bytes = log_bytes, .memory = log});
+	j = load_external(d, l, other, &recovered);
+	EXPECT_EQ(ptr_err(j), -EINVAL);
+	j = load_external(d, l, uuid, &recovered);
+	if (EXPECT(!is_err(j))) {
+		for (u32 i = 0; i < 30; i++) {
+			h = journal_start(j, simdisk_bdev(d), 3);
+			EXPECT_EQ(bdev_read_block(simdisk_bdev(d), 10 + i, 1024, &r), 0);
+			EXPECT_EQ(journal_get_write(h, &r), 0);
+			fill(r.data, 1024, i);
+			EXPECT_EQ(journal_dirty(h, &r), 0);
+			block_ref_put(&r);
+			h->sync = i % 4 == 3;
+			EXPECT_EQ(journal_stop(h), 0);
+		}
+		memcpy(fs2, fs, fs_bytes);
+		memcpy(log2, log, log_bytes);
+		EXPECT_EQ(journal_close(j), 0);
+		EXPECT(holds(fs + 39 * 1024, 1024, 29));
+	}
+	simdisk_destroy(d);
+	simdisk_destroy(l);
+	EXPECT(!holds(fs2 + 10 * 1024, 1024, 0));
+	/* The first log block is the one behind the superblock. */
+	EXPECT_EQ(*(u32 *)(log2 + (EXT_START + 1) * 1024), be(JBD2_MAGIC));
+	d = simdisk_create(&(struct simdisk_config){.bytes = fs_bytes, .memory = fs2});
+	l = simdisk_create(&(struct simdisk_config){.bytes = log_bytes, .memory = log2});
+	j = load_external(d, l, uuid, &recovered);
+	if (EXPECT(!is_err(j))) {
+		EXPECT_EQ(recovered, true);
+		EXPECT_EQ(journal_close(j), 0);
+	}
+	for (u32 i = 0; i < 28; i++)
+		EXPECT(holds(fs2 + (10 + i) * 1024, 1024, i));
+	simdisk_destroy(d);
+	simdisk_destroy(l);
+	unit_free(zero);
+	unit_free(log);
+	unit_free(log2);
+	unit_free(fs);
+	unit_free(fs2);
 }
 
 /* ---- hostile logs -------------------------------------------------------------------------------
