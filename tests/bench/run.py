@@ -114,7 +114,7 @@ def boot_to_init(name, machine_type, archive):
                                     qemu=[])
     start = time.monotonic()
     vm = machine.Machine(lambda log, channel: machine.command_line(
-        options, kernel, archive, "console=ttyS0 quiet rdinit=/init panic=-1", 512 << 20, (), log,
+        options, kernel, archive, "console=ttyS0 quiet rdinit=/init panic=-1", 512 << 20, log,
         channel))
     seen = b""
     try:
