@@ -309,3 +309,56 @@ UNIT(a_full_disk_says_so_and_stays_whole)
 	put_file(f);
 	finish(&x);
 }
+
+/* ---- hostile images ---------------------------------------------------------------------------- */
+
+static void touch_everything(struct fixture *x)
+{
+	static const char *const names[] = {"small", "lines", "sparse", "empty", "dir/file"};
+	static u8 buf[20000];
+	struct vfs_env e = {.cred = &g_init_cred, .fs = g_init_fs};
+	struct path base = {x->mnt, x->mnt->root};
+
+	for (u32 k = 0; k < ARRAY_SIZE(names); k++) {
+		struct file *f = vfs_open(&e, &base, names[k], O_RDWR | O_LARGEFILE, 0644, 0);
+
+		if (is_err(f))
+			continue;
+		(void)get(f, unit_random_below(600000), buf, sizeof(buf));
+		(void)put(f, unit_random_below(600000), buf, unit_random_below(sizeof(buf)) + 1);
+		(void)!vfs_fallocate(f, 0, unit_random_below(600000), 5000);
+		(void)!vfs_fsync(f, 0, S64_MAX, false);
+		(void)!vfs_ftruncate(f, unit_random_below(700000));
+		put_file(f);
+	}
+}
+
+UNIT(damaged_images_end_in_errors)
+{
+	static const char *const options[] = {"-t ext4 -b 1024 -O ^metadata_csum,^has_journal",
+		"-t ext4 -O ^metadata_csum", "-t ext2 -b 1024", "-t ext3 -b 1024"};
+
+	for (u32 k = 0; k < ARRAY_SIZE(options); k++) {
+		struct fixture x = {};
+		u8 *good = make_image(options[k], 8, &x.bytes), *bad = unit_alloc(8 * MIB);
+
+		for (u32 round = 0; round < 100 && x.bytes == 8 * MIB; round++) {
+			memcpy(bad, good, x.bytes);
+			for (u64 n = unit_random_below(40) + 1; n; n--) {
+				u64 at = unit_random_below(unit_random_below(4) ? 400000 : 1100);
+
+				bad[at < 1024 ? at + 1024 : at] = (u8)unit_random();
+			}
+			x.disk = simdisk_create(
+				&(struct simdisk_config){.bytes = x.bytes, .memory = bad});
+			x.mnt = vfs_kern_mount("ext4", simdisk_bdev(x.disk)->name, NULL);
+			if (!is_err(x.mnt)) {
+				touch_everything(&x);
+				put_mount(x.mnt);
+			}
+			simdisk_destroy(x.disk);
+		}
+		unit_free(good);
+		unit_free(bad);
+	}
+}
