@@ -1,4 +1,5 @@
 /* Checksums of metadata: crc32c (METADATA_CSUM), crc16 of group descriptors (GDT_CSUM). */
+#include <core/log.h>
 #include <lib/crc32.h>
 #include "ext4.h"
 
@@ -27,10 +28,37 @@ static u32 super_csum(const struct ext4_super_block *es)
 	return ext4_csum(~0u, es, offsetof(struct ext4_super_block, s_checksum));
 }
 
+/* The remainder before 8 bits of zero that led to crc. */
+static u32 crc_back(u32 crc)
+{
+	for (int bit = 0; bit < 8; bit++)
+		crc = crc >> 31 ? (crc ^ 0x82f63b78) << 1 | 1 : crc << 1;
+	return crc;
+}
+
+/*
+ * The super block has two sectors, and a power cut may leave one of them old. What changes while
+ * mounted stands in the first, but the checksum in the second: so the checksum stays, and a field
+ * of the first that nobody uses (of snapshots, which never came) makes up for the change.
+ */
 void ext4_super_csum_set(struct ext4 *fs)
 {
-	if (fs->has_csum)
-		fs->es->s_checksum = super_csum(fs->es);
+	struct ext4_super_block *es = fs->es;
+	const u32 at = offsetof(struct ext4_super_block, s_snapshot_list);
+	const u8 *p = (const u8 *)es;
+	u32 want;
+
+	if (!fs->has_csum)
+		return;
+	want = es->s_checksum;
+	for (u32 k = offsetof(struct ext4_super_block, s_checksum); k > at;) {
+		k--;
+		want = crc_back(want);
+		if (k >= at + sizeof(es->s_snapshot_list))
+			want ^= p[k];
+	}
+	es->s_snapshot_list = ext4_csum(~0u, es, at) ^ want;
+	ASSERT(super_csum(es) == es->s_checksum);
 }
 
 bool ext4_super_csum_ok(const struct ext4_super_block *es)
