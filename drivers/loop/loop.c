@@ -2,6 +2,7 @@
 #include <arch/uaccess.h>
 #include <kmem/slab.h>
 #include <lib/printf.h>
+#include <lib/seq_buf.h>
 #include <lib/string.h>
 #include <linux/capability.h>
 #include <linux/fs.h>
@@ -347,7 +348,57 @@ static void loop_release(struct disk *d)
 	complete(&l->released);
 }
 
+static const char *const g_attr_names[] = {
+	"backing_file", "offset", "sizelimit", "autoclear", "partscan", "dio", NULL};
+
+static int loop_attr_show(struct disk *d, u32 which, struct seq_buf *s)
+{
+	struct loop *l = d->driver;
+	char *buf, *path;
+	struct file *f;
+	int err = 0;
+
+	/* Without l->lock, which ranks before the reader's: figures may be of two settings. */
+	spin_lock_irq(&l->queue_lock);
+	f = l->file;
+	if (f)
+		get_file(f);
+	spin_unlock_irq(&l->queue_lock);
+	if (!f)
+		return -ENODEV;
+	switch (which) {
+	case 0:
+		buf = kmalloc(PATH_MAX, GFP_KERNEL);
+		path = buf ? path_format(&f->path, NULL, buf, PATH_MAX) : err_ptr(-ENOMEM);
+		err = is_err(path) ? ptr_err(path) : 0;
+		if (!err)
+			seq_printf(s, "%s\n", path);
+		kfree(buf);
+		break;
+	case 1:
+		seq_printf(s, "%llu\n", (unsigned long long)l->info.lo_offset);
+		break;
+	case 2:
+		seq_printf(s, "%llu\n", (unsigned long long)l->info.lo_sizelimit);
+		break;
+	case 3:
+		seq_printf(s, "%d\n", (l->info.lo_flags & LO_FLAGS_AUTOCLEAR) != 0);
+		break;
+	case 4:
+		seq_printf(s, "%d\n", (l->info.lo_flags & LO_FLAGS_PARTSCAN) != 0);
+		break;
+	default:
+		seq_printf(s, "%d\n", (l->info.lo_flags & LO_FLAGS_DIRECT_IO) != 0);
+		break;
+	}
+	put_file(f);
+	return err;
+}
+
+static const struct disk_attrs g_loop_attrs = {"loop", g_attr_names, loop_attr_show};
+
 static const struct disk_ops g_loop_ops = {.queue = loop_queue,
+	.attrs = &g_loop_attrs,
 	.open = loop_open,
 	.close = loop_close,
 	.ioctl = loop_ioctl,

@@ -2,6 +2,7 @@
 #include "procfs.h"
 #include <block/block.h>
 #include <lib/printf.h>
+#include <kmem/slab.h>
 #include <lib/string.h>
 #include <vm/writeback.h>
 
@@ -283,12 +284,93 @@ static bool is_part_of(const struct block_device *b, u64 key)
 	return b->part && bdev_whole((struct block_device *)b)->dev == key;
 }
 
+/* ---- a driver's folder ---- */
+
+/* Text of the attribute of that number, or only whether there is one. */
+static int attr_show(kdev_t dev, u32 which, struct seq_buf *s)
+{
+	struct block_device *b = bdev_find(dev);
+	int err;
+
+	if (!b)
+		return -ENODEV;
+	err = b->disk->ops->attrs ? b->disk->ops->attrs->show(b->disk, which, s) : -ENODEV;
+	put_bdev(b);
+	return err;
+}
+
+static int show_attr(struct seq_buf *s, struct proc_node *n)
+{
+	return attr_show(n->key, (u32)n->fd, s);
+}
+
+static const struct proc_entry g_attr_entry = {.mode = S_IFREG | 0444, .show = show_attr};
+
+static const struct disk_attrs *attrs_of(kdev_t dev)
+{
+	struct block_device *b = bdev_find(dev);
+	const struct disk_attrs *a = b ? b->disk->ops->attrs : NULL;
+
+	if (b)
+		put_bdev(b);
+	return a;
+}
+
+static int find_attr(struct proc_node *dir, const char *name, size_t len, struct proc_node *out)
+{
+	const struct disk_attrs *a = attrs_of(dir->key);
+
+	for (u32 n = 0; a && a->names[n]; n++)
+		if (strlen(a->names[n]) == len && memcmp(a->names[n], name, len) == 0) {
+			*out = (struct proc_node){
+				.entry = &g_attr_entry, .key = dir->key, .fd = (int)n};
+			return 0;
+		}
+	return -ENOENT;
+}
+
+static int next_attr(struct proc_node *dir, u64 *cookie, char *name, size_t size, u8 *type)
+{
+	const struct disk_attrs *a = attrs_of(dir->key);
+
+	*type = S_IFREG >> 12;
+	for (u64 n = 0; a && a->names[n]; n++)
+		if (n == *cookie)
+			return ksnprintf(name, size, "%s", a->names[n]);
+	return 0;
+}
+
+static const struct proc_dir_ops g_attrs_dir = {.find = find_attr, .next = next_attr};
+static const struct proc_entry g_attrs_entry = {.mode = S_IFDIR | 0755, .dir = &g_attrs_dir};
+
+/* The folder is there while the driver has something to say. */
+static bool has_attrs(kdev_t dev)
+{
+	struct seq_buf s;
+	int err;
+
+	seq_kinit(&s);
+	err = attr_show(dev, 0, &s);
+	seq_kfree(&s);
+	return !err;
+}
+
 static const struct proc_entry g_part_entry = {.mode = S_IFDIR | 0755, .children = g_part_files};
 
 static int find_part(struct proc_node *dir, const char *name, size_t len, struct proc_node *out)
 {
-	struct block_device *b = by_name(name, len);
-	int err = b && is_part_of(b, dir->key) ? 0 : -ENOENT;
+	const struct disk_attrs *a = attrs_of(dir->key);
+	struct block_device *b;
+	int err;
+
+	if (a && strlen(a->dir) == len && memcmp(a->dir, name, len) == 0) {
+		if (!has_attrs(dir->key))
+			return -ENOENT;
+		*out = (struct proc_node){.entry = &g_attrs_entry, .key = dir->key};
+		return 0;
+	}
+	b = by_name(name, len);
+	err = b && is_part_of(b, dir->key) ? 0 : -ENOENT;
 
 	if (!err)
 		*out = (struct proc_node){.entry = &g_part_entry, .key = b->dev};
@@ -299,7 +381,11 @@ static int find_part(struct proc_node *dir, const char *name, size_t len, struct
 
 static int next_part(struct proc_node *dir, u64 *cookie, char *name, size_t size, u8 *type)
 {
+	const struct disk_attrs *a = attrs_of(dir->key);
+
 	*type = S_IFDIR >> 12;
+	if (*cookie == 0 && a && has_attrs(dir->key))
+		return ksnprintf(name, size, "%s", a->dir); /* no device has the number 0 */
 	return next_device(cookie, name, size, false, is_part_of, dir->key);
 }
 

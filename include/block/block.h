@@ -224,6 +224,14 @@ struct disk_limits {
 	bool rotational;
 };
 
+/* Figures of a driver's own: files of the folder dir below the disk's in sysfs. */
+struct disk_attrs {
+	const char *dir;
+	const char *const *names; /* ends with NULL */
+	/* Text of names[which]. -ENODEV: not now; the folder is shown only if the first is. */
+	int (*show)(struct disk *d, u32 which, struct seq_buf *s);
+};
+
 struct disk_ops {
 	/* Start it. 0; -EBUSY: no room now, called again after blk_queue_run or any completion;
 	 * another error ends it. last: nothing follows at once, notify the device now; -EBUSY:
@@ -237,6 +245,7 @@ struct disk_ops {
 	void (*close)(struct disk *d); /* each close; the device's openers don't change meanwhile */
 	/* Commands that the layer doesn't know: -ENOTTY. NULL: none */
 	long (*ioctl)(struct disk *d, struct file *f, u32 cmd, unsigned long arg);
+	const struct disk_attrs *attrs;  /* NULL: none */
 	void (*release)(struct disk *d); /* last reference after disk_remove */
 };
 
