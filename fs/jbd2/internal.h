@@ -59,6 +59,7 @@ struct jblock {
 	struct transaction *running, *committing, *checkpoint; /* where it is */
 	bool dirty;             /* running: journal_dirty was called */
 	bool forget;            /* running: freed in it */
+	bool paid;              /* running: has a log block of the transaction's */
 	bool c_dirty, c_forget; /* the same of the committing transaction */
 	bool copied;            /* committing: the log has its copy already */
 	bool going_home;        /* being written to its place */

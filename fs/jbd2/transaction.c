@@ -416,12 +416,14 @@ static int add_block(struct handle *h, struct block_ref *r)
 		b->page = r->page;
 	}
 	b->data = r->data;
-	if (b->running == t) {
+	if (b->running == t && b->paid) {
 		b->forget = false;
 	} else if (take_credit(h)) {
+		if (b->running != t)
+			list_add_tail(&b->run_link, &t->blocks);
 		b->running = t;
 		b->dirty = b->forget = false;
-		list_add_tail(&b->run_link, &t->blocks);
+		b->paid = true;
 		t->nr_blocks++;
 	} else {
 		err = -ENOSPC;
@@ -517,8 +519,8 @@ int journal_forget(struct handle *h, u64 block)
 	}
 	if (b && b->running != t) {
 		b->running = t;
-		b->dirty = false;
-		list_add_tail(&b->run_link, &t->blocks); /* takes no log block */
+		b->dirty = b->paid = false; /* takes no log block */
+		list_add_tail(&b->run_link, &t->blocks);
 	}
 	if (b)
 		b->forget = true;
