@@ -40,6 +40,7 @@ struct log_entry {
 struct crash_disk {
 	struct disk disk;
 	u8 *content; /* what a read sees */
+	u8 *base;    /* what it held, durably, when logging began */
 	u64 size;    /* bytes */
 	struct log_entry *log;
 	u32 nr_log, max_log;
@@ -52,6 +53,7 @@ struct crash_disk {
 
 /* A disk with a copy of image: /dev/NAME appears. NULL: failed. */
 struct crash_disk *crash_disk_create(const char *name, const void *image, u64 size);
+void crash_disk_log(struct crash_disk *d); /* from now on */
 void crash_disk_destroy(struct crash_disk *d);
 
 /* ---- workload.c: operations and what they promise

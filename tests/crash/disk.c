@@ -110,6 +110,13 @@ struct crash_disk *crash_disk_create(const char *name, const void *image, u64 si
 	return d;
 }
 
+void crash_disk_log(struct crash_disk *d)
+{
+	d->base = os_alloc(d->size);
+	memcpy(d->base, d->content, d->size);
+	d->logging = true;
+}
+
 void crash_disk_destroy(struct crash_disk *d)
 {
 	disk_remove(&d->disk);
@@ -117,6 +124,7 @@ void crash_disk_destroy(struct crash_disk *d)
 	for (u32 i = 0; i < d->nr_log; i++)
 		os_free(d->log[i].data);
 	os_free(d->log);
+	os_free(d->base);
 	os_free(d->content);
 	os_free(d);
 }
