@@ -97,7 +97,10 @@ static const struct file_ops g_control_fops = {.ioctl = control_ioctl, .seek = f
 
 static int loop_init(void)
 {
-	int err = chrdev_register(MISC_MAJOR, CONTROL_MINOR, 1, "misc", &g_control_fops);
+	int err;
+
+	block_major_add(LOOP_MAJOR, "loop");
+	err = chrdev_register(MISC_MAJOR, CONTROL_MINOR, 1, "misc", &g_control_fops);
 
 	if (!err)
 		err = devtmpfs_add(

@@ -9,7 +9,6 @@
 #include <process/task.h>
 #include "loop.h"
 
-#define LOOP_MAJOR 7
 #define STATUS_FLAGS \
 	(LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR | LO_FLAGS_PARTSCAN | LO_FLAGS_DIRECT_IO)
 

@@ -24,6 +24,8 @@ struct loop {
 	struct completion stopped, released;
 };
 
+#define LOOP_MAJOR 7
+
 /* loop.c */
 struct loop *loop_create(u32 number) must_check; /* error pointer */
 /* -EBUSY: bound or open. */

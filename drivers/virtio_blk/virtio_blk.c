@@ -8,6 +8,7 @@
 #include <linux/virtio_blk.h>
 #include <sched/timer.h>
 #include <sched/work.h>
+#include <vfs/file.h>
 #include <vfs/vfs.h>
 #include <virtio/virtio.h>
 
@@ -357,6 +358,7 @@ static struct virtio_driver g_driver = {
 
 static int vblk_init(void)
 {
+	block_major_add(MAJOR_VIRTBLK, "virtblk");
 	virtio_driver_register(&g_driver);
 	return 0;
 }

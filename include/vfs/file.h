@@ -307,6 +307,8 @@ int devtmpfs_add(
 	const char *name, kmode_t mode, kdev_t dev) must_check; /* mode with S_IFCHR/S_IFBLK */
 void devtmpfs_remove(const char *name);
 void devices_show(struct seq_buf *s); /* /proc/devices */
+/* A major number of block devices, to be shown there. name lives on. At start-up; at most 16. */
+void block_major_add(u32 major, const char *name);
 const struct file_ops *chrdev_find(kdev_t dev);
 
 #endif

@@ -20,6 +20,7 @@
 #define BIO_RESERVED   (1u << 31) /* bio->flags: from the reserve */
 #define BIO_REMAPPED   (1u << 30) /* sector is the disk's: a bio of the layer's own */
 
+#define EXT_MAJOR      259 /* numbers that no driver has: handed out one by one */
 #define DISK_MAX_PARTS 256
 
 /* bio->stage: what remains to be done when the present step has ended */

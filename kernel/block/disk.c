@@ -7,7 +7,6 @@
 #include <vfs/file.h>
 #include "blk.h"
 
-#define EXT_MAJOR  259 /* numbers that no driver has: handed out one by one */
 #define EXT_MINORS (1u << 16)
 #define OWN_MINORS 16u /* of a driver with a major: the disk and fifteen partitions */
 

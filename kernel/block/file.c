@@ -214,6 +214,7 @@ static const struct file_ops g_block_fops = {
 static int block_files_init(void)
 {
 	vfs_set_block_ops(&g_block_fops);
+	block_major_add(EXT_MAJOR, "blkext");
 	return 0;
 }
 INIT_HOOK(INIT_CORE, block_files_init);

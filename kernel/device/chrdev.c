@@ -52,6 +52,26 @@ const struct file_ops *chrdev_find(kdev_t dev)
 	return NULL;
 }
 
+#define BLOCK_MAJORS 16
+static struct {
+	u32 major;
+	const char *name;
+} g_block_majors[BLOCK_MAJORS]; /* by number; written at start-up only */
+
+void block_major_add(u32 major, const char *name)
+{
+	u32 n = 0;
+
+	while (n < BLOCK_MAJORS && g_block_majors[n].name && g_block_majors[n].major < major)
+		n++;
+	if (n == BLOCK_MAJORS || (g_block_majors[n].name && g_block_majors[n].major == major))
+		return;
+	for (u32 i = BLOCK_MAJORS - 1; i > n; i--)
+		g_block_majors[i] = g_block_majors[i - 1];
+	g_block_majors[n].major = major;
+	g_block_majors[n].name = name;
+}
+
 void devices_show(struct seq_buf *s)
 {
 	seq_puts(s, "Character devices:\n");
@@ -67,6 +87,8 @@ void devices_show(struct seq_buf *s)
 		}
 	}
 	seq_puts(s, "\nBlock devices:\n");
+	for (u32 n = 0; n < BLOCK_MAJORS && g_block_majors[n].name; n++)
+		seq_printf(s, "%3u %s\n", g_block_majors[n].major, g_block_majors[n].name);
 }
 
 /* ---- nodes
