@@ -422,6 +422,12 @@ int ext4_xattr_set(struct handle *h, struct inode *i, int index, const char *nam
 	size_t len, int flags) must_check;
 #define EXT4_XATTR_CREDITS 10
 void ext4_xattr_delete(struct handle *h, struct inode *i); /* inode goes: drop its block */
+/* Has the inode no ACL at all? Then INODE_NO_ACL says so from now on. */
+void ext4_note_acl(struct inode *i);
+/* The lists in the form of getxattr and setxattr; index: EXT4_XATTR_INDEX_POSIX_ACL_*. */
+ssize_t ext4_get_acl(struct inode *i, int index, void *buf, size_t size);
+int ext4_set_acl(struct handle *h, struct inode *i, const char *name, int index, const void *val,
+	size_t len, int flags) must_check;
 /* New inode in dir: default ACL applied to mode, ACLs written. */
 int ext4_init_acl(struct handle *h, struct inode *i, struct inode *dir) must_check;
 int ext4_permission(struct inode *i, int mask, const struct cred *c); /* mode bits and ACL */

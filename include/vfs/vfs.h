@@ -219,6 +219,7 @@ struct inode {
 #define INODE_NOATIME   4u
 #define INODE_DELETED   8u
 #define INODE_UNHASHED  16u /* unlinked or never linked (tmpfile): no reclaim of the name */
+#define INODE_NO_ACL    32u /* known to have no ACL: ops->permission isn't asked */
 
 struct inode *inode_alloc(
 	struct super *s) must_check; /* refs 1, zeroed, ino unique; NULL: no memory */

@@ -198,7 +198,7 @@ int inode_permission(struct inode *i, int mask, const struct cred *c)
 		if (i->flags & INODE_IMMUTABLE)
 			return -EPERM;
 	}
-	if (i->ops && i->ops->permission)
+	if (i->ops && i->ops->permission && !(READ_ONCE(i->flags) & INODE_NO_ACL))
 		return i->ops->permission(i, mask, c);
 	return check_mode(i, mask, c);
 }

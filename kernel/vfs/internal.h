@@ -93,6 +93,8 @@ int inode_want_write(struct inode *i) must_check; /* -ETXTBSY */
 void inode_end_write(struct inode *i);
 int may_delete(const struct vfs_env *env, struct inode *dir, struct dentry *victim,
 	bool is_dir) must_check;
+/* umask is applied, unless dir has a default ACL. dir's i_rwsem is held. */
+kmode_t creation_mode(const struct vfs_env *env, struct inode *dir, kmode_t mode);
 int may_create(const struct vfs_env *env, struct inode *dir) must_check;
 /* "/"-path inside its file system, without mounts. */
 char *dentry_format(struct dentry *d, char *buf, size_t size) must_check;

@@ -67,7 +67,8 @@ static int walk_dirs_rcu(struct fast *f, const char *name)
 		len = name_scan(name, &f->last_hash);
 		end = name + len;
 		dir = READ_ONCE(f->dentry->inode);
-		if (unlikely(!dir || !S_ISDIR(dir->mode) || !dir->ops || dir->ops->permission))
+		if (unlikely(!dir || !S_ISDIR(dir->mode) || !dir->ops ||
+			    (dir->ops->permission && !(READ_ONCE(dir->flags) & INODE_NO_ACL))))
 			return -EAGAIN; /* also symlinks: the link's own name was the component
 					   before */
 		if (unlikely(len == 0 ||

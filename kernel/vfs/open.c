@@ -237,7 +237,7 @@ static struct file *open_tmpfile(const struct vfs_env *env, const struct path *b
 		err = -EOPNOTSUPP;
 	if (!err)
 		err = di->ops->tmpfile(
-			di, &i, S_IFREG | (mode & 07777 & ~env->fs->umask), env->cred);
+			di, &i, S_IFREG | (creation_mode(env, di, mode & 07777)), env->cred);
 	if (err)
 		goto out_write;
 	p.mnt = dir.mnt;
@@ -286,8 +286,8 @@ static int lookup_or_create(
 		if (!err && !dir->ops->create)
 			err = -EACCES;
 		if (!err)
-			err = dir->ops->create(dir, d,
-				S_IFREG | (mode & 07777 & ~READ_ONCE(env->fs->umask)), env->cred);
+			err = dir->ops->create(
+				dir, d, S_IFREG | creation_mode(env, dir, mode & 07777), env->cred);
 		*created = !err;
 		if (err)
 			put_dentry(d);

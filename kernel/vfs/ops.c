@@ -6,6 +6,7 @@
 #include <sched/timer.h>
 #include <linux/magic.h>
 #include <vfs/inotify.h>
+#include <vfs/posix_acl.h>
 #include "internal.h"
 
 int g_protected_hardlinks = 1;
@@ -113,9 +114,9 @@ static int creation_end(struct creation *c, int err, u32 event)
 	return err;
 }
 
-static kmode_t masked(const struct vfs_env *env, kmode_t mode)
+kmode_t creation_mode(const struct vfs_env *env, struct inode *dir, kmode_t mode)
 {
-	return mode & ~READ_ONCE(env->fs->umask);
+	return posix_acl_has_default(dir) ? mode : mode & ~READ_ONCE(env->fs->umask);
 }
 
 /* ---- creating
@@ -131,7 +132,8 @@ int vfs_mkdir(const struct vfs_env *env, const struct path *base, const char *na
 	if (!c.dir->ops->mkdir)
 		err = -EPERM;
 	else
-		err = c.dir->ops->mkdir(c.dir, c.path.dentry, masked(env, mode) & 01777, env->cred);
+		err = c.dir->ops->mkdir(
+			c.dir, c.path.dentry, creation_mode(env, c.dir, mode) & 01777, env->cred);
 	return creation_end(&c, err, IN_CREATE | IN_ISDIR);
 }
 
@@ -160,7 +162,7 @@ int vfs_mknod(const struct vfs_env *env, const struct path *base, const char *na
 	err = creation_begin(&c, env, base, name, false);
 	if (err)
 		return err;
-	mode = masked(env, mode & 07777) | (mode & S_IFMT);
+	mode = creation_mode(env, c.dir, mode & 07777) | (mode & S_IFMT);
 	if ((S_ISCHR(mode) || S_ISBLK(mode)) && !(S_ISCHR(mode) && dev == 0) &&
 		!cred_capable(env->cred, CAP_MKNOD))
 		err = -EPERM;

@@ -4,6 +4,7 @@
 #include <kmem/slab.h>
 #include <lib/string.h>
 #include <linux/inotify.h>
+#include <vfs/posix_acl.h>
 #include <vfs/xattr.h>
 #include "internal.h"
 
@@ -34,6 +35,11 @@ static int check_access(struct inode *i, const char *name, bool write, const str
 
 	if (write && (i->flags & (INODE_IMMUTABLE | INODE_APPEND)))
 		return -EPERM;
+	if (posix_acl_is_name(name)) {
+		if (S_ISLNK(i->mode))
+			return -EOPNOTSUPP;
+		return write && !inode_owner_or_capable(i, c) ? -EPERM : 0;
+	}
 	if (str_has_prefix(name, XATTR_SECURITY_PREFIX) ||
 		str_has_prefix(name, XATTR_SYSTEM_PREFIX))
 		return 0; /* reading is free; writing: see check_security */

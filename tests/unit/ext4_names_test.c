@@ -502,3 +502,137 @@ UNIT(a_file_without_a_name_gets_one)
 	put_file(f);
 	finish(&x);
 }
+
+UNIT(a_directory_without_index)
+{
+	large_directory("-t ext2 -b 1024 -O ^dir_index -N 3000", 1500, 16);
+}
+
+UNIT(random_names_without_index)
+{
+	random_names("-t ext2 -b 1024 -O ^dir_index");
+}
+
+/* ---- attributes -------------------------------------------------------------------------------- */
+
+static int set_xattr(struct fixture *x, const char *file, const char *name, const void *v, size_t n)
+{
+	struct vfs_env e = env();
+	struct path b = base(x), p;
+	int err = vfs_lookup(&e, &b, file, 0, &p);
+
+	if (err)
+		return err;
+	err = v ? vfs_setxattr(&e, &p, name, v, n, 0) : vfs_removexattr(&e, &p, name);
+	put_path(&p);
+	return err;
+}
+
+static ssize_t get_xattr(struct fixture *x, const char *file, const char *name, void *v, size_t n)
+{
+	struct vfs_env e = env();
+	struct path b = base(x), p;
+	ssize_t r = vfs_lookup(&e, &b, file, 0, &p);
+
+	if (r)
+		return r;
+	r = vfs_getxattr(&e, &p, name, v, n);
+	put_path(&p);
+	return r;
+}
+
+static void attributes(const char *options)
+{
+	struct fixture x;
+	u8 model[8][900], got[900];
+	u32 len[8];
+	char name[40], *out;
+
+	memset(len, 0xff, sizeof(len));
+	if (!start(&x, options, 16, ":"))
+		return;
+	EXPECT_EQ(make_file(&x, "f"), 0);
+	EXPECT_EQ(set_xattr(&x, "f", "user.greeting", "hello", 5), 0);
+	for (u32 step = 0; step < 500; step++) {
+		u32 k = (u32)unit_random_below(8);
+		u32 n = (u32)unit_random_below(unit_random_below(4) ? 60 : 900);
+		int err;
+
+		unit_snprintf(name, sizeof(name), "%s.n%u", k & 1 ? "trusted" : "user", k);
+		if (unit_random_below(4) == 0) {
+			EXPECT_EQ(set_xattr(&x, "f", name, NULL, 0), len[k] == ~0u ? -ENODATA : 0);
+			len[k] = ~0u;
+			continue;
+		}
+		unit_random_bytes(got, n);
+		err = set_xattr(&x, "f", name, got, n);
+		EXPECT(err == 0 || err == -ENOSPC);
+		if (!err) {
+			memcpy(model[k], got, n);
+			len[k] = n;
+		}
+	}
+	for (u32 turn = 0; turn < 2; turn++) {
+		for (u32 k = 0; k < 8; k++) {
+			unit_snprintf(name, sizeof(name), "%s.n%u", k & 1 ? "trusted" : "user", k);
+			EXPECT_EQ(get_xattr(&x, "f", name, got, sizeof(got)),
+				len[k] == ~0u ? -ENODATA : (s64)len[k]);
+			if (len[k] != ~0u)
+				EXPECT_MEM(got, model[k], len[k]);
+		}
+		put_mount(x.mnt);
+		EXPECT_EQ(fsck(x.image, x.bytes), 0);
+		EXPECT(attach(&x));
+	}
+	EXPECT_EQ(get_xattr(&x, "f", "user.greeting", got, 3), -ERANGE);
+	put_mount(x.mnt);
+	out = debugfs(&x, "ea_get f user.greeting");
+	EXPECT(strstr(out, "hello") != NULL);
+	unit_free(out);
+	EXPECT(attach(&x));
+	EXPECT_EQ(remove_name(&x, "f", false), 0);
+	finish(&x);
+}
+
+UNIT(attributes_in_the_inode_and_in_a_block)
+{
+	attributes("-t ext4 -b 1024");
+	attributes("-t ext4 -b 4096");
+	attributes("-t ext2 -b 1024 -I 128");
+}
+
+UNIT(default_acls_are_inherited)
+{
+	static const struct {
+		u32 version;
+		struct {
+			u16 tag, perm;
+			u32 id;
+		} e[5];
+	} acl = {2, {{1, 7, ~0u}, {2, 5, 1000}, {4, 5, ~0u}, {0x10, 5, ~0u}, {0x20, 0, ~0u}}};
+	struct vfs_env e = env();
+	struct fixture x;
+	struct path b;
+	u8 got[100];
+	struct kstat st;
+
+	if (!start(&x, "-t ext4", 16, ":"))
+		return;
+	b = base(&x);
+	EXPECT_EQ(make_dir(&x, "d"), 0);
+	EXPECT_EQ(set_xattr(&x, "d", "system.posix_acl_default", &acl, sizeof(acl)), 0);
+	EXPECT_EQ(get_xattr(&x, "d", "system.posix_acl_default", got, sizeof(got)), sizeof(acl));
+	EXPECT_MEM(got, &acl, sizeof(acl));
+	EXPECT_EQ(vfs_mkdir(&e, &b, "d/sub", 0777), 0);
+	EXPECT_EQ(make_file(&x, "d/f"), 0);
+	EXPECT(find(&x, "d/f", &st) > 0);
+	EXPECT_EQ(st.mode & 0777, 0640);
+	EXPECT_EQ(
+		get_xattr(&x, "d/sub", "system.posix_acl_default", got, sizeof(got)), sizeof(acl));
+	EXPECT_EQ(get_xattr(&x, "d/f", "system.posix_acl_access", got, sizeof(got)), sizeof(acl));
+	EXPECT_EQ(set_xattr(&x, "d/f", "system.posix_acl_default", &acl, sizeof(acl)), -EACCES);
+	EXPECT_EQ(set_xattr(&x, "d/f", "system.posix_acl_access", &acl, sizeof(acl) - 8), -EINVAL);
+	EXPECT_EQ(set_xattr(&x, "d/f", "system.posix_acl_access", NULL, 0), 0);
+	EXPECT_EQ(get_xattr(&x, "d/f", "system.posix_acl_access", got, 0), -ENODATA);
+	finish(&x);
+}
