@@ -2,10 +2,6 @@
 #include <lib/string.h>
 #include "ext4.h"
 
-__weak long ext4_ioctl(struct file *f, u32 cmd, unsigned long arg)
-{
-	return -ENOIOCTLCMD;
-}
 __weak int ext4_quota_blocks(struct inode *i, s64 blocks)
 {
 	return 0;

@@ -4,6 +4,7 @@
  */
 #include <block/simdisk.h>
 #include <lib/string.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <vfs/file.h>
 #include <vfs/rootfs.h>
@@ -634,5 +635,45 @@ UNIT(default_acls_are_inherited)
 	EXPECT_EQ(set_xattr(&x, "d/f", "system.posix_acl_access", &acl, sizeof(acl) - 8), -EINVAL);
 	EXPECT_EQ(set_xattr(&x, "d/f", "system.posix_acl_access", NULL, 0), 0);
 	EXPECT_EQ(get_xattr(&x, "d/f", "system.posix_acl_access", got, 0), -ENODATA);
+	finish(&x);
+}
+
+/* ---- ioctls ------------------------------------------------------------------------------------ */
+
+UNIT(flags_are_kept_and_enforced)
+{
+	struct vfs_env e = env();
+	struct fixture x;
+	struct path b;
+	struct file *f;
+	char *out;
+	char label[FSLABEL_MAX] = "a label";
+	int flags = 0;
+
+	if (!start(&x, "-t ext4", 16, ":"))
+		return;
+	b = base(&x);
+	EXPECT_EQ(make_file(&x, "f"), 0);
+	f = vfs_open(&e, &b, "f", O_RDONLY, 0, 0);
+	EXPECT_EQ(ext4_ioctl(f, FS_IOC_GETFLAGS, (unsigned long)&flags), 0);
+	EXPECT_EQ(flags, FS_EXTENT_FL);
+	flags |= FS_IMMUTABLE_FL | FS_NODUMP_FL;
+	EXPECT_EQ(ext4_ioctl(f, FS_IOC_SETFLAGS, (unsigned long)&flags), 0);
+	EXPECT_EQ(remove_name(&x, "f", false), -EPERM);
+	EXPECT_EQ(rename_to(&x, "f", "g", 0), -EPERM);
+	flags = FS_EXTENT_FL | FS_DIRSYNC_FL;
+	EXPECT_EQ(ext4_ioctl(f, FS_IOC_SETFLAGS, (unsigned long)&flags), -EOPNOTSUPP);
+	flags = FS_NODUMP_FL;
+	EXPECT_EQ(ext4_ioctl(f, FS_IOC_SETFLAGS, (unsigned long)&flags), -EOPNOTSUPP);
+	EXPECT_EQ(ext4_ioctl(f, FS_IOC_SETFSLABEL, (unsigned long)label), 0);
+	put_file(f);
+	put_mount(x.mnt);
+	out = debugfs(&x, "stat f");
+	EXPECT(strstr(out, "Flags: 0x80050") != NULL);
+	unit_free(out);
+	out = debugfs(&x, "stats -h");
+	EXPECT(strstr(out, "a label") != NULL);
+	unit_free(out);
+	EXPECT(attach(&x));
 	finish(&x);
 }
