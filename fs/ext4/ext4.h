@@ -90,6 +90,7 @@ struct ext4 { /* super->priv */
 	struct mutex orphan_lock; /* RANK_FS_ORPHAN: list on disk and in memory */
 	struct list_head orphans;
 	struct inode *orphan_file;
+	journal_tid last_tid;     /* atomic: of the last change of an inode */
 	u32 next_generation;      /* atomic */
 	u32 error_flags;          /* atomic */
 	bool aborted;             /* atomic: read-only after an error */
@@ -237,6 +238,8 @@ void ext4_mmp_stop(struct ext4 *fs);
 /* sync.c */
 int ext4_start_writing(struct ext4 *fs) must_check;
 int ext4_stop_writing(struct ext4 *fs) must_check;
+/* The free blocks and inodes, as they are, with h: e2fsck finds them right after a replay. */
+int ext4_super_counts(struct handle *h, struct ext4 *fs) must_check;
 int ext4_write_super(struct ext4 *fs, bool wait) must_check; /* counts, times, now */
 int ext4_sync(struct super *s, bool wait);
 int ext4_statfs(struct super *s, struct kstatfs *st);

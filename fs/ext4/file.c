@@ -330,7 +330,11 @@ int ext4_fsync(struct file *f, u64 start, u64 end, bool datasync)
 		return err;
 	if (!fs->journal)
 		return sync_plain(fs, i);
-	tid = datasync ? READ_ONCE(n->datasync_tid) : READ_ONCE(n->sync_tid);
+	/* Who syncs a directory means the names, and a rename has changed another one, too. */
+	if (S_ISDIR(i->mode))
+		tid = READ_ONCE(fs->last_tid);
+	else
+		tid = datasync ? READ_ONCE(n->datasync_tid) : READ_ONCE(n->sync_tid);
 	return journal_commit_wait(fs->journal, tid, fs->opt.barrier);
 }
 

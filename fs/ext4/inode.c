@@ -278,6 +278,8 @@ static int read_inode(struct inode *i, u32 flags)
 	if (S_ISDIR(i->mode))
 		rwsem_init(&i->rwsem, RANK_INODE_DIR);
 	ext4_set_ops(i);
+	/* It may have been changed, and forgotten, in a transaction that hasn't committed. */
+	ext4_info(i)->sync_tid = ext4_info(i)->datasync_tid = READ_ONCE(ext4_of(i)->last_tid);
 	return 0;
 }
 
@@ -453,6 +455,7 @@ int ext4_mark_inode_dirty(struct handle *h, struct inode *i)
 		write_raw(i, raw);
 		mutex_unlock(&n->raw_lock);
 		WRITE_ONCE(n->sync_tid, journal_handle_tid(h));
+		WRITE_ONCE(ext4_of(i)->last_tid, n->sync_tid);
 		err = journal_dirty(h, &ref);
 	}
 	block_ref_put(&ref);
