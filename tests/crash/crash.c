@@ -125,7 +125,7 @@ static void check_state(const struct workload *w, u32 entries, const u8 *content
  * Did e2fsck fix anything? The totals in the super block don't count: they are written at unmount
  * only, by Linux as well.
  */
-static bool mended(const char *text)
+static bool has_mended(const char *text)
 {
 	while ((text = strstr(text, "Fix"))) {
 		const char *line = text;
@@ -150,7 +150,7 @@ static void check_by_fsck(
 	u64 size;
 	int err;
 
-	if (!fsck("-fy", content, 1, text, sizeof(text)) || mended(text)) {
+	if (!fsck("-fy", content, 1, text, sizeof(text)) || has_mended(text)) {
 		complain(w, entries, which, text);
 		return;
 	}
