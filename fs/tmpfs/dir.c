@@ -1,6 +1,7 @@
 /* tmpfs: directories. i_rwsem of every directory involved is held for writing by the VFS. */
 #include <kmem/slab.h>
 #include <lib/string.h>
+#include <vfs/posix_acl.h>
 #include "tmpfs.h"
 
 static void touch_dir(struct inode *dir)
@@ -344,6 +345,8 @@ const struct inode_ops g_tmpfs_dir_ops = {
 	.rmdir = tmpfs_rmdir,
 	.rename = tmpfs_rename,
 	.tmpfile = tmpfs_tmpfile,
+	.permission = posix_acl_permission,
+	.setattr = tmpfs_setattr,
 	.getxattr = tmpfs_getxattr,
 	.setxattr = tmpfs_setxattr,
 	.removexattr = tmpfs_removexattr,
@@ -364,6 +367,8 @@ const struct inode_ops g_tmpfs_link_ops = {
 };
 
 const struct inode_ops g_tmpfs_special_ops = {
+	.permission = posix_acl_permission,
+	.setattr = tmpfs_setattr,
 	.getxattr = tmpfs_getxattr,
 	.setxattr = tmpfs_setxattr,
 	.removexattr = tmpfs_removexattr,

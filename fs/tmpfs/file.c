@@ -2,6 +2,7 @@
 #include <kmem/slab.h>
 #include <linux/falloc.h>
 #include <linux/memfd.h>
+#include <vfs/posix_acl.h>
 #include "tmpfs.h"
 
 /*
@@ -64,6 +65,8 @@ static int tmpfs_check_write(struct file *f, struct iter *from, off64_t pos)
 
 int tmpfs_setattr(struct inode *i, const struct iattr *a)
 {
+	int err;
+
 	if (a->valid & ATTR_SIZE) {
 		u32 seals = node_of(i)->seals;
 
@@ -71,7 +74,8 @@ int tmpfs_setattr(struct inode *i, const struct iattr *a)
 			(a->size > i->object.size && (seals & F_SEAL_GROW)))
 			return -EPERM;
 	}
-	return inode_apply_attr(i, a);
+	err = inode_apply_attr(i, a);
+	return err || !(a->valid & ATTR_MODE) ? err : tmpfs_acl_chmod(i);
 }
 
 static int tmpfs_mmap(struct file *f, struct map_request *rq)
@@ -174,6 +178,7 @@ const struct file_ops g_tmpfs_file_fops = {
 };
 
 const struct inode_ops g_tmpfs_file_ops = {
+	.permission = posix_acl_permission,
 	.setattr = tmpfs_setattr,
 	.getxattr = tmpfs_getxattr,
 	.setxattr = tmpfs_setxattr,

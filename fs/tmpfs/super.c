@@ -70,7 +70,7 @@ void tmpfs_uncharge_inode(struct tmpfs *t)
 }
 
 struct inode *tmpfs_inode(
-	struct super *s, const struct inode *dir, kmode_t mode, kdev_t rdev, const struct cred *c)
+	struct super *s, struct inode *dir, kmode_t mode, kdev_t rdev, const struct cred *c)
 {
 	struct tmpfs *t = s->priv;
 	struct tmpfs_node *n;
@@ -87,11 +87,16 @@ struct inode *tmpfs_inode(
 	}
 	inode_init_owner(i, dir, mode, c);
 	list_init(&n->xattrs);
+	spin_init(&n->xattr_lock, RANK_INODE_SPIN);
 	n->next_cookie = 2;
 	n->seals = F_SEAL_SEAL; /* only memfd_create makes files that can be sealed */
 	i->priv = n;
 	i->rdev = rdev;
 	set_ops(i);
+	if (tmpfs_init_acl(i, dir)) {
+		put_inode(i);
+		return err_ptr(-ENOMEM);
+	}
 	return i;
 }
 

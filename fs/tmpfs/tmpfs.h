@@ -30,9 +30,10 @@ struct tmpfs_xattr {
 struct tmpfs_node {             /* inode->priv */
 	struct rb_root entries; /* directory; i_rwsem */
 	u64 next_cookie;
-	char *target;            /* symlink; immutable */
-	struct list_head xattrs; /* i_rwsem */
-	u32 seals;               /* memfd: F_SEAL_*; i_rwsem to change */
+	char *target;               /* symlink; immutable */
+	struct list_head xattrs;    /* changed under i_rwsem and xattr_lock */
+	struct spinlock xattr_lock; /* RANK_INODE_SPIN */
+	u32 seals;                  /* memfd: F_SEAL_*; i_rwsem to change */
 };
 
 static inline struct tmpfs *tmpfs_of(const struct inode *i)
@@ -45,7 +46,7 @@ static inline struct tmpfs_node *node_of(const struct inode *i)
 }
 
 /* New inode with its operations set by mode; charged. Error pointer -ENOSPC -ENOMEM. */
-struct inode *tmpfs_inode(struct super *s, const struct inode *dir, kmode_t mode, kdev_t rdev,
+struct inode *tmpfs_inode(struct super *s, struct inode *dir, kmode_t mode, kdev_t rdev,
 	const struct cred *c) must_check;
 extern const struct inode_ops g_tmpfs_dir_ops, g_tmpfs_file_ops, g_tmpfs_link_ops,
 	g_tmpfs_special_ops;
@@ -65,6 +66,9 @@ int tmpfs_setxattr(struct inode *i, const char *name, const void *val, size_t le
 int tmpfs_removexattr(struct inode *i, const char *name);
 ssize_t tmpfs_listxattr(struct inode *i, char *buf, size_t size);
 void tmpfs_free_xattrs(struct tmpfs_node *n);
+/* A new inode in dir (NULL: nowhere): default ACL applied to its mode, ACLs set. -ENOMEM. */
+int tmpfs_init_acl(struct inode *i, struct inode *dir) must_check;
+int tmpfs_acl_chmod(struct inode *i) must_check; /* mode has changed */
 int tmpfs_setattr(struct inode *i, const struct iattr *a);
 int tmpfs_getattr(struct inode *i, struct kstat *st);
 

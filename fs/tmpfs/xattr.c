@@ -1,15 +1,17 @@
-/* tmpfs: extended attributes, trusted. and security. only, as on Linux 6.1. */
+/* tmpfs: extended attributes, trusted., security. and access control lists, as on Linux 6.1. */
 #include <kmem/slab.h>
 #include <lib/string.h>
-#include <linux/xattr.h>
+#include <vfs/posix_acl.h>
 #include "tmpfs.h"
 
 static bool supported(const char *name)
 {
 	return (str_has_prefix(name, XATTR_TRUSTED_PREFIX) && name[XATTR_TRUSTED_PREFIX_LEN]) ||
-		(str_has_prefix(name, XATTR_SECURITY_PREFIX) && name[XATTR_SECURITY_PREFIX_LEN]);
+		(str_has_prefix(name, XATTR_SECURITY_PREFIX) && name[XATTR_SECURITY_PREFIX_LEN]) ||
+		posix_acl_is_name(name);
 }
 
+/* The list is locked by xattr_lock: permission checks read it without the inode's rwsem. */
 static struct tmpfs_xattr *find(struct inode *i, const char *name)
 {
 	struct tmpfs_xattr *x;
@@ -29,67 +31,175 @@ static void free_xattr(struct tmpfs_xattr *x)
 
 ssize_t tmpfs_getxattr(struct inode *i, const char *name, void *buf, size_t size)
 {
+	struct tmpfs_node *n = node_of(i);
 	struct tmpfs_xattr *x;
+	ssize_t r = -ENODATA;
 
 	if (!supported(name))
 		return -EOPNOTSUPP;
+	spin_lock(&n->xattr_lock);
 	x = find(i, name);
-	if (!x)
-		return -ENODATA;
-	if (size == 0)
-		return (ssize_t)x->len;
-	if (size < x->len)
-		return -ERANGE;
-	memcpy(buf, x->value, x->len);
-	return (ssize_t)x->len;
+	if (x) {
+		r = (ssize_t)x->len;
+		if (size && size < x->len)
+			r = -ERANGE;
+		else if (size)
+			memcpy(buf, x->value, x->len);
+	}
+	spin_unlock(&n->xattr_lock);
+	return r;
 }
 
-int tmpfs_setxattr(struct inode *i, const char *name, const void *val, size_t len, int flags)
+static struct tmpfs_xattr *make_xattr(const char *name, const void *val, size_t len)
 {
-	struct tmpfs_xattr *old, *x;
+	struct tmpfs_xattr *x = kzalloc(sizeof(*x), GFP_KERNEL);
 
-	if (!supported(name))
-		return -EOPNOTSUPP;
-	old = find(i, name);
-	if (old && (flags & XATTR_CREATE))
-		return -EEXIST;
-	if (!old && (flags & XATTR_REPLACE))
-		return -ENODATA;
-	x = kzalloc(sizeof(*x), GFP_KERNEL);
 	if (!x)
-		return -ENOMEM;
+		return NULL;
 	x->name = kstrdup(name, GFP_KERNEL);
 	x->value = kvmalloc(max(len, 1ul), GFP_KERNEL);
 	if (!x->name || !x->value) {
 		free_xattr(x);
-		return -ENOMEM;
+		return NULL;
 	}
 	memcpy(x->value, val, len);
 	x->len = len;
-	if (old) {
+	return x;
+}
+
+static int set_value(struct inode *i, const char *name, const void *val, size_t len, int flags)
+{
+	struct tmpfs_node *n = node_of(i);
+	struct tmpfs_xattr *old, *x = make_xattr(name, val, len);
+	int err = 0;
+
+	if (!x)
+		return -ENOMEM;
+	spin_lock(&n->xattr_lock);
+	old = find(i, name);
+	if (old && (flags & XATTR_CREATE))
+		err = -EEXIST;
+	else if (!old && (flags & XATTR_REPLACE))
+		err = -ENODATA;
+	else if (old)
 		list_add_tail(&x->link, &old->link);
+	else
+		list_add_tail(&x->link, &n->xattrs);
+	if (err)
+		old = x;
+	else if (old)
 		list_del(&old->link);
+	spin_unlock(&n->xattr_lock);
+	if (old)
 		free_xattr(old);
-	} else {
-		list_add_tail(&x->link, &node_of(i)->xattrs);
-	}
+	if (!err)
+		inode_touch(i, ATTR_CTIME);
+	return err;
+}
+
+static int remove_value(struct inode *i, const char *name)
+{
+	struct tmpfs_node *n = node_of(i);
+	struct tmpfs_xattr *x;
+
+	spin_lock(&n->xattr_lock);
+	x = find(i, name);
+	if (x)
+		list_del(&x->link);
+	spin_unlock(&n->xattr_lock);
+	if (!x)
+		return -ENODATA;
+	free_xattr(x);
 	inode_touch(i, ATTR_CTIME);
 	return 0;
 }
 
-int tmpfs_removexattr(struct inode *i, const char *name)
-{
-	struct tmpfs_xattr *x;
+/* ---- access control lists
+ * -------------------------------------------------------------------------- */
 
+/* a NULL: none any more. */
+static int put_acl(struct inode *i, const char *name, const struct posix_acl *a)
+{
+	ssize_t n;
+	void *buf;
+	int err;
+
+	if (!a) {
+		err = remove_value(i, name);
+		return err == -ENODATA ? 0 : err;
+	}
+	n = posix_acl_to_xattr(a, NULL, 0);
+	buf = kmalloc((size_t)n, GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	(void)posix_acl_to_xattr(a, buf, (size_t)n);
+	__atomic_fetch_and(&i->flags, ~INODE_NO_ACL, __ATOMIC_RELAXED);
+	err = set_value(i, name, buf, (size_t)n, 0);
+	kfree(buf);
+	return err;
+}
+
+static int set_acl(struct inode *i, const char *name, const void *val, size_t len)
+{
+	struct posix_acl *a;
+	kmode_t mode;
+	int err = posix_acl_prepare(i, name, val, len, current_cred(), &a, &mode);
+
+	if (err)
+		return err;
+	err = put_acl(i, name, a);
+	kfree(a);
+	if (!err && mode != i->mode) {
+		WRITE_ONCE(i->mode, mode);
+		inode_touch(i, ATTR_CTIME);
+	}
+	return err;
+}
+
+int tmpfs_init_acl(struct inode *i, struct inode *dir)
+{
+	struct posix_acl *a;
+	int err = 0;
+
+	__atomic_fetch_or(&i->flags, INODE_NO_ACL, __ATOMIC_RELAXED);
+	a = !dir || S_ISLNK(i->mode) ? NULL : posix_acl_get(dir, XATTR_NAME_POSIX_ACL_DEFAULT);
+	if (is_err_or_null(a))
+		return a ? ptr_err(a) : 0;
+	if (S_ISDIR(i->mode))
+		err = put_acl(i, XATTR_NAME_POSIX_ACL_DEFAULT, a);
+	if (!err && !posix_acl_create_mode(a, &i->mode))
+		err = put_acl(i, XATTR_NAME_POSIX_ACL_ACCESS, a);
+	kfree(a);
+	return err;
+}
+
+int tmpfs_acl_chmod(struct inode *i)
+{
+	struct posix_acl *a = S_ISLNK(i->mode) ? NULL
+					       : posix_acl_get(i, XATTR_NAME_POSIX_ACL_ACCESS);
+	int err;
+
+	if (is_err_or_null(a))
+		return a ? ptr_err(a) : 0;
+	posix_acl_chmod(a, i->mode);
+	err = put_acl(i, XATTR_NAME_POSIX_ACL_ACCESS, a);
+	kfree(a);
+	return err;
+}
+
+int tmpfs_setxattr(struct inode *i, const char *name, const void *val, size_t len, int flags)
+{
 	if (!supported(name))
 		return -EOPNOTSUPP;
-	x = find(i, name);
-	if (!x)
-		return -ENODATA;
-	list_del(&x->link);
-	free_xattr(x);
-	inode_touch(i, ATTR_CTIME);
-	return 0;
+	return posix_acl_is_name(name) ? set_acl(i, name, val, len)
+				       : set_value(i, name, val, len, flags);
+}
+
+int tmpfs_removexattr(struct inode *i, const char *name)
+{
+	if (!supported(name))
+		return -EOPNOTSUPP;
+	return posix_acl_is_name(name) ? set_acl(i, name, NULL, 0) : remove_value(i, name);
 }
 
 ssize_t tmpfs_listxattr(struct inode *i, char *buf, size_t size)
