@@ -238,8 +238,6 @@ void ext4_mmp_stop(struct ext4 *fs);
 /* sync.c */
 int ext4_start_writing(struct ext4 *fs) must_check;
 int ext4_stop_writing(struct ext4 *fs) must_check;
-/* The free blocks and inodes, as they are, with h: e2fsck finds them right after a replay. */
-int ext4_super_counts(struct handle *h, struct ext4 *fs) must_check;
 int ext4_write_super(struct ext4 *fs, bool wait) must_check; /* counts, times, now */
 int ext4_sync(struct super *s, bool wait);
 int ext4_statfs(struct super *s, struct kstatfs *st);

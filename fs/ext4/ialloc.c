@@ -85,9 +85,7 @@ static int end_change(
 	ext4_inode_bitmap_csum_set(fs, n, ref->data);
 	ext4_group_counts_set(fs, n, g);
 	err = journal_dirty(h, ref);
-	if (!err)
-		err = journal_dirty(h, &g->desc_ref);
-	return err ? err : ext4_super_counts(h, fs);
+	return err ? err : journal_dirty(h, &g->desc_ref);
 }
 
 /* ---- which group ------------------------------------------------------------------------------- */

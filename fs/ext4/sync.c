@@ -26,21 +26,6 @@ static void set_counts(struct ext4 *fs)
 	ext4_super_csum_set(fs);
 }
 
-int ext4_super_counts(struct handle *h, struct ext4 *fs)
-{
-	int err;
-
-	if (!h->journal)
-		return 0; /* with sync and unmount */
-	err = journal_get_write(h, &fs->sb_ref);
-	if (err)
-		return err;
-	mutex_lock(&fs->error_lock);
-	set_counts(fs);
-	mutex_unlock(&fs->error_lock);
-	return journal_dirty(h, &fs->sb_ref);
-}
-
 int ext4_write_super(struct ext4 *fs, bool wait)
 {
 	struct handle *h;

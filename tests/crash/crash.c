@@ -256,14 +256,15 @@ static void check_cuts(const struct workload *w, const struct crash_disk *d)
 		bool step = cut == d->nr_log || d->log[cut].kind == LOG_FLUSH || d->log[cut].fua ||
 			d->log[cut - 1].kind == LOG_FLUSH || d->log[cut - 1].fua;
 
-		if (step || g_cuts > 2)
-			check_cut(w, d, durable, since, cut);
+		/* A flush in the log has ended: who waited for it may have gone on. */
 		if (d->log[cut - 1].kind == LOG_FLUSH) {
 			for (u32 i = since; i < cut; i++)
 				if (d->log[i].kind == LOG_WRITE)
 					apply(durable, &d->log[i], 0, true);
 			since = cut;
 		}
+		if (step || g_cuts > 2)
+			check_cut(w, d, durable, since, cut);
 		/* What promises are due changes when an operation has ended. */
 		for (u32 i = 0; i < w->n; i++)
 			if (w->done[i] == cut)
