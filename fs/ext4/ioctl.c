@@ -9,7 +9,6 @@
 /* ioctl_ext4 commands that no ABI header has. */
 #define IOC_GETVERSION       _IOR('f', 3, long)
 #define IOC_SETVERSION       _IOW('f', 4, long)
-#define IOC_PRECACHE_EXTENTS _IO('f', 18)
 #define IOC_CHECKPOINT       _IOW('f', 43, u32)
 #define IOC_SHUTDOWN         _IOR('X', 125, u32)
 #define CHECKPOINT_DISCARD   1u
@@ -374,8 +373,6 @@ long ext4_ioctl(struct file *f, u32 cmd, unsigned long arg)
 		return checkpoint(fs, user);
 	case IOC_SHUTDOWN:
 		return shut_down(fs, user);
-	case IOC_PRECACHE_EXTENTS:
-		return 0; /* a hint: maps are read when they are used */
 	default:
 		return -ENOIOCTLCMD;
 	}

@@ -17,7 +17,6 @@ static const struct {
 	{"barrier", AT(barrier), true},
 	{"nobarrier", AT(barrier), false},
 	{"delalloc", AT(delalloc), true},
-	{"nodelalloc", AT(delalloc), false},
 	{"discard", AT(discard), true},
 	{"nodiscard", AT(discard), false},
 	{"grpid", AT(grpid), true},
