@@ -11,6 +11,8 @@
 struct gen {
 	struct mutex lock; /* RANK_FILE_POS */
 	struct seq_buf text;
+	struct mm
+		*mm; /* PROC_PTRACE: the one that the opener may look into; its structure is held */
 	bool filled;
 };
 
@@ -29,9 +31,29 @@ static bool grow(struct seq_buf *s, size_t need)
 	return true;
 }
 
+static void drop_mm(struct mm *mm)
+{
+	if (mm)
+		put_mm(mm);
+}
+
+/* After an exec the file shows nothing: who opened it wasn't asked about the new program. */
+static bool still_same(struct gen *g, struct proc_node *n)
+{
+	struct task *t = n->pid ? node_task(n) : NULL;
+	struct mm *mm = t ? task_get_mm(t) : NULL;
+	bool same = mm == g->mm;
+
+	drop_mm(mm);
+	if (t)
+		put_task(t);
+	return same;
+}
+
 static int gen_open(struct inode *i, struct file *f)
 {
 	struct proc_node *n = i->priv;
+	struct mm *mm = NULL;
 	struct gen *g;
 
 	if (n->pid) {
@@ -40,16 +62,26 @@ static int gen_open(struct inode *i, struct file *f)
 
 		if (!t)
 			return -ESRCH;
+		/* The mm first: one that an exec brings after the check isn't covered by it. */
+		if (n->entry->flags & PROC_PTRACE)
+			mm = task_get_mm(t);
 		ok = !(n->entry->flags & PROC_PTRACE) || task_may_access(t, false, false);
 		put_task(t);
-		if (!ok)
+		if (!ok) {
+			drop_mm(mm);
 			return -EACCES;
+		}
 	}
-	if ((f->mode & FMODE_WRITE) && !n->entry->store)
+	if ((f->mode & FMODE_WRITE) && !n->entry->store) {
+		drop_mm(mm);
 		return -EACCES;
+	}
 	g = kzalloc(sizeof(*g), GFP_KERNEL);
-	if (!g)
+	if (!g) {
+		drop_mm(mm);
 		return -ENOMEM;
+	}
+	g->mm = mm;
 	mutex_init(&g->lock, RANK_PROC_FILE);
 	g->text.grow = grow;
 	f->priv = g;
@@ -60,6 +92,7 @@ static void gen_release(struct file *f)
 {
 	struct gen *g = f->priv;
 
+	drop_mm(g->mm);
 	kvfree(g->text.buf);
 	kfree(g);
 }
@@ -70,7 +103,14 @@ static int fill(struct gen *g, struct proc_node *n)
 
 	g->text.len = 0;
 	g->text.overflow = false;
+	if ((n->entry->flags & PROC_PTRACE) && n->pid && !still_same(g, n)) {
+		g->filled = true;
+		return 0;
+	}
 	err = n->entry->show ? n->entry->show(&g->text, n) : 0;
+	/* One that came while the text was made may have got into it. */
+	if ((n->entry->flags & PROC_PTRACE) && n->pid && !still_same(g, n))
+		g->text.len = 0;
 	if (!err && g->text.overflow)
 		err = -ENOMEM;
 	g->filled = !err;
