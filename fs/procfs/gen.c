@@ -11,8 +11,7 @@
 struct gen {
 	struct mutex lock; /* RANK_FILE_POS */
 	struct seq_buf text;
-	struct mm
-		*mm; /* PROC_PTRACE: the one that the opener may look into; its structure is held */
+	struct mm *mm; /* PROC_MM: the one that the opener may look into; its structure is held */
 	bool filled;
 };
 
@@ -50,6 +49,25 @@ static bool still_same(struct gen *g, struct proc_node *n)
 	return same;
 }
 
+/* Asked again at each reading: the program may be another by now, with rights of its own. */
+static bool may_show(struct gen *g, struct proc_node *n)
+{
+	struct task *t;
+	bool ok;
+
+	if (!n->pid || !(n->entry->flags & PROC_PTRACE))
+		return true;
+	if (n->entry->flags & (PROC_MM | PROC_SNAPSHOT))
+		return still_same(g, n);
+	t = node_task(n);
+	ok = t && task_may_access(t, false, false);
+	if (t)
+		put_task(t);
+	return ok;
+}
+
+static int fill(struct gen *g, struct proc_node *n);
+
 static int gen_open(struct inode *i, struct file *f)
 {
 	struct proc_node *n = i->priv;
@@ -63,7 +81,7 @@ static int gen_open(struct inode *i, struct file *f)
 		if (!t)
 			return -ESRCH;
 		/* The mm first: one that an exec brings after the check isn't covered by it. */
-		if (n->entry->flags & PROC_PTRACE)
+		if (n->entry->flags & (PROC_MM | PROC_SNAPSHOT))
 			mm = task_get_mm(t);
 		ok = !(n->entry->flags & PROC_PTRACE) || task_may_access(t, false, false);
 		put_task(t);
@@ -85,6 +103,8 @@ static int gen_open(struct inode *i, struct file *f)
 	mutex_init(&g->lock, RANK_PROC_FILE);
 	g->text.grow = grow;
 	f->priv = g;
+	if (n->entry->flags & PROC_SNAPSHOT)
+		(void)!fill(g, n); /* fails: the first read tries again, and tells */
 	return 0;
 }
 
@@ -103,13 +123,13 @@ static int fill(struct gen *g, struct proc_node *n)
 
 	g->text.len = 0;
 	g->text.overflow = false;
-	if ((n->entry->flags & PROC_PTRACE) && n->pid && !still_same(g, n)) {
+	if (!may_show(g, n)) {
 		g->filled = true;
-		return 0;
+		return n->entry->flags & PROC_MM ? 0 : -EACCES;
 	}
 	err = n->entry->show ? n->entry->show(&g->text, n) : 0;
 	/* One that came while the text was made may have got into it. */
-	if ((n->entry->flags & PROC_PTRACE) && n->pid && !still_same(g, n))
+	if (!may_show(g, n))
 		g->text.len = 0;
 	if (!err && g->text.overflow)
 		err = -ENOMEM;
@@ -119,18 +139,19 @@ static int fill(struct gen *g, struct proc_node *n)
 
 static ssize_t gen_read(struct file *f, struct iter *to, off64_t *pos)
 {
+	struct proc_node *n = f->inode->priv;
 	struct gen *g = f->priv;
 	ssize_t r = 0;
-	size_t n;
+	size_t got;
 
 	mutex_lock(&g->lock);
-	if (*pos == 0 || !g->filled)
-		r = fill(g, f->inode->priv);
+	if (!g->filled || (*pos == 0 && !(n->entry->flags & PROC_SNAPSHOT)))
+		r = fill(g, n);
 	if (!r && (u64)*pos < g->text.len) {
-		n = iter_put(to, g->text.buf + *pos,
+		got = iter_put(to, g->text.buf + *pos,
 			min_t(size_t, to->count, g->text.len - (size_t)*pos));
-		*pos += (off64_t)n;
-		r = n ? (ssize_t)n : to->count ? -EFAULT : 0;
+		*pos += (off64_t)got;
+		r = got ? (ssize_t)got : to->count ? -EFAULT : 0;
 	}
 	mutex_unlock(&g->lock);
 	return r;

@@ -378,37 +378,44 @@ static int show_wchan(struct seq_buf *s, struct proc_node *n)
 	{                                                            \
 		.name = name_, .mode = S_IFLNK | 0777, .jump = jump_ \
 	}
-#define COMMON                                                                    \
-	SECRET("auxv", show_auxv), FILE("cgroup", 0444, show_cgroup, NULL),       \
-		FILE("cmdline", 0444, show_cmdline, NULL),                        \
-		FILE("comm", 0644, show_comm, store_comm), LINK("cwd", jump_cwd), \
-		SECRET("environ", show_environ), LINK("exe", jump_exe),           \
-		{.name = "fd", .mode = S_IFDIR | 0500, .dir = &g_fd_dir},         \
-		{.name = "fdinfo", .mode = S_IFDIR | 0555, .dir = &g_fdinfo_dir}, \
-		SECRET("io", show_io), FILE("limits", 0444, show_limits, NULL),   \
-		{.name = "maps",                                                  \
-			.mode = S_IFREG | 0444,                                   \
-			.show = pid_show_maps,                                    \
-			.flags = PROC_PTRACE},                                    \
-		{.name = "mem", .mode = S_IFREG | 0600, .fops = &g_pid_mem_fops}, \
-		FILE("mountinfo", 0444, show_mountinfo, NULL),                    \
-		{.name = "mounts",                                                \
-			.mode = S_IFREG | 0444,                                   \
-			.show = show_mounts,                                      \
-			.poll = poll_mounts},                                     \
-		FILE("oom_score", 0444, show_oom_score, NULL),                    \
-		FILE("oom_score_adj", 0644, show_oom_adj, store_oom_adj),         \
-		SECRET("personality", show_personality), LINK("root", jump_root), \
-		{.name = "smaps",                                                 \
-			.mode = S_IFREG | 0444,                                   \
-			.show = pid_show_smaps,                                   \
-			.flags = PROC_PTRACE},                                    \
-		{.name = "smaps_rollup",                                          \
-			.mode = S_IFREG | 0444,                                   \
-			.show = pid_show_rollup,                                  \
-			.flags = PROC_PTRACE},                                    \
-		FILE("stat", 0444, pid_show_stat, NULL),                          \
-		FILE("statm", 0444, pid_show_statm, NULL),                        \
+#define COMMON                                                                                   \
+	{.name = "auxv",                                                                         \
+		.mode = S_IFREG | 0400,                                                          \
+		.show = show_auxv,                                                               \
+		.flags = PROC_PTRACE | PROC_SNAPSHOT},                                           \
+		FILE("cgroup", 0444, show_cgroup, NULL),                                         \
+		FILE("cmdline", 0444, show_cmdline, NULL),                                       \
+		FILE("comm", 0644, show_comm, store_comm), LINK("cwd", jump_cwd),                \
+		{.name = "environ",                                                              \
+			.mode = S_IFREG | 0400,                                                  \
+			.show = show_environ,                                                    \
+			.flags = PROC_PTRACE | PROC_MM},                                         \
+		LINK("exe", jump_exe), {.name = "fd", .mode = S_IFDIR | 0500, .dir = &g_fd_dir}, \
+		{.name = "fdinfo", .mode = S_IFDIR | 0555, .dir = &g_fdinfo_dir},                \
+		SECRET("io", show_io), FILE("limits", 0444, show_limits, NULL),                  \
+		{.name = "maps",                                                                 \
+			.mode = S_IFREG | 0444,                                                  \
+			.show = pid_show_maps,                                                   \
+			.flags = PROC_PTRACE | PROC_MM},                                         \
+		{.name = "mem", .mode = S_IFREG | 0600, .fops = &g_pid_mem_fops},                \
+		FILE("mountinfo", 0444, show_mountinfo, NULL),                                   \
+		{.name = "mounts",                                                               \
+			.mode = S_IFREG | 0444,                                                  \
+			.show = show_mounts,                                                     \
+			.poll = poll_mounts},                                                    \
+		FILE("oom_score", 0444, show_oom_score, NULL),                                   \
+		FILE("oom_score_adj", 0644, show_oom_adj, store_oom_adj),                        \
+		SECRET("personality", show_personality), LINK("root", jump_root),                \
+		{.name = "smaps",                                                                \
+			.mode = S_IFREG | 0444,                                                  \
+			.show = pid_show_smaps,                                                  \
+			.flags = PROC_PTRACE | PROC_MM},                                         \
+		{.name = "smaps_rollup",                                                         \
+			.mode = S_IFREG | 0444,                                                  \
+			.show = pid_show_rollup,                                                 \
+			.flags = PROC_PTRACE | PROC_MM},                                         \
+		FILE("stat", 0444, pid_show_stat, NULL),                                         \
+		FILE("statm", 0444, pid_show_statm, NULL),                                       \
 		FILE("status", 0444, pid_show_status, NULL), FILE("wchan", 0444, show_wchan, NULL)
 
 static const struct proc_entry g_tid_entries[] = {COMMON, {0}};

@@ -42,7 +42,9 @@ struct proc_entry {
 	void *data;                  /* sysctl's variable */
 	s64 min, max;
 };
-#define PROC_PTRACE 1u /* opening needs the right to look into the process */
+#define PROC_PTRACE   1u /* opening and reading need the right to look into the process */
+#define PROC_MM       2u /* besides: about the address space that it has at open, no later one */
+#define PROC_SNAPSHOT 4u /* besides: the text is made at open and stays */
 
 /* tree.c */
 extern const struct inode_ops g_proc_link_ops;
