@@ -370,6 +370,26 @@ int workload_run(struct workload *w, const struct crash_disk *d)
 /* ---- checking
  * ------------------------------------------------------------------------------------ */
 
+static bool concerns(const char *name, const char *path)
+{
+	size_t n = strlen(path);
+
+	return name && !strncmp(name, path, n) && (!name[n] || name[n] == '/');
+}
+
+/* The state after the last operation before the i-th that changed path, or something below it. */
+static u32 last_change(const struct workload *w, u32 i, const char *path)
+{
+	while (i--) {
+		const struct op *o = &g_ops[w->ops[i]];
+
+		if (!w->failed[i] && o->call < FSYNC &&
+			(concerns(o->a, path) || concerns(o->b, path)))
+			return i + 1;
+	}
+	return 0;
+}
+
 /* State from which on names are durable when the log was so long; and of one file's data. */
 static u32 durable_from(const struct workload *w, u32 entries, u32 file)
 {
@@ -386,8 +406,11 @@ static u32 durable_from(const struct workload *w, u32 entries, u32 file)
 			continue;
 		}
 		a = find(&g_states[i + 1], o->a);
-		/* fdatasync may leave names to a later commit; any fsync commits the journal. */
-		if (file == U32_MAX ? o->call == FSYNC : a && a->file == file)
+		/* fdatasync may leave names to a later commit; fsync commits what concerns its
+		 * file. */
+		if (file == U32_MAX && o->call == FSYNC)
+			from = max(from, last_change(w, i, o->a));
+		else if (file != U32_MAX && a && a->file == file)
 			from = i + 1;
 	}
 	return from;
