@@ -113,9 +113,12 @@ static int set_sleep(struct poll_set *s, s64 deadline)
 {
 	bool late = false;
 
-	if (signal_is_pending() && signal_interrupts(current_thread(), THREAD_INTERRUPTIBLE))
-		return -ERESTARTSYS;
+	/* The state first: a signal that comes after the look finds somebody to wake. */
 	thread_set_state(THREAD_INTERRUPTIBLE);
+	if (signal_interrupts(current_thread(), THREAD_INTERRUPTIBLE)) {
+		thread_set_state(THREAD_RUNNING);
+		return -ERESTARTSYS;
+	}
 	if (!READ_ONCE(s->triggered))
 		late = sched_block_until(deadline);
 	thread_set_state(THREAD_RUNNING);

@@ -6,6 +6,7 @@
  * Prints "MODE: OUTCOME" and ends with 0 when the machine is usable again.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -218,6 +219,40 @@ static int usable(void)
 }
 
 /* The whole group, until nobody of it is left. */
+/* How many processes there are, by state, and one of each in full. */
+static void tell_states(void)
+{
+	DIR *d = opendir("/proc");
+	unsigned counts[128] = {0};
+
+	for (struct dirent *e; d && (e = readdir(d));) {
+		char path[300], text[400] = "", *at;
+		int fd;
+
+		snprintf(path, sizeof(path), "/proc/%s/stat", e->d_name);
+		fd = e->d_name[0] >= '0' && e->d_name[0] <= '9' ? open(path, O_RDONLY) : -1;
+		if (fd < 0)
+			continue;
+		(void)!read(fd, text, sizeof(text) - 1);
+		close(fd);
+		at = strrchr(text, ')');
+		if (at && at[2] > 0 && counts[(unsigned char)at[2] & 127]++ < 2)
+			printf("%.100s\n", text);
+	}
+	static const char *const files[] = {"/proc/1/wchan", "/proc/1/status"};
+	for (int i = 0; i < 2; i++) {
+		char text[3000] = "";
+		int fd = open(files[i], O_RDONLY);
+
+		(void)!read(fd, text, sizeof(text) - 1);
+		close(fd);
+		printf("%s\n", text);
+	}
+	for (int i = 0; i < 128; i++)
+		if (counts[i])
+			printf("%c: %u\n", i, counts[i]);
+}
+
 static int end_group(pid_t group)
 {
 	double end = now() + AFTER_SECONDS;
@@ -225,8 +260,10 @@ static int end_group(pid_t group)
 	while (kill(-group, SIGKILL) == 0 || errno != ESRCH) {
 		while (waitpid(-1, NULL, WNOHANG) > 0)
 			;
-		if (now() > end)
+		if (now() > end) {
+			tell_states();
 			return fail("the bomb lives on");
+		}
 		usleep(10000);
 	}
 	return 0;
