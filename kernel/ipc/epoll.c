@@ -636,7 +636,9 @@ int epoll_wait_events(struct file *epf, struct epoll_event __user *events, int m
 		list_add_tail(&s.link, &ep->sleepers);
 		thread_set_state(THREAD_INTERRUPTIBLE);
 		spin_unlock_irq(&ep->ready_lock);
-		late = sched_block_until(deadline);
+		/* Looked at again: a signal between the look above and the new state woke nobody. */
+		if (!signal_interrupts(current_thread(), THREAD_INTERRUPTIBLE))
+			late = sched_block_until(deadline);
 		thread_set_state(THREAD_RUNNING);
 		spin_lock_irq(&ep->ready_lock);
 		if (!s.woken)
