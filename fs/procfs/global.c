@@ -258,6 +258,12 @@ static int link_mounts(struct proc_node *n, char *buf, size_t size)
 	return 0;
 }
 
+static int link_net(struct proc_node *n, char *buf, size_t size)
+{
+	(void)str_copy(buf, "self/net", size);
+	return 0;
+}
+
 #define FILE(name_, show_)                                           \
 	{                                                            \
 		.name = name_, .mode = S_IFREG | 0444, .show = show_ \
@@ -284,6 +290,7 @@ const struct proc_entry g_root_entries[] = {
 	FILE("locks", show_locks),
 	FILE("meminfo", show_meminfo),
 	LINK("mounts", link_mounts),
+	LINK("net", link_net),
 	FILE("partitions", show_partitions),
 	LINK("self", link_self),
 	FILE("stat", show_stat),

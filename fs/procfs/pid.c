@@ -403,6 +403,7 @@ static int show_wchan(struct seq_buf *s, struct proc_node *n)
 			.mode = S_IFREG | 0444,                                                  \
 			.show = show_mounts,                                                     \
 			.poll = poll_mounts},                                                    \
+		{.name = "net", .mode = S_IFDIR | 0555, .children = g_net_entries},              \
 		FILE("oom_score", 0444, show_oom_score, NULL),                                   \
 		FILE("oom_score_adj", 0644, show_oom_adj, store_oom_adj),                        \
 		SECRET("personality", show_personality), LINK("root", jump_root),                \

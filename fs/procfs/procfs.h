@@ -62,7 +62,10 @@ extern const struct file_ops g_gen_fops;
 
 /* the tables */
 extern const struct proc_entry g_root_entries[];
-extern const struct proc_entry g_sys_entries[];
+extern const struct proc_entry g_sys_entries[], g_sys_net_entries[], g_net_entries[];
+/* A variable of type int in entry->data, between min and max. */
+int proc_show_int(struct seq_buf *s, struct proc_node *n);
+int proc_store_int(struct proc_node *n, char *text, size_t len);
 extern const struct proc_entry g_pid_entry, g_tid_entry;
 extern const struct proc_dir_ops g_pids_dir, g_tasks_dir, g_fd_dir, g_fdinfo_dir;
 

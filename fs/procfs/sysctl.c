@@ -16,13 +16,13 @@
 
 /* ---- numbers ---- */
 
-static int show_int(struct seq_buf *s, struct proc_node *n)
+int proc_show_int(struct seq_buf *s, struct proc_node *n)
 {
 	seq_printf(s, "%d\n", READ_ONCE(*(int *)n->entry->data));
 	return 0;
 }
 
-static int store_int(struct proc_node *n, char *text, size_t len)
+int proc_store_int(struct proc_node *n, char *text, size_t len)
 {
 	s64 v;
 
@@ -162,10 +162,10 @@ static int show_file_nr(struct seq_buf *s, struct proc_node *n)
 	return 0;
 }
 
-#define INT(name_, var, min_, max_)                                                          \
-	{                                                                                    \
-		.name = name_, .mode = S_IFREG | 0644, .show = show_int, .store = store_int, \
-		.data = &(var), .min = min_, .max = max_                                     \
+#define INT(name_, var, min_, max_)                                               \
+	{                                                                         \
+		.name = name_, .mode = S_IFREG | 0644, .show = proc_show_int,     \
+		.store = proc_store_int, .data = &(var), .min = min_, .max = max_ \
 	}
 #define CONST(name_, value)                                                             \
 	{                                                                               \
@@ -196,7 +196,7 @@ static const struct proc_entry g_pty_entries[] = {CONST("max", 4096), {0}};
 
 static int store_hung_timeout(struct proc_node *n, char *text, size_t len)
 {
-	int err = store_int(n, text, len);
+	int err = proc_store_int(n, text, len);
 
 	if (!err)
 		hung_task_restart();
@@ -219,7 +219,7 @@ static const struct proc_entry g_kernel_entries[] = {
 	{.name = "hostname", .mode = S_IFREG | 0644, .show = show_hostname, .store = store_hostname},
 	{.name = "hung_task_timeout_secs",
 		.mode = S_IFREG | 0644,
-		.show = show_int,
+		.show = proc_show_int,
 		.store = store_hung_timeout,
 		.data = &g_hung_task_timeout_secs,
 		.min = 0,
@@ -287,10 +287,10 @@ static int store_dirty(struct proc_node *n, char *text, size_t len)
 
 static const struct proc_entry g_vm_entries[] = {
 	DIRTY("dirty_background_bytes", g_dirty_background_bytes, show_u64),
-	DIRTY("dirty_background_ratio", g_dirty_background_ratio, show_int),
+	DIRTY("dirty_background_ratio", g_dirty_background_ratio, proc_show_int),
 	DIRTY("dirty_bytes", g_dirty_bytes, show_u64),
 	INT("dirty_expire_centisecs", g_dirty_expire_centisecs, 0, INT_MAX),
-	DIRTY("dirty_ratio", g_dirty_ratio, show_int),
+	DIRTY("dirty_ratio", g_dirty_ratio, proc_show_int),
 	INT("dirty_writeback_centisecs", g_dirty_writeback_centisecs, 0, INT_MAX),
 	{.name = "drop_caches", .mode = S_IFREG | 0200, .store = store_drop_caches},
 	CONST("max_map_count", VM_MAX_MAP_COUNT),
@@ -329,6 +329,7 @@ static const struct proc_entry g_fs_entries[] = {
 const struct proc_entry g_sys_entries[] = {
 	DIR("fs", g_fs_entries),
 	DIR("kernel", g_kernel_entries),
+	DIR("net", g_sys_net_entries),
 	DIR("vm", g_vm_entries),
 	{0},
 };

@@ -63,6 +63,9 @@ enum lock_rank {
 	RANK_PAGE_TABLE, /* page-table page lock */
 	RANK_OBJECT,     /* vm_object->lock: page tree */
 	RANK_LRU,
+	RANK_SOCKET_GC,   /* AF_UNIX: descriptors in flight */
+	RANK_SOCKET,      /* sock->lock; a listener before its connections, _nested */
+	RANK_SOCKET_LEAF, /* tables and queues of protocols */
 	RANK_TTY_SPIN,
 	RANK_FUTEX,   /* bucket */
 	RANK_JOURNAL, /* jbd2: transactions and their blocks */

@@ -15,10 +15,11 @@
 struct user_account { /* per real uid: counts against limits */
 	struct refcount refs;
 	kuid_t uid;
-	s32 processes;                                         /* atomic: RLIMIT_NPROC */
-	s32 sigpending;                                        /* atomic: RLIMIT_SIGPENDING */
-	s64 locked_pages;                                      /* atomic */
-	s64 pipe_pages;                                        /* atomic */
+	s32 processes;     /* atomic: RLIMIT_NPROC */
+	s32 sigpending;    /* atomic: RLIMIT_SIGPENDING */
+	s64 locked_pages;  /* atomic */
+	s64 pipe_pages;    /* atomic */
+	s64 unix_inflight; /* atomic: descriptors in messages of AF_UNIX */
 	s32 inotify_instances, inotify_watches, epoll_watches; /* atomic */
 	struct hlist_node link;                                /* table of accounts; its lock */
 };

@@ -12,6 +12,7 @@
 
 static struct mount *g_anon_mount;   /* immutable after start-up */
 static struct mount *g_pipe_mount;   /* "pipefs": the same for pipes */
+static struct mount *g_sock_mount;   /* "sockfs" */
 static struct inode *g_shared_inode; /* the same */
 
 static int anon_statfs(struct super *s, struct kstatfs *st)
@@ -33,7 +34,9 @@ static struct super *anon_mount(
 
 	if (!s)
 		return err_ptr(-ENOMEM);
-	s->magic = strcmp(t->name, "pipefs") == 0 ? PIPEFS_MAGIC : ANON_INODE_FS_MAGIC;
+	s->magic = strcmp(t->name, "pipefs") == 0 ? PIPEFS_MAGIC
+		: strcmp(t->name, "sockfs") == 0  ? SOCKFS_MAGIC
+						  : ANON_INODE_FS_MAGIC;
 	root = inode_alloc(s);
 	if (root) {
 		root->mode = S_IFDIR | 0555;
@@ -49,10 +52,11 @@ static struct super *anon_mount(
 
 static struct fs_type g_anon_type = {.name = "anon_inodefs", .mount = anon_mount};
 static struct fs_type g_pipe_type = {.name = "pipefs", .mount = anon_mount};
+static struct fs_type g_sock_type = {.name = "sockfs", .mount = anon_mount};
 
 static struct mount *mount_for(kmode_t mode)
 {
-	return S_ISFIFO(mode) ? g_pipe_mount : g_anon_mount;
+	return S_ISFIFO(mode) ? g_pipe_mount : S_ISSOCK(mode) ? g_sock_mount : g_anon_mount;
 }
 
 struct inode *inode_alloc_anon(kmode_t mode)
@@ -116,9 +120,9 @@ char *link_text(const struct path *p, const struct path *root, char *buf, size_t
 	const char *prefix = "anon_inode:";
 	size_t len;
 
-	if (p->mnt != g_anon_mount && p->mnt != g_pipe_mount)
+	if (p->mnt != g_anon_mount && p->mnt != g_pipe_mount && p->mnt != g_sock_mount)
 		return path_format(p, root, buf, size);
-	if (S_ISFIFO(d->inode->mode)) {
+	if (S_ISFIFO(d->inode->mode) || S_ISSOCK(d->inode->mode)) {
 		ksnprintf(buf, size, "%s[%llu]", d->name.name, (unsigned long long)d->inode->ino);
 		return buf;
 	}
@@ -147,6 +151,12 @@ static int anon_init(void)
 	g_pipe_mount = vfs_kern_mount("pipefs", NULL, NULL);
 	if (is_err(g_pipe_mount))
 		return ptr_err(g_pipe_mount);
+	err = fs_type_register(&g_sock_type);
+	if (err)
+		return err;
+	g_sock_mount = vfs_kern_mount("sockfs", NULL, NULL);
+	if (is_err(g_sock_mount))
+		return ptr_err(g_sock_mount);
 	g_shared_inode = inode_alloc_anon(0600);
 	return g_shared_inode ? 0 : -ENOMEM;
 }

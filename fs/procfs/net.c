@@ -1,0 +1,42 @@
+/* /proc/PID/net and /proc/sys/net. */
+#include "procfs.h"
+#include <lib/seq_buf.h>
+#include <socket/socket.h>
+#include <unix/af_unix.h>
+
+static int show_unix(struct seq_buf *s, struct proc_node *n)
+{
+	return unix_show(s);
+}
+
+const struct proc_entry g_net_entries[] = {
+	{.name = "unix", .mode = S_IFREG | 0444, .show = show_unix},
+	{0},
+};
+
+#define INT(name_, var_, min_, max_)                                                   \
+	{                                                                              \
+		.name = (name_), .mode = S_IFREG | 0644, .show = proc_show_int,        \
+		.store = proc_store_int, .data = &(var_), .min = (min_), .max = (max_) \
+	}
+
+static const struct proc_entry g_core_entries[] = {
+	INT("optmem_max", g_net_core.optmem_max, 0, INT_MAX),
+	INT("rmem_default", g_net_core.rmem_default, 2304, INT_MAX),
+	INT("rmem_max", g_net_core.rmem_max, 2304, INT_MAX),
+	INT("somaxconn", g_net_core.somaxconn, 0, INT_MAX),
+	INT("wmem_default", g_net_core.wmem_default, 4608, INT_MAX),
+	INT("wmem_max", g_net_core.wmem_max, 4608, INT_MAX),
+	{0},
+};
+
+static const struct proc_entry g_unix_entries[] = {
+	INT("max_dgram_qlen", g_unix_max_dgram_qlen, 0, INT_MAX),
+	{0},
+};
+
+const struct proc_entry g_sys_net_entries[] = {
+	{.name = "core", .mode = S_IFDIR | 0555, .children = g_core_entries},
+	{.name = "unix", .mode = S_IFDIR | 0555, .children = g_unix_entries},
+	{0},
+};

@@ -1,0 +1,6 @@
+module := net/unix
+level := 7
+arch := x86_64
+deps := lib kernel/core kernel/kmem kernel/sched kernel/vm kernel/cred kernel/vfs kernel/process \
+	net/socket
+srcs := unix.c address.c stream.c dgram.c message.c collect.c show.c
