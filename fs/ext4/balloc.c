@@ -499,6 +499,30 @@ int ext4_free_blocks(struct handle *h, struct inode *i, ext4_block b, u32 count,
 	return err;
 }
 
+/* ---- growing ----------------------------------------------------------------------------------- */
+
+int ext4_group_lengthen(struct handle *h, struct ext4 *fs, u32 n, u32 from, u32 to)
+{
+	struct ext4_group *g = ext4_group(fs, n);
+	struct block_ref ref;
+	int err;
+
+	mutex_lock(&g->lock);
+	err = load_bitmap(fs, n, g, &ref);
+	if (!err)
+		err = begin_change(h, fs, n, g, &ref);
+	if (!err) {
+		bitmap_clear_range(g->busy, from, to - from);
+		bitmap_clear_range(ref.data, from, to - from);
+		WRITE_ONCE(g->free_blocks, g->free_blocks + (to - from));
+		WRITE_ONCE(g->largest_free, ~0u);
+		err = end_change(h, fs, n, g, &ref);
+	}
+	block_ref_put(&ref);
+	mutex_unlock(&g->lock);
+	return err;
+}
+
 /* ---- FITRIM ------------------------------------------------------------------------------------ */
 
 /* Free runs are held busy while the device works on them, with the group unlocked. */

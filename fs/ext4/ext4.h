@@ -105,6 +105,8 @@ struct ext4 { /* super->priv */
 	struct mutex error_lock;  /* RANK_MUTEX_LEAF: content of *es and its checksum */
 	u64 mounted_kbytes;       /* s_kbytes_written at mount */
 	struct ext4_mmp_state *mmp;
+	u32 groups_room;      /* length of the array groups; resizing */
+	bool resizing;        /* atomic: one resize at a time */
 	bool no_journal_type; /* mounted as ext2 */
 	bool gone;            /* unmounted: what is left in memory isn't written */
 	bool writing;         /* marked as mounted for writing; namespace lock */
@@ -150,6 +152,7 @@ struct ext4_inode_info { /* inode->priv */
 	ext4_lblk last_alloc_lblk;
 	ext4_block last_alloc; /* allocation goal; data_sem */
 	u32 dir_goal;          /* directory: group where its children go */
+	bool precached;        /* atomic: EXT4_IOC_PRECACHE_EXTENTS was here */
 	bool inline_xattr_bad, new_inode;
 	bool deleted; /* evict_inode has given everything back */
 	/* RANK_FS_META: the inode in the table's block, from its change to its checksum. Order:
@@ -207,7 +210,11 @@ void ext4_groups_unload(struct ext4 *fs);
 struct ext4_group *ext4_group_read(struct ext4 *fs, u32 n) must_check;
 /* Bits of the file system's own blocks in a bitmap of the group. */
 void ext4_group_mark_own(struct ext4 *fs, u32 group, u64 *bitmap);
-int ext4_zones_build(struct ext4 *fs) must_check; /* also again after a resize */
+/* Of the groups [0, nr_groups), also of those that a resize is going to add. */
+int ext4_zones_build(struct ext4 *fs, u32 nr_groups) must_check;
+int ext4_groups_room(struct ext4 *fs, u32 nr) must_check; /* fs->groups has room for nr */
+/* Blocks at the start of a group: super block, descriptors, room for more of them. */
+u32 ext4_group_base(const struct ext4 *fs, u32 group);
 bool ext4_group_has_super(const struct ext4 *fs, u32 group);
 ext4_block ext4_group_first(const struct ext4 *fs, u32 group);
 u32 ext4_group_blocks(const struct ext4 *fs, u32 group);           /* the last may be short */
@@ -239,6 +246,7 @@ void ext4_mmp_stop(struct ext4 *fs);
 int ext4_start_writing(struct ext4 *fs) must_check;
 int ext4_stop_writing(struct ext4 *fs) must_check;
 int ext4_write_super(struct ext4 *fs, bool wait) must_check; /* counts, times, now */
+void ext4_super_counts_set(struct ext4 *fs);                 /* into *es; error_lock held */
 int ext4_sync(struct super *s, bool wait);
 int ext4_statfs(struct super *s, struct kstatfs *st);
 void ext4_error_init(struct ext4 *fs);
@@ -322,6 +330,8 @@ int ext4_alloc_blocks(struct handle *h, struct ext4_alloc *a, ext4_block *out) m
 /* Allocatable again after h's transaction has committed. credits: 3 per group touched. */
 int ext4_free_blocks(
 	struct handle *h, struct inode *i, ext4_block b, u32 count, u32 flags) must_check;
+/* The last group's blocks [from, to) begin to exist: free. resizing; in h: credits 2. */
+int ext4_group_lengthen(struct handle *h, struct ext4 *fs, u32 n, u32 from, u32 to) must_check;
 /* Delayed allocation: promise n blocks for inode; root's reserve respected. -ENOSPC -EDQUOT. */
 int ext4_reserve(struct inode *i, u32 n) must_check;
 void ext4_unreserve(struct inode *i, u32 n);
@@ -434,11 +444,11 @@ int ext4_init_acl(struct handle *h, struct inode *i, struct inode *dir) must_che
 int ext4_permission(struct inode *i, int mask, const struct cred *c); /* mode bits and ACL */
 int ext4_acl_chmod(struct handle *h, struct inode *i) must_check;     /* mode changed: mask entry */
 
-/* ---- ioctl.c, resize.c, quota.c, show.c
+/* ---- ioctl.c, quota.c, show.c
  * ----------------------------------------------------------------------- */
 
 long ext4_ioctl(struct file *f, u32 cmd, unsigned long arg);
-int ext4_resize(struct ext4 *fs, u64 blocks) must_check;
+long ext4_admin_ioctl(struct file *f, u32 cmd, unsigned long arg); /* admin.c: size, UUID ... */
 /* Space and inodes of the owner, group and project of i; no-ops without quota. -EDQUOT. */
 int ext4_quota_blocks(struct inode *i, s64 blocks) must_check;
 int ext4_quota_inode(struct inode *i, int n) must_check;

@@ -10,6 +10,10 @@
 struct zone {
 	ext4_block start, end; /* [start, end) */
 };
+struct old_groups { /* an array of before a resize: readers may still look at it until unmount */
+	struct old_groups *next;
+	struct ext4_group **groups;
+};
 struct ext4_zones { /* sorted, disjoint, not adjacent */
 	u32 nr;
 	struct zone zones[];
@@ -63,8 +67,7 @@ ext4_block ext4_desc_block(const struct ext4 *fs, u32 nr)
 	return ext4_group_first(fs, group) + ext4_group_has_super(fs, group);
 }
 
-/* Blocks at the start of a group: super block, descriptors, room for more of them. */
-static u32 base_blocks(const struct ext4 *fs, u32 n)
+u32 ext4_group_base(const struct ext4 *fs, u32 n)
 {
 	u32 nr_desc = div_round_up(fs->nr_groups, fs->descs_per_block);
 	u32 mine = n / fs->descs_per_block, super = ext4_group_has_super(fs, n);
@@ -85,7 +88,7 @@ u64 ext4_calc_overhead(struct ext4 *fs)
 	u64 sum = fs->es->s_first_data_block;
 
 	for (u32 n = 0; n < fs->nr_groups; n++)
-		sum += base_blocks(fs, n) + 2 + fs->itable_blocks;
+		sum += ext4_group_base(fs, n) + 2 + fs->itable_blocks;
 	return sum;
 }
 
@@ -199,18 +202,28 @@ void ext4_groups_unload(struct ext4 *fs)
 			group_free(fs->groups[n]);
 	kvfree(fs->groups);
 	kvfree(fs->zones);
+	for (struct old_groups *o = fs->resize, *next; o; o = next) {
+		next = o->next;
+		kvfree(o->groups);
+		kfree(o);
+	}
+	fs->resize = NULL;
 	fs->groups = NULL;
 	fs->zones = NULL;
 }
 
 int ext4_groups_load(struct ext4 *fs, bool all)
 {
+	/* A resize may be among what has to be replayed: until then only the journal's own inode
+	 * counts, which is in the first group. */
+	u32 nr = all ? fs->nr_groups : 1;
 	u64 free_blocks = 0, free_inodes = 0, dirs = 0;
 
+	fs->groups_room = fs->nr_groups;
 	fs->groups = kvmalloc(sizeof(*fs->groups) * fs->nr_groups, GFP_KERNEL | GFP_ZERO);
 	if (!fs->groups)
 		return -ENOMEM;
-	for (u32 n = 0; n < fs->nr_groups; n++) {
+	for (u32 n = 0; n < nr; n++) {
 		struct ext4_group *g;
 
 		if (n % fs->descs_per_block == 0 && n / fs->descs_per_block % 32 == 0)
@@ -232,7 +245,30 @@ int ext4_groups_load(struct ext4 *fs, bool all)
 	fs->free_blocks = (s64)free_blocks;
 	fs->free_inodes = (s64)free_inodes;
 	fs->used_dirs = (s64)dirs;
-	return ext4_zones_build(fs);
+	return ext4_zones_build(fs, nr);
+}
+
+int ext4_groups_room(struct ext4 *fs, u32 nr)
+{
+	u32 room = max(nr, fs->groups_room * 2);
+	struct ext4_group **new;
+	struct old_groups *old;
+
+	if (nr <= fs->groups_room)
+		return 0;
+	new = kvmalloc(sizeof(*new) * room, GFP_KERNEL | GFP_ZERO);
+	old = kmalloc(sizeof(*old), GFP_KERNEL);
+	if (!new || !old) {
+		kvfree(new);
+		kfree(old);
+		return -ENOMEM;
+	}
+	memcpy(new, fs->groups, sizeof(*new) * fs->nr_groups);
+	*old = (struct old_groups){.next = fs->resize, .groups = fs->groups};
+	fs->resize = old;
+	fs->groups_room = room;
+	rcu_publish(fs->groups, new);
+	return 0;
 }
 
 /* ---- the file system's own blocks -------------------------------------------------------------- */
@@ -244,20 +280,20 @@ static int zone_cmp(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
-int ext4_zones_build(struct ext4 *fs)
+int ext4_zones_build(struct ext4 *fs, u32 nr_groups)
 {
 	struct ext4_zones *z, *old = fs->zones;
 	struct zone *v;
 	u32 nr = 0, out = 0;
 
-	z = kvmalloc(sizeof(*z) + (u64)fs->nr_groups * 4 * sizeof(struct zone), GFP_KERNEL);
+	z = kvmalloc(sizeof(*z) + (u64)nr_groups * 4 * sizeof(struct zone), GFP_KERNEL);
 	if (!z)
 		return -ENOMEM;
 	v = z->zones;
-	for (u32 n = 0; n < fs->nr_groups; n++) {
+	for (u32 n = 0; n < nr_groups; n++) {
 		const struct ext4_group_desc *d = ext4_group(fs, n)->desc;
 		ext4_block first = ext4_group_first(fs, n), at;
-		u32 base = base_blocks(fs, n);
+		u32 base = ext4_group_base(fs, n);
 
 		if (base)
 			v[nr++] = (struct zone){first, first + base};

@@ -9,6 +9,12 @@
 /* ioctl_ext4 commands that no ABI header has. */
 #define IOC_GETVERSION       _IOR('f', 3, long)
 #define IOC_SETVERSION       _IOW('f', 4, long)
+#define IOC_ALLOC_DA_BLKS    _IO('f', 12)
+#define IOC_PRECACHE_EXTENTS _IO('f', 18)
+#define IOC_CLEAR_ES_CACHE   _IO('f', 40)
+#define IOC_GETSTATE         _IOW('f', 41, u32)
+#define STATE_PRECACHED      1u /* of GETSTATE */
+#define STATE_NEW            2u
 #define IOC_CHECKPOINT       _IOW('f', 43, u32)
 #define IOC_SHUTDOWN         _IOR('X', 125, u32)
 #define CHECKPOINT_DISCARD   1u
@@ -225,6 +231,56 @@ static int bmap(struct inode *i, int __user *arg)
 	return put_user((int)m.block, arg);
 }
 
+/* Every block of the file's map is brought into memory, where it stays while there is room. */
+static int precache(struct inode *i)
+{
+	struct ext4 *fs = ext4_of(i);
+	u64 at = 0, end = div_round_up(i->object.size, (u64)fs->block_size);
+
+	if (!(READ_ONCE(ext4_info(i)->flags) & EXT4_EXTENTS_FL))
+		return 0;
+	while (at < min_t(u64, end, EXT4_LBLK_END)) {
+		struct ext4_map m = {
+			.lblk = (ext4_lblk)at, .len = (u32)min_t(u64, end - at, U32_MAX)};
+		int err = ext4_map_blocks(NULL, i, &m, 0);
+
+		if (err)
+			return err;
+		at += m.len;
+		if (signal_interrupts(current_thread(), THREAD_KILLABLE))
+			return -EINTR;
+		cond_resched();
+	}
+	WRITE_ONCE(ext4_info(i)->precached, true);
+	return 0;
+}
+
+static int clear_cache(struct inode *i)
+{
+	if (!inode_owner_or_capable(i, current_cred()))
+		return -EACCES;
+	ext4_map_cache_drop(i);
+	WRITE_ONCE(ext4_info(i)->precached, false);
+	return 0;
+}
+
+static int alloc_delayed(struct inode *i)
+{
+	if (!inode_owner_or_capable(i, current_cred()))
+		return -EACCES;
+	if (!S_ISREG(i->mode) || !READ_ONCE(ext4_info(i)->reserved))
+		return 0;
+	return object_write_range(&i->object, 0, U64_MAX, false);
+}
+
+static int get_state(const struct ext4_inode_info *n, u32 __user *out)
+{
+	u32 state = (READ_ONCE(n->precached) ? STATE_PRECACHED : 0) |
+		(READ_ONCE(n->new_inode) ? STATE_NEW : 0);
+
+	return put_user(state, out);
+}
+
 /* ---- of the file system ------------------------------------------------------------------------ */
 
 static int trim(struct ext4 *fs, struct fstrim_range __user *arg)
@@ -373,7 +429,15 @@ long ext4_ioctl(struct file *f, u32 cmd, unsigned long arg)
 		return checkpoint(fs, user);
 	case IOC_SHUTDOWN:
 		return shut_down(fs, user);
+	case IOC_PRECACHE_EXTENTS:
+		return S_ISREG(i->mode) || S_ISDIR(i->mode) ? precache(i) : 0;
+	case IOC_CLEAR_ES_CACHE:
+		return clear_cache(i);
+	case IOC_ALLOC_DA_BLKS:
+		return alloc_delayed(i);
+	case IOC_GETSTATE:
+		return get_state(n, user);
 	default:
-		return -ENOIOCTLCMD;
+		return ext4_admin_ioctl(f, cmd, arg);
 	}
 }

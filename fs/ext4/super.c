@@ -129,6 +129,15 @@ static void set_features(struct ext4 *fs)
 	}
 }
 
+static void read_features(struct ext4 *fs)
+{
+	const struct ext4_super_block *es = fs->es;
+
+	fs->feature_compat = es->s_rev_level ? es->s_feature_compat : 0;
+	fs->feature_incompat = es->s_rev_level ? es->s_feature_incompat : 0;
+	fs->feature_ro_compat = es->s_rev_level ? es->s_feature_ro_compat : 0;
+}
+
 static int read_super(struct ext4 *fs, const struct fs_type *t, bool ro)
 {
 	u32 offset;
@@ -139,9 +148,7 @@ static int read_super(struct ext4 *fs, const struct fs_type *t, bool ro)
 	fs->es = fs->sb_ref.data;
 	if (fs->es->s_magic != EXT4_SUPER_MAGIC)
 		return -EINVAL;
-	fs->feature_compat = fs->es->s_rev_level ? fs->es->s_feature_compat : 0;
-	fs->feature_incompat = fs->es->s_rev_level ? fs->es->s_feature_incompat : 0;
-	fs->feature_ro_compat = fs->es->s_rev_level ? fs->es->s_feature_ro_compat : 0;
+	read_features(fs);
 	if (fs->es->s_rev_level > 1 || fs->es->s_creator_os == 1 /* Hurd */)
 		return refuse(fs, "revision");
 	err = check_features(fs, t, ro);
@@ -307,13 +314,20 @@ static int load_journal(struct ext4 *fs, kdev_t dev)
 }
 
 /* What the journal has brought back may differ from what was read before. */
-static int reread(struct ext4 *fs)
+static int reread(struct ext4 *fs, const struct fs_type *t, bool ro)
 {
+	int err;
+
 	if (fs->es->s_magic != EXT4_SUPER_MAGIC || !ext4_super_csum_ok(fs->es) ||
 		fs->es->s_blocks_per_group != fs->blocks_per_group ||
 		fs->es->s_inodes_per_group != fs->inodes_per_group)
 		return refuse(fs, "the super block after the replay");
-	fs->feature_ro_compat = fs->es->s_rev_level ? fs->es->s_feature_ro_compat : 0;
+	read_features(fs);
+	err = check_features(fs, t, ro);
+	if (!err)
+		err = check_geometry(fs);
+	if (err)
+		return err;
 	ext4_groups_unload(fs);
 	return ext4_groups_load(fs, true);
 }
@@ -428,7 +442,7 @@ static int fill_super(struct ext4 *fs, const struct fs_type *t, char *data)
 	if (!err)
 		err = load_journal(fs, journal_dev);
 	if (!err)
-		err = reread(fs);
+		err = reread(fs, t, ro);
 	if (err)
 		return err;
 	set_reserves(fs);

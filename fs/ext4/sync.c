@@ -12,7 +12,7 @@ static u64 positive(const s64 *counter)
 	return (u64)max_t(s64, READ_ONCE(*counter), 0);
 }
 
-static void set_counts(struct ext4 *fs)
+void ext4_super_counts_set(struct ext4 *fs)
 {
 	struct ext4_super_block *es = fs->es;
 	u64 free = positive(&fs->free_blocks), now = (u64)(clock_real_ns() / NS_PER_SEC);
@@ -40,14 +40,14 @@ int ext4_write_super(struct ext4 *fs, bool wait)
 		err = journal_get_write(h, &fs->sb_ref);
 		if (!err) {
 			mutex_lock(&fs->error_lock);
-			set_counts(fs);
+			ext4_super_counts_set(fs);
 			mutex_unlock(&fs->error_lock);
 			err = journal_dirty(h, &fs->sb_ref);
 		}
 		return ext4_end(h, err);
 	}
 	mutex_lock(&fs->error_lock);
-	set_counts(fs);
+	ext4_super_counts_set(fs);
 	mutex_unlock(&fs->error_lock);
 	if (!wait) {
 		bdev_mark_block_dirty(fs->dev, &fs->sb_ref);
