@@ -59,18 +59,29 @@ static u64 mem_limit(const char *cmdline)
 	}
 	if (!p)
 		return U64_MAX;
-	if (parse_size(p + 4, &limit, &p) || limit < MIN_MEMORY) {
-		log_warn("boot: mem= is no size or less than %llu MiB, ignored", MIN_MEMORY >> 20);
-		return U64_MAX;
-	}
-	return limit;
+	return parse_size(p + 4, &limit, &p) || limit < MIN_MEMORY ? U64_MAX : limit;
 }
 
+/* What is wrong with it is said later, with all other options. */
 static int option_mem(const char *value)
 {
-	return 0; /* mem_limit() did it */
+	const char *end;
+	u64 limit;
+
+	return parse_size(value, &limit, &end) || *end || limit < MIN_MEMORY ? -EINVAL : 0;
 }
 INIT_OPTION("mem", option_mem);
+
+/* Loaders put it at the end of RAM; where mem= leaves that out, it moves. */
+static void take_initrd(u64 start, u64 len, u64 limit)
+{
+	if (start + len > limit)
+		start = virt_to_phys(
+			memcpy(x86_early_alloc(len, PAGE_SIZE), phys_to_virt(start), len));
+	else
+		x86_reserve(start, len);
+	g_boot_info.initrd = (struct boot_range){start, len};
+}
 
 static void take_start_info(const struct pvh_start_info *si)
 {
@@ -102,10 +113,8 @@ static void take_start_info(const struct pvh_start_info *si)
 	x86_reserve(0, PAGE_SIZE); /* real-mode vectors; and 0 is no address */
 	x86_reserve(TRAMPOLINE_PAGE, PAGE_SIZE);
 	x86_reserve(virt_to_phys(__image_start), (u64)(__image_end - __image_start));
-	if (si->nr_modules) {
-		g_boot_info.initrd = (struct boot_range){mods[0].paddr, mods[0].size};
-		x86_reserve(mods[0].paddr, mods[0].size);
-	}
+	if (si->nr_modules)
+		take_initrd(mods[0].paddr, mods[0].size, limit);
 }
 
 /* The template is copied before anything wrote to it, for every CPU. Until then CPU 0 runs with GS

@@ -10,7 +10,9 @@
 #include "image.h"
 #include "x86.h"
 #include <arch/mmu.h>
+#include <core/init.h>
 #include <core/log.h>
+#include <lib/err.h>
 #include <lib/string.h>
 
 u64 x86_kernel_root[PT_ENTRIES] __aligned(PAGE_SIZE);
@@ -79,7 +81,7 @@ void *x86_early_alloc(size_t size, size_t align)
 		g_piece_end = at + pages;
 		return memset(phys_to_virt(at), 0, size);
 	}
-	panic("boot: too little memory: no %zu bytes for the kernel's own tables", size);
+	init_failed("boot: taking memory for tables and the initramfs", -ENOMEM);
 }
 
 static void map_direct(u64 start, u64 end)

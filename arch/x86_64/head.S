@@ -1,6 +1,7 @@
 /*
  * From the PVH entry (32-bit protected mode, paging off, EBX = physical address of start_info) to
- * x86_boot() in long mode at the image's own addresses.
+ * x86_boot() in long mode at the image's own addresses. pvh_low_entry is below 1 MiB: it stands
+ * even where there is no RAM for the image (lowboot.c).
  *
  * The boot page tables map the first 4 GiB three times, with 2 MiB pages: identity, in the direct
  * map, and (1 GiB of it) at KERNEL_BASE. x86_map_kernel() replaces them; APs pass through the
@@ -14,7 +15,24 @@
 	.balign 4
 	.long 4, 4, 18		/* XEN_ELFNOTE_PHYS32_ENTRY */
 	.asciz "Xen"
-	.long PHYS(pvh_entry)
+	.long pvh_low_entry
+
+	.section .lowboot.entry, "ax"
+	.code32
+	.globl pvh_low_entry
+pvh_low_entry:
+	cld
+	cli
+	movl $low_stack_end, %esp
+	pushl $PHYS(__image_end)
+	pushl $PHYS(__image_start)
+	pushl %ebx
+	call x86_low_check
+	movl $PHYS(pvh_entry), %eax
+	jmp *%eax
+	.balign 16
+	.skip 1024
+low_stack_end:
 
 	.section .text.boot, "ax"
 	.code32

@@ -25,6 +25,15 @@ $(kernel).debug: $(objs) $(link-dir)/symtab1.o $(lds)
 $(kernel): $(kernel).debug
 	$(call quiet,STRIP,$@)strip -s -o $@ $<
 
+# 32-bit code in an object of 64 bits: the compiler's text behind a .code32.
+lowboot-flags := -std=gnu17 -m32 -Os -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
+	-mgeneral-regs-only -fcf-protection=none -fno-asynchronous-unwind-tables -fno-strict-aliasing \
+	-include include/lib/types.h
+$(obj)/arch/x86_64/lowboot.o: arch/x86_64/lowboot.c arch/x86_64/lowboot.h include/abi/pvh.h
+	@mkdir -p $(@D)
+	$(call quiet,CC32,$<)$(CC) $(lowboot-flags) $(warn) $(incs) -S -o $(@:.o=.s) $< && \
+		{ echo .code32; cat $(@:.o=.s); } | as --64 -o $@ -
+
 # The vDSO: user code, linked by itself, carried inside the kernel by kernel/vdso/image.S.
 vdso-so := $(obj)/kernel/vdso/vdso.so
 vdso-flags := -std=gnu17 -O2 -fPIC -ffreestanding -fno-stack-protector -fno-strict-aliasing -m64 \

@@ -114,8 +114,8 @@ int arch_cpus_start(void (*prepare)(int cpu))
 			prepare(cpu);
 		err = start_cpu(cpu);
 		if (err) {
-			log_err("smp: CPU %d (APIC id %u) did not start: error %d", cpu,
-				x86_apic_ids[cpu], -err);
+			log_err("smp: CPU %d (APIC id %u) did not start: error %s", cpu,
+				x86_apic_ids[cpu], errno_name(err));
 			break; /* the start-up page may still be in its hands */
 		}
 		nr++;

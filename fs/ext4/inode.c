@@ -569,8 +569,8 @@ static void delete_inode(struct inode *i)
 	if (!err)
 		ext4_free_inode(h, i);
 	if (ext4_end(h, err))
-		log_warn("ext4: %s: inode %llu isn't freed: error %d", i->super->id,
-			(unsigned long long)i->ino, -err);
+		log_warn("ext4: %s: inode %llu isn't freed: error %s", i->super->id,
+			(unsigned long long)i->ino, errno_name(err));
 }
 
 void ext4_evict_inode(struct inode *i)

@@ -488,7 +488,7 @@ static void release(struct ext4 *fs)
 			err = ext4_write_super(fs, true);
 	}
 	if (err)
-		log_err("ext4: %s: unmounted with error %d", fs->super->id, -err);
+		log_err("ext4: %s: unmounted with error %s", fs->super->id, errno_name(err));
 	if (fs->mounted)
 		work_flush(&fs->error_work);
 	ext4_mmp_stop(fs);

@@ -143,7 +143,7 @@ int ext4_corrupt(struct ext4 *fs, u64 ino, u64 block, const char *fmt, ...)
 
 int ext4_fatal(struct ext4 *fs, int err, const char *what)
 {
-	log_err("ext4: %s: error %d: %s", fs->super->id, -err, what);
+	log_err("ext4: %s: error %s: %s", fs->super->id, errno_name(err), what);
 	act(fs, err, 0, 0, what);
 	return err;
 }
@@ -154,7 +154,7 @@ void ext4_journal_aborted(void *owner, int err)
 
 	if (READ_ONCE(fs->aborted))
 		return;
-	log_err("ext4: %s: the journal has stopped: error %d", fs->super->id, -err);
+	log_err("ext4: %s: the journal has stopped: error %s", fs->super->id, errno_name(err));
 	if (fs->mounted)
 		record(fs, err, 0, 0, "journal");
 	go_read_only(fs);

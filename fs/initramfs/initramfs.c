@@ -292,8 +292,8 @@ int initramfs_unpack(void)
 	if (err) {
 		if (u->file)
 			put_file(u->file);
-		log_err("initramfs: %s (error %d, at byte %llu of %llu, entry \"%s\")",
-			u->cpio.what ? u->cpio.what : "an entry cannot be made", -err,
+		log_err("initramfs: %s (error %s, at byte %llu of %llu, entry \"%s\")",
+			u->cpio.what ? u->cpio.what : "an entry cannot be made", errno_name(err),
 			(unsigned long long)((const char *)at - u->start),
 			(unsigned long long)r->len, u->cpio.e.name ? u->cpio.e.name : "");
 	} else {

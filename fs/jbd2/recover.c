@@ -324,7 +324,7 @@ int journal_recover(struct journal *j, journal_tid *next)
 			err = recover(&r, desc);
 	}
 	if (err)
-		log_err("jbd2: %s: recovery failed, error %d", j->c.fs_dev->name, err);
+		log_err("jbd2: %s: recovery failed, error %s", j->c.fs_dev->name, errno_name(err));
 	else
 		log_info("jbd2: %s: recovered transactions %u to %u: %u blocks, %u revoked",
 			j->c.fs_dev->name, first, r.end, r.replayed, r.revoked);

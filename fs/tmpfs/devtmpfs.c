@@ -49,7 +49,7 @@ static void remove_node(const char *name)
 	int err = vfs_unlink(&env, &root, name);
 
 	if (err && err != -ENOENT)
-		log_warn("devtmpfs: %s stays: error %d", name, -err);
+		log_warn("devtmpfs: %s stays: error %s", name, errno_name(err));
 }
 
 static int devtmpfs_start(void)

@@ -29,6 +29,10 @@ struct init_hook {
 /* Runs all hooks of one level in order. */
 void init_run_level(enum init_level level);
 
+/* Panics: start-up cannot go on, since `what` failed with err (negative). Names the machine's
+ * memory where that is what lacked. */
+noreturn void init_failed(const char *what, int err);
+
 /* Kernel command line options "name=value" or "name"; fn gets the value ("" when none) and returns
  * 0 or -EINVAL (logged). Parsed before INIT_MEMORY. */
 struct init_option {

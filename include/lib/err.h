@@ -19,6 +19,9 @@
 
 #define MAX_ERRNO             4095
 
+/* "ENOMEM" for ENOMEM and -ENOMEM, "E?" for what has no name. */
+const char *errno_name(int err);
+
 static inline bool is_err(const void *p)
 {
 	return (unsigned long)p >= (unsigned long)-MAX_ERRNO;

@@ -113,7 +113,7 @@ static int announce(struct block_device *b)
 	}
 	err = devtmpfs_add(b->name, S_IFBLK | 0660, b->dev);
 	if (err)
-		log_warn("%s: no node in /dev: error %d", b->name, -err);
+		log_warn("%s: no node in /dev: error %s", b->name, errno_name(err));
 	return 0;
 }
 

@@ -238,8 +238,9 @@ static void report_error(const struct request *rq, int status)
 	if (lines >= LOG_BURST || READ_ONCE(disk_impl(rq->disk)->gone))
 		return;
 	WRITE_ONCE(lines, lines + 1);
-	log_err("%s: error %d, operation %d, sector %llu, %llu sectors", rq->disk->name, -status,
-		rq->op, (unsigned long long)rq->sector, (unsigned long long)rq->nr_sectors);
+	log_err("%s: error %s, operation %d, sector %llu, %llu sectors", rq->disk->name,
+		errno_name(status), rq->op, (unsigned long long)rq->sector,
+		(unsigned long long)rq->nr_sectors);
 }
 
 void request_done(struct request *rq, int status)

@@ -1,11 +1,23 @@
 /* Init levels and the command line. */
 #include "sections.h"
+#include <arch/platform.h>
 #include <core/init.h>
 #include <core/log.h>
 #include <lib/err.h>
 #include <lib/string.h>
 
 #define CMDLINE_MAX 4096 /* bytes with the NUL, as arch takes it from the loader */
+
+noreturn void init_failed(const char *what, int err)
+{
+	u64 ram = 0;
+
+	if (err != -ENOMEM)
+		panic("%s failed: error %s", what, errno_name(err));
+	for (int i = 0; i < g_boot_info.nr_ram; i++)
+		ram += g_boot_info.ram[i].len;
+	panic("too little memory: %llu KiB of RAM; %s failed for want of more", ram >> 10, what);
+}
 
 void init_run_level(enum init_level level)
 {
@@ -17,9 +29,9 @@ void init_run_level(enum init_level level)
 		err = h->fn();
 		if (!err)
 			continue;
-		if (level <= INIT_SCHED)
-			panic("init: %s failed: error %d", h->name, -err);
-		log_err("init: %s failed: error %d", h->name, -err);
+		if (level <= INIT_SCHED || err == -ENOMEM)
+			init_failed(h->name, err);
+		log_err("init: %s failed: error %s", h->name, errno_name(err));
 	}
 }
 

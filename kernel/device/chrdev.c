@@ -144,7 +144,7 @@ void device_nodes_subscribe(
 		int err = add(n);
 
 		if (err)
-			log_err("devtmpfs: no node %s: error %d", n->name, -err);
+			log_err("devtmpfs: no node %s: error %s", n->name, errno_name(err));
 	}
 	mutex_unlock(&g_nodes_lock);
 }

@@ -11,19 +11,15 @@
 #include <kmem/slab.h>
 #include <lib/err.h>
 #include <lib/string.h>
-#include <linux/fcntl.h>
 #include <process/task.h>
 #include <sched/thread.h>
 #include <sched/timer.h>
 #include <vfs/initramfs.h>
 #include <vfs/rootfs.h>
-
-#define MAX_INIT_ARGS 32 /* Linux's MAX_INIT_ARGS and MAX_INIT_ENVS */
+#include "words.h"
 
 static char *g_init_path;   /* init=; start-up only */
 static char *g_rdinit_path; /* rdinit= */
-static const char *g_init_argv[MAX_INIT_ARGS + 2];
-static const char *g_init_envp[MAX_INIT_ARGS + 3] = {"HOME=/", "TERM=linux"};
 
 static int take_string(char **where, const char *value)
 {
@@ -34,38 +30,6 @@ static int take_string(char **where, const char *value)
 	kfree(*where);
 	*where = copy;
 	return 0;
-}
-
-/* What the kernel doesn't know is for init: "name=value" to its environment, words as arguments. */
-static int collect_init_words(void)
-{
-	char *words = kstrdup(g_boot_info.cmdline, GFP_KERNEL);
-	int argc = 1, envc = 2;
-	bool rest = false;
-
-	if (!words)
-		return -ENOMEM;
-	for (char *w = words, *next; w && *w; w = next) {
-		char *eq;
-
-		next = init_split_word(w);
-		if (!*w)
-			continue;
-		if (!rest && strcmp(w, "--") == 0) {
-			rest = true;
-			continue;
-		}
-		eq = strchr(w, '=');
-		if (!rest && init_option_known(w, eq ? (size_t)(eq - w) : strlen(w)))
-			continue;
-		if (!rest && memchr(w, '.', eq ? (size_t)(eq - w) : strlen(w)))
-			continue; /* a module's parameter */
-		if (eq && !rest && envc < MAX_INIT_ARGS + 2)
-			g_init_envp[envc++] = w;
-		else if ((rest || !eq) && argc < MAX_INIT_ARGS + 1)
-			g_init_argv[argc++] = w;
-	}
-	return 0; /* the copy stays: argv and envp point into it */
 }
 
 static int option_init(const char *value)
@@ -87,8 +51,10 @@ static int try_init(const char *path)
 	g_init_argv[0] = path;
 	log_info("init: starting %s", path);
 	err = process_exec_kernel(path, g_init_argv, g_init_envp);
+	if (err == -ENOMEM)
+		init_failed(path, err);
 	if (err != 0 && err != -ENOENT)
-		log_err("init: %s cannot be started: error %d", path, -err);
+		log_err("init: %s cannot be started: error %s", path, errno_name(err));
 	return err;
 }
 
@@ -118,7 +84,7 @@ static int start_process_one(void)
 	int err = rootfs_open_console();
 
 	if (err)
-		log_err("init: cannot open an initial console: error %d", -err);
+		log_err("init: cannot open an initial console: error %s", errno_name(err));
 	return find_init();
 }
 
@@ -131,19 +97,19 @@ static void late_start(void *arg)
 	init_run_level(INIT_FS);
 	err = rootfs_mount();
 	if (err)
-		panic("cannot mount the root file system: error %d", -err);
+		init_failed("mounting the root file system", err);
 	init_run_level(INIT_DEVICE);
 	init_run_level(INIT_LATE);
 	err = initramfs_unpack();
 	if (err)
-		panic("initramfs: unpacking failed: error %d", -err);
+		init_failed("initramfs: unpacking", err);
 	rootfs_limit();
-	err = collect_init_words();
+	err = init_words_collect();
 	if (err)
-		panic("no memory for init's arguments");
+		init_failed("copying init's arguments", err);
 	err = process_start_init(start_process_one);
 	if (err)
-		panic("cannot create process 1: error %d", -err);
+		init_failed("creating process 1", err);
 }
 
 noreturn void kernel_main(void)
@@ -159,7 +125,7 @@ noreturn void kernel_main(void)
 	init_run_level(INIT_SCHED);
 	t = kthread_run(late_start, NULL, "init");
 	if (is_err(t))
-		panic("cannot start the init thread: error %d", -ptr_err(t));
+		init_failed("starting the init thread", ptr_err(t));
 	sched_idle_loop();
 }
 

@@ -5,7 +5,9 @@
  */
 #include "kmem.h"
 #include <arch/platform.h>
+#include <core/init.h>
 #include <core/log.h>
+#include <lib/err.h>
 #include <lib/string.h>
 
 #define MAX_USED (ARRAY_SIZE(g_boot_info.reserved) + 1)
@@ -42,7 +44,7 @@ static u64 find_room(u64 bytes)
 		if (at + bytes <= r->start + r->len)
 			return at;
 	}
-	panic("too little memory: no %llu KiB for the page array", bytes >> 10);
+	init_failed("taking memory for the page array", -ENOMEM);
 }
 
 /* Set up the struct pages of all blocks of MAX_ORDER that [start, end) touches, as reserved. Wholly

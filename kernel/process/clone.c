@@ -470,7 +470,7 @@ static noreturn void init_entry(void *arg)
 	int err = start();
 
 	if (err)
-		panic("init: starting the first program failed: error %d", -err);
+		panic("init: starting the first program failed: error %s", errno_name(err));
 	arch_enter_user(arch_user_regs(current_thread()->stack));
 }
 

@@ -6,6 +6,7 @@
 #include <asm/unistd.h>
 #include <core/log.h>
 #include <kmem/slab.h>
+#include <lib/err.h>
 #include <lib/printf.h>
 #include <lib/seq_buf.h>
 #include <lib/string.h>
@@ -15,7 +16,6 @@
 #include <linux/sched.h>
 #include <process/task.h>
 #include <syscall/syscall.h>
-#include "errno_names.h"
 
 #define STRING_MAX 32 /* bytes shown of a string or buffer, as strace */
 

@@ -3,6 +3,7 @@
 start: one clear message, the defined exit, never a hang."""
 import hashlib
 import os
+import re
 import select
 import subprocess
 import sys
@@ -154,10 +155,10 @@ def test_broken_tar_is_named(tmp_path):
 
 # ---- machines that cannot start --------------------------------------------------------------
 
-def boot(kernel, archive, append="", mem=256, seconds=60):
+def boot(kernel, archive, append="", mem=256, seconds=60, board="q35"):
     """Boots an initramfs as it is; returns (the kernel's log, QEMU's status, None: had to be
     killed)."""
-    options = types.SimpleNamespace(accel="tcg", machine="q35", cpu=None, smp=1, gdb=False, qemu=[])
+    options = types.SimpleNamespace(accel="tcg", machine=board, cpu=None, smp=1, gdb=False, qemu=[])
     found = kernels.find(kernel)
     vm = machine.Machine(lambda log, channel: machine.command_line(
         options, found, str(archive), f"console=ttyS0 panic=-1 {append}", mem << 20, log, channel))
@@ -174,13 +175,15 @@ def boot(kernel, archive, append="", mem=256, seconds=60):
         vm.kill()
 
 
-def archive_with(path, init, mode=0o100755):
+def archive_with(path, init, mode=0o100755, ballast=0):
     with open(path, "wb") as f:
         w = cpio.CpioWriter(f)
         w.add(b"dev", 0o040755)
         w.add(b"dev/console", 0o020600, rdev=(5, 1))
         if init is not None:
             w.add(b"init", mode, init)
+        if ballast:
+            w.add(b"ballast", 0o100644, bytes(ballast))
         w.close()
     return path
 
@@ -229,13 +232,54 @@ def test_initramfs_of_rubbish_is_named(kernel, tmp_path):
     (tmp_path / "b.cpio").write_bytes(b"rubbish" * 1000)
     log, status = boot(kernel, tmp_path / "b.cpio", "rdinit=/init")
     assert panicked(kernel, log, status), f"status {status}\n{log[-3000:]}"
-    assert "initramfs" in log.lower()
+    assert "initramfs" in log.lower() and "error 22" not in log
 
 
-def test_too_little_memory_is_named(kernel, tmp_path):
+@pytest.mark.parametrize("board", ["q35", "pc", "microvm"])
+@pytest.mark.parametrize("ballast", [0, 2])
+def test_too_little_memory_is_named(kernel, tmp_path, board, ballast):
+    """Each size ends in a boot or in a message that names memory and how much there is."""
     if kernel == "linux":
         pytest.skip("Debian's Linux hangs without a word when it has too little memory")
-    archive = archive_with(tmp_path / "a.cpio", b"x" * (12 << 20))
-    log, status = boot(kernel, archive, "rdinit=/init", mem=16)
-    assert panicked(kernel, log, status), f"status {status}\n{log[-3000:]}"
-    assert "memory" in log.lower()
+    program = (TOP / "build/bench/root/bin/true-asm").read_bytes()
+    archive = archive_with(tmp_path / "a.cpio", program, ballast=ballast << 20)
+    # Where QEMU would lay the initramfs over its own firmware, no kernel gets to speak.
+    for mem in range(1 + (ballast + 1 if ballast else 0), 17):
+        log, status = boot(kernel, archive, "quiet rdinit=/init", mem=mem, seconds=15, board=board)
+        named = re.search(r"too little memory: \d+ KiB of RAM", log)
+        assert status == 97, f"{mem} MiB: status {status}\n{log[-3000:]}"
+        assert named or "Attempted to kill init" in log, f"{mem} MiB:\n{log[-3000:]}"
+        if mem <= 2:
+            assert named, f"{mem} MiB:\n{log[-3000:]}"
+
+
+@pytest.mark.parametrize("root,mem", [("busybox", "3M"), ("alpine", "8M"), ("alpine", "10M")])
+def test_memory_that_the_root_does_not_fit_into_is_named(root, mem):
+    done = run(root, "echo", "hi", options=["--mem", mem])
+    assert done.returncode in (97, 125) and b"too little" in done.stderr, text(done.stderr)
+
+
+def test_initramfs_above_the_memory_limit_is_moved(kernel):
+    done = run("busybox", "grep", "MemTotal", "/proc/meminfo", kernel=kernel,
+               options=["--append", "mem=96M"])
+    assert done.returncode == 0 and int(done.stdout.split()[1]) < 96 << 10, text(done.stderr)
+
+
+# ---- the kernel's command line ---------------------------------------------------------------
+
+def test_unknown_words_are_inits_arguments_and_environment(kernel):
+    words = "one TERM=vt100 foo=bar foo=baz init=/bin/x two a.b=c -- three=3 four"
+    done = run("busybox", "sh", "-c", "tr '\\0' ' ' </proc/1/environ; tr '\\0' ' ' </proc/1/cmdline;"
+               "dmesg | grep -o 'Unknown kernel command .*'", kernel=kernel,
+               options=["--append", words])
+    assert done.stdout.decode() == (
+        "HOME=/ TERM=vt100 foo=baz /.aramid/init two three=3 four "
+        'Unknown kernel command line parameters "two foo=baz", will be passed to user space.\n')
+
+
+@pytest.mark.parametrize("word", ["mem=abc", "mem=1", "maxcpus=bogus", "panic=x", "loglevel=zz"])
+def test_bad_values_are_shown_without_asking(word):
+    done = run("busybox", "dmesg", options=["--append", word])
+    message = f"command line: bad value: {word}"
+    assert done.returncode == 0 and done.stdout.count(message.encode()) == 1, text(done.stdout)
+    assert done.stderr.count(message.encode()) == 1, text(done.stderr)

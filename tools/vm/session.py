@@ -7,6 +7,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import select
 import signal
 import struct
@@ -19,6 +20,7 @@ from .util import say
 
 GREETING = b"\n\x1earamid-guest-1\n"
 WINDOW = 2048
+BAD_WORDS = re.compile(rb"\] ((?:command line: |Malformed early option)[^\r\n]*)")
 MODE_TERMINAL, MODE_SHELL, MODE_CTTY = 1, 2, 4
 
 PENDING = 1 << 20        # bytes of guest output that wait for our reader before we stop reading
@@ -120,6 +122,7 @@ class Session:
                 return
             self.received = self.received[at + len(GREETING):]
             self.greeted = True
+            self.show_bad_words()
             self.start()
         at = 0
         while len(self.received) - at >= 5:
@@ -198,6 +201,13 @@ class Session:
             text = b"[...]\n" + text
         with contextlib.suppress(OSError):
             os.write(2, text if not text or text.endswith(b"\n") else text + b"\n")
+
+    def show_bad_words(self):
+        """What the kernel found wrong on its command line; it says so before init starts."""
+        self.read_log()
+        if not self.verbose:
+            for line in BAD_WORDS.findall(self.log):
+                say(f"kernel: {line.decode(errors='replace')}")
 
     # ---- the loop --------------------------------------------------------------------------
 

@@ -1,12 +1,9 @@
-/* Names of error numbers for the tracer. */
-#ifndef SYSCALL_ERRNO_NAMES_H
-#define SYSCALL_ERRNO_NAMES_H
-
+/* Names of error numbers, for people. */
 #include <lib/err.h>
 
-static inline const char *errno_name(int e)
+const char *errno_name(int e)
 {
-	switch (e) {
+	switch (e < 0 ? -e : e) {
 	case EPERM:
 		return "EPERM";
 	case ENOENT:
@@ -281,5 +278,3 @@ static inline const char *errno_name(int e)
 		return "E?";
 	}
 }
-
-#endif
