@@ -287,6 +287,8 @@ static void read_serial(struct vblk *b)
 			cpu_relax();
 			token = vq_take(q, &len);
 		}
+		/* Taken without its interrupt: the next one must come whether or not this does. */
+		(void)!vq_interrupts_on(q);
 	}
 	spin_unlock_irqrestore(&q->lock, flags);
 	if (!token)

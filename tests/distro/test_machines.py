@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The same small piece of work on every kind of machine: CPUs, boards, CPU models, builds, RAM."""
+import hashlib
 import os
 import subprocess
 
@@ -56,3 +57,32 @@ def test_24_mib_of_ram(kernel):
     if kernel == "linux":
         pytest.skip("Debian's Linux needs 72 to 76 MiB")
     work(kernel, 1, "--mem", "24M")
+
+
+DISKS = """
+set -e
+for d in vdb vdc vdd; do
+	test $(cat /sys/block/$d/size) = 8192
+	dd if=/dev/$d bs=1M iflag=direct 2>/dev/null | sha256sum | cut -c1-64
+done
+dd if=/dev/urandom of=/dev/vdb bs=4k count=1024 oflag=direct 2>/dev/null
+dd if=/dev/urandom of=/dev/vdc bs=1M count=4 2>/dev/null
+dd if=/dev/vdb of=/dev/vdd bs=64k conv=fsync 2>/dev/null
+cmp /dev/vdb /dev/vdd
+"""
+
+
+@pytest.mark.parametrize("board,cpus", [("q35", 4), ("pc", 1), ("microvm", 1), ("microvm", 4)])
+def test_several_disks(kernel, tmp_path, board, cpus):
+    options, sums = ["--as", "ext4", "--smp", str(cpus), "--machine", board], []
+    for i in range(3):
+        path = tmp_path / f"disk{i}"
+        path.write_bytes(os.urandom(4 << 20))
+        sums.append(hashlib.sha256(path.read_bytes()).hexdigest())
+        options += ["--disk", str(path)]
+    done = run("alpine", "sh", "-c", DISKS, kernel=kernel, options=options)
+    said = done.stdout.decode(errors="replace").split()
+    assert (said, done.returncode) == (sums, 0), done.stderr.decode(errors="replace")[-3000:]
+    one, other, copy = ((tmp_path / f"disk{i}").read_bytes() for i in range(3))
+    assert one == copy and one != other
+    assert sums[0] != hashlib.sha256(one).hexdigest()

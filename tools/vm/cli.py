@@ -66,6 +66,8 @@ def refuse_what_is_missing(o):
     """Options that need a network, which the kernel does not have yet."""
     if not 1 <= o.smp <= MAX_CPUS:
         raise ToolError(f"--smp {o.smp}: from 1 to {MAX_CPUS}")
+    if len(o.disk) > machine.MAX_DISKS:
+        raise ToolError(f"--disk: {len(o.disk)} of them; {machine.MAX_DISKS} at most")
     if o.timeout is not None and o.timeout <= 0:
         raise ToolError(f"--timeout {o.timeout:g}: more than 0 seconds")
     if o.net not in (None, "none", "user") and not (o.net.startswith("tap=") and o.net[4:]):

@@ -13,6 +13,8 @@ QEMU = "qemu-system-x86_64"
 GDB_PORT = 1234
 PANIC_STATUS = 97  # what the kernel's panic makes of QEMU's exit status, by isa-debug-exit
 DEFAULT_MEM = 512 << 20
+MICROVM_SLOTS = 24  # virtio-mmio transports, with the second I/O APIC that ACPI brings
+MAX_DISKS = MICROVM_SLOTS - 2  # beside the root's, with any machine
 
 
 def parse_size(text):
@@ -52,7 +54,10 @@ class Disk:
         path = self.path.replace(",", ",,")
         yield from ("-drive", f"file={path},if=none,id=disk{index},format={self.form},{how},"
                               "discard=unmap,detect-zeroes=unmap")
-        kind = f"virtio-blk-device,bus=virtio-mmio-bus.{index}" if machine == "microvm" else \
+        # microvm's tables list the last transport first. The first one, 0, is of no use: QEMU moves
+        # pin 0 of every I/O APIC to pin 2, so that its interrupts never arrive.
+        kind = f"virtio-blk-device,bus=virtio-mmio-bus.{MICROVM_SLOTS - 1 - index}" \
+            if machine == "microvm" else \
             "virtio-blk-pci"
         yield from ("-device", f"{kind},drive=disk{index},serial=disk{index}")
 
