@@ -286,7 +286,7 @@ static int get_state(const struct ext4_inode_info *n, u32 __user *out)
 static int trim(struct ext4 *fs, struct fstrim_range __user *arg)
 {
 	struct fstrim_range r;
-	u64 done;
+	u64 done, least;
 	int err;
 
 	if (!capable(CAP_SYS_ADMIN))
@@ -297,8 +297,8 @@ static int trim(struct ext4 *fs, struct fstrim_range __user *arg)
 		return -EROFS;
 	if (copy_from_user(&r, arg, sizeof(r)))
 		return -EFAULT;
-	r.minlen = max_t(u64, r.minlen, fs->dev->disk->limits.discard_granularity);
-	err = ext4_trim(fs, r.start, r.len, r.minlen, &done);
+	least = max_t(u64, r.minlen, fs->dev->disk->limits.discard_granularity);
+	err = ext4_trim(fs, r.start, r.len, least, &done);
 	if (err)
 		return err;
 	r.len = done;

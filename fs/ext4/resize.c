@@ -411,13 +411,10 @@ static void publish(struct batch *b, u64 end, u64 kept_for_root)
 {
 	struct ext4 *fs = b->fs;
 	struct ext4_super_block *es = fs->es;
-	u64 own = 0, blocks = 0, free = 0, total;
+	u64 free = 0, total;
 
-	for (u32 k = 0; k < b->nr; k++) {
-		blocks += b->groups[k].blocks;
+	for (u32 k = 0; k < b->nr; k++)
 		free += b->groups[k].g->free_blocks;
-		own += ext4_group_base(fs, b->first + k) + 2 + fs->itable_blocks;
-	}
 	total = fs->root_reserved + kept_for_root;
 	mutex_lock(&fs->error_lock);
 	es->s_blocks_count_lo = (u32)end;
@@ -427,13 +424,14 @@ static void publish(struct batch *b, u64 end, u64 kept_for_root)
 		es->s_r_blocks_count_hi = (u32)(total >> 32);
 	}
 	es->s_inodes_count += b->nr * fs->inodes_per_group;
-	if (es->s_overhead_clusters)
-		es->s_overhead_clusters += (u32)own;
 	WRITE_ONCE(fs->root_reserved, total);
-	WRITE_ONCE(fs->overhead, fs->overhead + own);
 	__atomic_store_n(&fs->blocks_count, end, __ATOMIC_RELEASE);
 	WRITE_ONCE(fs->inodes_count, es->s_inodes_count);
 	__atomic_store_n(&fs->nr_groups, b->first + b->nr, __ATOMIC_RELEASE);
+	WRITE_ONCE(fs->overhead,
+		ext4_calc_overhead(fs) +
+			(fs->journal_inode ? fs->journal_inode->object.size >> fs->block_bits : 0));
+	es->s_overhead_clusters = (u32)fs->overhead;
 	__atomic_fetch_add(&fs->free_blocks, (s64)free, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&fs->free_inodes, (s64)b->nr * fs->inodes_per_group, __ATOMIC_RELAXED);
 	ext4_super_counts_set(fs);
@@ -531,7 +529,7 @@ static int add_groups(struct ext4 *fs, u32 nr, u64 end, bool last,
 }
 
 /* The last group gets longer. */
-static int extend_last(struct ext4 *fs, u64 end, u64 kept_for_root)
+static int extend_last(struct ext4 *fs, u64 end)
 {
 	u32 n = fs->nr_groups - 1, from = ext4_group_blocks(fs, n);
 	u64 more = end - fs->blocks_count;
@@ -545,16 +543,10 @@ static int extend_last(struct ext4 *fs, u64 end, u64 kept_for_root)
 	if (!err)
 		err = ext4_group_lengthen(h, fs, n, from, from + (u32)more);
 	if (!err) {
-		u64 total = fs->root_reserved + kept_for_root;
-
 		mutex_lock(&fs->error_lock);
 		es->s_blocks_count_lo = (u32)end;
-		es->s_r_blocks_count_lo = (u32)total;
-		if (ext4_has_incompat(fs, 64BIT)) {
+		if (ext4_has_incompat(fs, 64BIT))
 			es->s_blocks_count_hi = (u32)(end >> 32);
-			es->s_r_blocks_count_hi = (u32)(total >> 32);
-		}
-		WRITE_ONCE(fs->root_reserved, total);
 		__atomic_store_n(&fs->blocks_count, end, __ATOMIC_RELEASE);
 		__atomic_fetch_add(&fs->free_blocks, (s64)more, __ATOMIC_RELAXED);
 		ext4_super_counts_set(fs);
@@ -606,7 +598,7 @@ static int grow(struct ext4 *fs, u64 blocks)
 
 	groups = (u32)div_round_up(blocks - fs->es->s_first_data_block, fs->blocks_per_group);
 	if (end > fs->blocks_count)
-		err = extend_last(fs, end, root_share(fs, end - fs->blocks_count));
+		err = extend_last(fs, end); /* root gets no share of these, as with Linux */
 	while (!err && fs->nr_groups < groups) {
 		u32 to = batch_end(fs, fs->nr_groups, groups);
 
@@ -638,7 +630,9 @@ int ext4_resize(struct ext4 *fs, u64 blocks)
 	u64 was = fs->blocks_count;
 	int err;
 
-	if (blocks < was || !reaches(fs, blocks))
+	if (!blocks || !reaches(fs, blocks))
+		return -ENOSPC;
+	if (blocks < was)
 		return -EINVAL;
 	err = settle(fs, &blocks);
 	if (err || blocks <= was)
@@ -653,9 +647,13 @@ int ext4_resize_last(struct ext4 *fs, u64 blocks)
 {
 	u64 end = group_end(fs, fs->nr_groups - 1, blocks);
 
-	if (blocks < fs->blocks_count || !reaches(fs, end))
+	if (!blocks)
+		return 0;
+	if (blocks < fs->blocks_count)
 		return -EINVAL;
-	return end == fs->blocks_count ? 0 : finish(fs, extend_last(fs, end, 0));
+	if (!reaches(fs, end))
+		return -ENOSPC;
+	return end == fs->blocks_count ? 0 : finish(fs, extend_last(fs, end));
 }
 
 int ext4_resize_add(struct ext4 *fs, const struct ext4_new_group *in)

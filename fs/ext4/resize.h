@@ -18,7 +18,7 @@ static_assert(sizeof(struct ext4_new_group) == 40, "ext4_new_group");
 int ext4_resize_begin(struct ext4 *fs) must_check;
 void ext4_resize_end(struct ext4 *fs);
 /* Between begin and end. To so many blocks, or a few less when the last group would be too short.
- * -EINVAL: fewer than now, or more than the device has. */
+ * -EINVAL: fewer than now; -ENOSPC: none, or more than the device has. */
 int ext4_resize(struct ext4 *fs, u64 blocks) must_check;
 /* Only the last group grows, to its full length at most. */
 int ext4_resize_last(struct ext4 *fs, u64 blocks) must_check;

@@ -158,7 +158,7 @@ UNIT(file_systems_of_all_kinds_grow)
 		fill(&x, "before", 3 * MIB);
 		was = fs->blocks_count;
 		EXPECT_EQ(resize(&x, was - 1), -EINVAL);
-		EXPECT_EQ(resize(&x, kinds[k].big * per_mib + 1), -EINVAL);
+		EXPECT_EQ(resize(&x, kinds[k].big * per_mib + 1), -ENOSPC);
 		EXPECT_EQ(resize(&x, was), 0);
 		EXPECT_EQ(resize(&x, kinds[k].mid * per_mib), 0);
 		EXPECT(fs->blocks_count > was && fs->blocks_count <= kinds[k].mid * per_mib);
