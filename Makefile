@@ -73,15 +73,20 @@ cflags-libc := -std=gnu17 -g -O1 -Wall -Wextra -Werror -D_GNU_SOURCE -Iarch/$(AR
 quiet = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
 
 # ---- rules ---------------------------------------------------------------------------------
-.PHONY: all setup uapi clean run test test-all check bench fuzz compdb format
-ifeq ($(ARCH),host)
-all: setup $(hostlib) unit
-else
-all: setup $(kernel)
+# Missing packages are installed before anything else is looked at: a prerequisite would be built beside
+# the programs that need them, with -j.
+ifneq ($(filter-out clean,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(shell tools/setup >&2 && echo complete),complete)
+$(error tools/setup failed)
+endif
 endif
 
-setup:
-	@tools/setup --quiet-when-complete
+.PHONY: all uapi clean run test test-all check bench fuzz compdb format
+ifeq ($(ARCH),host)
+all: $(hostlib) unit
+else
+all: $(kernel)
+endif
 
 $(uapi)/.stamp:
 	@mkdir -p $(uapi)

@@ -13,6 +13,6 @@ test: check all contract bench-programs stress-programs
 test-all: check all contract bench-programs stress-programs
 	@$(pytest) --long $(T) tests
 
-check: setup
+check:
 	@tools/check
 	@$(MAKE) --no-print-directory ARCH=host unit

@@ -13,7 +13,7 @@ fuzz-flags := $(filter-out -DARCH_%,$(cflags)) -DARCH_host=1 -O1 $(fuzz-san) -fn
 	-Wno-frame-larger-than $(incs) -Itests/fuzz
 fuzz-objs  := $(patsubst %.c,$(fuzz-out)/%.o,$(filter-out lib/cstring.c,$(wildcard lib/*.c)))
 
-fuzz: setup $(addprefix $(fuzz-out)/,$(FUZZ))
+fuzz: $(addprefix $(fuzz-out)/,$(FUZZ))
 	@for t in $(FUZZ); do \
 		mkdir -p $(fuzz-out)/corpus/$$t; \
 		$(fuzz-out)/$$t -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(fuzz-out)/$$t- -timeout=10 \
@@ -37,7 +37,7 @@ fuzz-kernel-lib := $(fuzz-out)/kernel/libaramid.a
 fuzz-images     := small 4k ext3 ext2
 
 .PHONY: fuzz-kernel $(fuzz-kernel-lib)
-fuzz-kernel: setup $(patsubst %,build/crash/%.img,$(fuzz-images)) $(patsubst %,$(fuzz-out)/%-kernel,$(FUZZ_KERNEL))
+fuzz-kernel: $(patsubst %,build/crash/%.img,$(fuzz-images)) $(patsubst %,$(fuzz-out)/%-kernel,$(FUZZ_KERNEL))
 	@for t in $(FUZZ_KERNEL); do \
 		mkdir -p $(fuzz-out)/corpus/$$t-kernel; \
 		ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0 $(fuzz-out)/$$t-kernel \
