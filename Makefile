@@ -56,7 +56,7 @@ libc-objs := $(patsubst %.c,$(obj)/%.o,$(libc-srcs-all))
 
 # ---- flags ---------------------------------------------------------------------------------
 uapi := build/uapi
-incs := -nostdinc -isystem $(uapi) -Iinclude -Iarch/include -Iarch/$(ARCH)/include -I$(gen)
+incs := -nostdinc -isystem $(uapi) -Iinclude -Iinclude/abi/libc -Iarch/include -Iarch/$(ARCH)/include -I$(gen)
 warn := -Wall -Wextra -Werror -Wframe-larger-than=1024 -Wmissing-prototypes -Wstrict-prototypes \
 	-Wundef -Wvla -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
 cflags := -std=gnu17 -g -O2 -fno-strict-aliasing -fno-common -fno-omit-frame-pointer \

@@ -15,19 +15,21 @@ enum lock_rank {
 	RANK_DISK,        /* a disk comes, goes or is partitioned anew */
 	RANK_CGROUP,
 	RANK_SESSION,
-	RANK_EXEC,       /* process exec/cred change */
-	RANK_FILE_POS,   /* file->pos_lock */
-	RANK_PROC_FILE,  /* the text of an open /proc file while it is made */
-	RANK_EPOLL,      /* epoll instance */
-	RANK_PIPE,       /* pipe buffer ring */
-	RANK_TTY,        /* terminal: termios, open and close */
-	RANK_TTY_READ,   /* one reader at a time */
-	RANK_TTY_INPUT,  /* line discipline, input side */
-	RANK_TTY_OUTPUT, /* line discipline, output side */
-	RANK_SUPER,      /* mount/umount of a super block; rename across directories */
-	RANK_NAMESPACE,  /* mount tree changes */
-	RANK_INODE_DIR,  /* directory inodes: i_rwsem (parent before child, _nested) */
-	RANK_INODE,      /* other inodes: i_rwsem */
+	RANK_EXEC,        /* process exec/cred change */
+	RANK_FILE_POS,    /* file->pos_lock */
+	RANK_PROC_FILE,   /* the text of an open /proc file while it is made */
+	RANK_EPOLL,       /* epoll instance */
+	RANK_SOCKET_CALL, /* a socket's calls, one at a time: sending, receiving */
+	RANK_NET_CONFIG,  /* a network namespace's interfaces, addresses, routes */
+	RANK_PIPE,        /* pipe buffer ring */
+	RANK_TTY,         /* terminal: termios, open and close */
+	RANK_TTY_READ,    /* one reader at a time */
+	RANK_TTY_INPUT,   /* line discipline, input side */
+	RANK_TTY_OUTPUT,  /* line discipline, output side */
+	RANK_SUPER,       /* mount/umount of a super block; rename across directories */
+	RANK_NAMESPACE,   /* mount tree changes */
+	RANK_INODE_DIR,   /* directory inodes: i_rwsem (parent before child, _nested) */
+	RANK_INODE,       /* other inodes: i_rwsem */
 	RANK_MM,     /* mm->map_lock: taken by page faults, so no user access under ranks above */
 	RANK_REGION, /* region->lock */
 	RANK_OBJECT_INVALIDATE, /* vm_object: pages come in against truncation */
@@ -66,6 +68,7 @@ enum lock_rank {
 	RANK_SOCKET_GC,   /* AF_UNIX: descriptors in flight */
 	RANK_SOCKET,      /* sock->lock; a listener before its connections, _nested */
 	RANK_SOCKET_LEAF, /* tables and queues of protocols */
+	RANK_NETIF_QUEUE, /* an interface's transmit queue: xmit is called under it */
 	RANK_TTY_SPIN,
 	RANK_FUTEX,   /* bucket */
 	RANK_JOURNAL, /* jbd2: transactions and their blocks */

@@ -95,8 +95,11 @@ enum sock_option {
 	SKO_DEAD, /* no descriptor any more */
 };
 
+struct net;
+
 struct sock {
 	struct refcount refs;
+	struct net *net;      /* its network namespace; one reference, immutable */
 	struct spinlock lock; /* RANK_SOCKET */
 	const struct sock_ops *ops;
 	u16 family, type, protocol;
