@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """One machine per root and kernel for all tests of a file; a new one after a machine has died."""
+import functools
+
 import pytest
 
-from guest import Terminal
+from guest import Terminal, run
 
 MACHINES = {
     "alpine": {"options": ["--smp", "2"], "shell": "sh"},
@@ -24,7 +26,15 @@ def machines():
         terminal.close()
 
 
+@functools.cache
+def _build_root(name):
+    """The first use of a root may have to build or to fetch it, which takes longer than any boot."""
+    done = run(name, "true", timeout=1200)
+    assert done.returncode == 0, done.stderr.decode()
+
+
 def _terminal(machines, name, kernel):
+    _build_root(name)
     key = (name, kernel)
     if key in machines and not machines[key].alive():
         machines.pop(key).close()
