@@ -50,5 +50,17 @@ static inline bool must_check ref_put(struct refcount *r)
 		ref_broken(r, "put");
 	return old == 1;
 }
+/*
+ * True: the count was n, all of them the caller's or known to it, and is 0 now. Nobody else has a
+ * reference, ref_get_unless_zero fails; the caller frees the object, or gives it back its count.
+ */
+static inline bool must_check ref_freeze(struct refcount *r, u32 n)
+{
+	return __atomic_compare_exchange_n(&r->n, &n, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+static inline void ref_unfreeze(struct refcount *r, u32 n)
+{
+	__atomic_store_n(&r->n, n, __ATOMIC_RELEASE);
+}
 
 #endif

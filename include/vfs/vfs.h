@@ -324,6 +324,7 @@ struct mount {
 	u32 peer_group;   /* shared: mounts below it appear on all peers; 0: not; namespace lock */
 	u32 master_group; /* slave: mounts below those peers appear here, too; 0: not */
 	bool unbindable;
+	bool expired; /* MNT_EXPIRE was asked for once; set under namespace lock, cleared by use */
 	/* Only while one change is made under the namespace lock: next receiver of propagation, its
 	 * copy of what is mounted; the copy of this mount in a tree that is copied. */
 	struct mount *prop_next, *prop_copy, *cloned;
@@ -332,7 +333,6 @@ struct mount {
 	struct mount_ns *ns;    /* NULL: detached */
 	s32 writers;            /* atomic: open writes, guards remount ro */
 	char *source;           /* "tmpfs" in /proc/mounts */
-	bool expired;           /* MNT_EXPIRE was asked for once; namespace lock, cleared by use */
 	struct rcu_head rcu;
 };
 /* mount->flags equal the MS_* bits MS_RDONLY, NOSUID, NODEV, NOEXEC, NOATIME, NODIRATIME, RELATIME */

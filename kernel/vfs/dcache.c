@@ -7,7 +7,7 @@
  * its parent. At zero it stays on the LRU list unless it is unhashed or marked NOCACHE.
  *
  * Locks: parent's lock before child's; then a hash bucket's, then the LRU's. g_rename_seq is
- * written under g_rename_lock when a name or parent changes, for walkers up the tree.
+ * written under g_rename_lock when a name, a parent or a mount changes, for walkers.
  */
 #include <core/init.h>
 #include <core/log.h>
@@ -31,6 +31,18 @@ static LIST_HEAD(g_lru);
 static u64 g_nr_lru; /* g_lru_lock */
 static DEFINE_SPINLOCK(g_rename_lock, RANK_MOUNT);
 struct seqcount g_rename_seq;
+
+void tree_write_begin(void)
+{
+	spin_lock(&g_rename_lock);
+	seq_write_begin(&g_rename_seq);
+}
+
+void tree_write_end(void)
+{
+	seq_write_end(&g_rename_seq);
+	spin_unlock(&g_rename_lock);
+}
 
 static u64 bucket_of(const struct dentry *parent, u32 hash)
 {
@@ -400,8 +412,7 @@ void dentry_move(struct dentry *d, struct dentry *target, bool exchange)
 	struct dentry *op = d->parent, *np = target->parent;
 	bool target_hashed;
 
-	spin_lock(&g_rename_lock);
-	seq_write_begin(&g_rename_seq);
+	tree_write_begin();
 	spin_lock(&d->lock);
 	unhash_locked(d);
 	spin_unlock(&d->lock);
@@ -423,8 +434,7 @@ void dentry_move(struct dentry *d, struct dentry *target, bool exchange)
 		spin_unlock(&op->lock);
 		/* Each holds one reference on its new parent; the counts just change places. */
 	}
-	seq_write_end(&g_rename_seq);
-	spin_unlock(&g_rename_lock);
+	tree_write_end();
 	dcache_insert(d);
 	if (exchange && target_hashed)
 		dcache_insert(target);

@@ -14,7 +14,9 @@ struct dentry *dcache_find_rcu(struct dentry *parent, const char *name, size_t l
 bool dentry_get_live(struct dentry *d); /* a reference to one found under RCU; false: it is dead */
 void dcache_insert(struct dentry *d);
 bool dentry_is_ancestor(const struct dentry *a, const struct dentry *d); /* a above or equal d */
-extern struct seqcount g_rename_seq; /* names and parents change under it */
+extern struct seqcount g_rename_seq; /* names, parents and mounts change under it */
+void tree_write_begin(void);         /* a write section of it; nothing in it sleeps */
+void tree_write_end(void);
 
 /* ---- namei.c ---- */
 enum last_type { LAST_NORM, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
@@ -52,8 +54,10 @@ int rcu_lookup(const struct vfs_env *env, const struct path *base, const char *n
 int path_follow_mounts(struct path *p, u32 flags) must_check;
 
 /* ---- namespace.c ---- */
-struct mount *mount_lookup(struct mount *parent, struct dentry *at);   /* referenced or NULL */
-struct mount *mount_find_rcu(struct mount *parent, struct dentry *at); /* RCU held, no reference */
+/* What is mounted there, referenced, or NULL. Sleeps while an umount of it is decided. */
+struct mount *mount_lookup(struct mount *parent, struct dentry *at);
+/* The same without the reference: RCU is held, the caller checks g_rename_seq. */
+struct mount *mount_find_rcu(struct mount *parent, struct dentry *at);
 extern struct rwsem g_namespace_lock;
 bool dentry_is_mountpoint(struct dentry *d);
 /* All of these: g_namespace_lock held for writing. */
@@ -63,8 +67,12 @@ enum clone_mode { CLONE_PEER, CLONE_SLAVE, CLONE_SLAVE_SHARED };
 struct mount *mount_clone(
 	struct mount *old, struct dentry *root, enum clone_mode mode, bool whole) must_check;
 void mount_free_clone(struct mount *m); /* one that was never attached */
+/* m (one reference: the attachment's) appears at p; from where it was, if it was attached. */
 void mount_attach(struct mount *m, const struct path *p);
 void mount_detach_tree(struct mount *top);
+/* m, without children, leaves its groups and the tree and goes to the list; its references on
+ * parent and mountpoint stay with it. In the tree's write section. */
+void mount_unlink(struct mount *m, struct list_head *gone);
 struct mount *mount_next_in_tree(
 	struct mount *m, const struct mount *top); /* parents first; NULL */
 
@@ -74,10 +82,14 @@ void mount_leave_groups(struct mount *m);
 void mount_set_propagation(struct mount *m, unsigned long type); /* MS_SHARED ... */
 /* Attach m at p, with copies wherever p's mount propagates to. -ENOMEM: nothing was attached. */
 int mount_attach_shared(struct mount *m, const struct path *p) must_check;
-/* Is a mount that would go with m (at its place in other mounts) in use? */
-bool mount_copies_busy(struct mount *m);
-/* Unmount what m's unmounting takes along. m itself stays. */
-void mount_detach_copies(struct mount *m);
+/*
+ * Freeze what m's unmounting takes along: *copies is a chain by prop_next, each prop_copy that is
+ * set is frozen. False: one is in use, nothing is frozen.
+ */
+bool mount_freeze_copies(struct mount *m, struct mount **copies) must_check;
+void mount_unfreeze_copies(struct mount *copies);
+/* Unlink what m's unmounting takes along, whoever uses it; in the tree's write section. */
+void mount_unlink_copies(struct mount *m, struct list_head *gone);
 /* The entry goes away: mounts on it (elsewhere) are detached. */
 void detach_mounts_on(struct dentry *d);
 

@@ -2,9 +2,9 @@
  * The fast path walk: cached names only, under RCU, without a lock or a reference on the way.
  *
  * It stands on dentries, inodes and mounts whose memory RCU keeps, and takes references on nothing
- * but the result. Names and parents change only while g_rename_seq is odd, so if the count is the
- * same at the end every step was true; a name that is removed meanwhile was there when we came by.
- * Whatever is not simple (a name that isn't cached, symlinks, "..", file systems with rules of
+ * but the result. Names, parents and mounts change only while g_rename_seq is odd, so if the count
+ * is the same at the end every step was true; a name that is removed meanwhile was there when we came
+ * by. Whatever is not simple (a name that isn't cached, symlinks, "..", file systems with rules of
  * their own, openat2's restrictions) answers -EAGAIN: the ordinary walk starts from the beginning.
  */
 #include "internal.h"

@@ -3,9 +3,15 @@
  *
  * A mount is attached when its parent is set: it is then in the (parent, mountpoint) hash, in its
  * namespace's list, and holds references on parent and mountpoint; being attached is one reference.
- * All changes hold g_namespace_lock; the hash is read under RCU. A busy mount is one that has more
- * references than its attachment: unmounting takes it out of the hash, waits for lookups that may
- * still find it (a grace period), looks at the count, and puts it back if somebody uses it.
+ * All changes hold g_namespace_lock, and those of the hash are made inside a write section of
+ * g_rename_seq (tree_write_begin): a walk that found nothing mounted, or changed its mind half-way,
+ * sees that the count has moved and starts again. The hash itself is read under RCU.
+ *
+ * A busy mount is one that has more references than its attachment. Unmounting freezes the count:
+ * one compare-exchange takes it from the known references to 0, or fails because somebody uses the
+ * mount. It stays in the hash all the time. A walk that comes to a frozen mount can't get a
+ * reference and waits for g_namespace_lock to see how it ended (mount_lookup), so it never passes
+ * below a mount whose umount is then refused.
  */
 #include <core/init.h>
 #include <core/log.h>
@@ -42,14 +48,27 @@ static void free_mount_rcu(struct rcu_head *head)
 	kfree(container_of(head, struct mount, rcu));
 }
 
-void put_mount(struct mount *m)
+/* Nobody has a reference, nobody can get one. */
+static void release_mount(struct mount *m)
 {
-	if (!ref_put(&m->refs))
-		return;
 	put_dentry(m->root);
 	put_super(m->super);
 	kfree(m->source);
 	rcu_call(&m->rcu, free_mount_rcu);
+}
+
+/* For umount, which is no use of the mount. */
+static void put_unused_mount(struct mount *m)
+{
+	if (ref_put(&m->refs))
+		release_mount(m);
+}
+
+void put_mount(struct mount *m)
+{
+	if (unlikely(READ_ONCE(m->expired)))
+		WRITE_ONCE(m->expired, false);
+	put_unused_mount(m);
 }
 
 int mount_want_write(struct mount *m)
@@ -79,14 +98,24 @@ struct mount *mount_find_rcu(struct mount *parent, struct dentry *at)
 
 struct mount *mount_lookup(struct mount *parent, struct dentry *at)
 {
-	struct mount *m;
+	for (;;) {
+		u32 seq = seq_read_begin(&g_rename_seq);
+		struct mount *m;
+		bool got;
 
-	rcu_read_lock();
-	m = mount_find_rcu(parent, at);
-	if (m && !ref_get_unless_zero(&m->refs))
-		m = NULL;
-	rcu_read_unlock();
-	return m;
+		rcu_read_lock();
+		m = mount_find_rcu(parent, at);
+		got = m && ref_get_unless_zero(&m->refs);
+		rcu_read_unlock();
+		if (got)
+			return m;
+		if (m) { /* frozen: wait until the umount is decided */
+			rwsem_read_lock(&g_namespace_lock);
+			rwsem_read_unlock(&g_namespace_lock);
+		} else if (!seq_read_retry(&g_rename_seq, seq)) {
+			return NULL;
+		}
+	}
 }
 
 static struct mount *mount_alloc(
@@ -123,12 +152,11 @@ static void changed(struct mount_ns *ns)
 	poll_wake(&g_change_wait, EPOLLERR | EPOLLPRI);
 }
 
-/* m (one reference: the attachment's) appears at p. g_namespace_lock held for writing. */
-void mount_attach(struct mount *m, const struct path *p)
+/* m appears at p, whose references become m's. In the tree's write section. */
+static void link_mount(struct mount *m, const struct path *p)
 {
 	struct mount_ns *ns = g_init_mount_ns;
 
-	get_path(p);
 	m->mountpoint = p->dentry;
 	m->parent = p->mnt;
 	m->ns = ns;
@@ -139,10 +167,21 @@ void mount_attach(struct mount *m, const struct path *p)
 	p->dentry->flags |= DENTRY_MOUNTED;
 	spin_unlock(&p->dentry->lock);
 	hlist_add_head(&m->hash, bucket(m->parent, m->mountpoint));
-	changed(ns);
 }
 
-static bool mounted_elsewhere(const struct dentry *d)
+/* Take m out of the tree. Parent, mountpoint and their references stay with it until left() or
+ * link_mount. In the tree's write section. */
+static struct path unlink_mount(struct mount *m)
+{
+	hlist_del(&m->hash);
+	list_del(&m->child_link);
+	list_del(&m->ns_link);
+	m->ns->count--;
+	m->ns = NULL;
+	return (struct path){m->parent, m->mountpoint};
+}
+
+static bool is_mountpoint(const struct dentry *d)
 {
 	struct mount *m;
 
@@ -152,25 +191,32 @@ static bool mounted_elsewhere(const struct dentry *d)
 	return false;
 }
 
-/* Take m out of the tree; its attachment reference and where it was are the caller's to put. */
-static struct path detach(struct mount *m)
+/* A mount has left the place at, whose references the caller has no more. */
+static void left(const struct path *at)
 {
-	struct path at = {m->parent, m->mountpoint};
-
-	hlist_del(&m->hash);
-	list_del(&m->child_link);
-	list_del(&m->ns_link);
-	m->ns->count--;
-	changed(m->ns);
-	m->ns = NULL;
-	WRITE_ONCE(m->parent, NULL);
-	WRITE_ONCE(m->mountpoint, NULL);
-	if (at.dentry && !mounted_elsewhere(at.dentry)) {
-		spin_lock(&at.dentry->lock);
-		at.dentry->flags &= ~DENTRY_MOUNTED;
-		spin_unlock(&at.dentry->lock);
+	if (!is_mountpoint(at->dentry)) {
+		spin_lock(&at->dentry->lock);
+		at->dentry->flags &= ~DENTRY_MOUNTED;
+		spin_unlock(&at->dentry->lock);
 	}
-	return at;
+	put_path(at);
+	changed(g_init_mount_ns);
+}
+
+void mount_attach(struct mount *m, const struct path *p)
+{
+	struct path old = {NULL, NULL};
+
+	get_path(p);
+	tree_write_begin();
+	if (m->parent) /* it moves: no walk sees it nowhere */
+		old = unlink_mount(m);
+	link_mount(m, p);
+	tree_write_end();
+	if (old.mnt)
+		left(&old);
+	else
+		changed(m->ns);
 }
 
 bool dentry_is_mountpoint(struct dentry *d)
@@ -178,38 +224,58 @@ bool dentry_is_mountpoint(struct dentry *d)
 	return (READ_ONCE(d->flags) & DENTRY_MOUNTED) != 0;
 }
 
-/* The tree below m, children first, into list "out" by ns_link order; lock held. */
-static void collect_tree(struct mount *m, struct list_head *out)
+void mount_unlink(struct mount *m, struct list_head *gone)
 {
-	struct mount *at = m, *c;
+	mount_leave_groups(m);
+	unlink_mount(m);
+	list_add_tail(&m->ns_link, gone);
+}
 
-	list_move_tail(&m->ns_link, out);
-	/* Breadth first: everything behind "at" in out is still to be expanded. */
-	for (;;) {
-		list_for_each_entry(c, &at->children, child_link)
-			list_move_tail(&c->ns_link, out);
-		if (list_is_last(&at->ns_link, out))
-			return;
-		at = list_next_entry(at, ns_link);
+/* The tree at top leaves the tree of mounts, leaves first; with the copies of each that were
+ * propagated elsewhere. In the tree's write section. */
+static void unlink_tree(struct mount *top, bool copies, struct list_head *gone)
+{
+	struct mount *leaf;
+
+	do {
+		leaf = top;
+		while (!list_empty(&leaf->children))
+			leaf = list_last_entry(&leaf->children, struct mount, child_link);
+		if (copies)
+			mount_unlink_copies(leaf, gone);
+		mount_unlink(leaf, gone);
+	} while (leaf != top);
+}
+
+/* Mounts that were unlinked give up their places. */
+static void all_left(struct list_head *gone, void (*drop)(struct mount *))
+{
+	while (!list_empty(gone)) {
+		struct mount *m = list_first_entry(gone, struct mount, ns_link);
+		struct path at = {m->parent, m->mountpoint};
+
+		list_del(&m->ns_link);
+		m->parent = NULL;
+		m->mountpoint = NULL;
+		left(&at);
+		drop(m);
 	}
+}
+
+/* No walk sees half of the tree gone. */
+static void detach_tree(struct mount *top, bool copies)
+{
+	LIST_HEAD(gone);
+
+	tree_write_begin();
+	unlink_tree(top, copies, &gone);
+	tree_write_end();
+	all_left(&gone, put_mount);
 }
 
 void mount_detach_tree(struct mount *top)
 {
-	LIST_HEAD(tree);
-	struct mount *m;
-
-	collect_tree(top, &tree);
-	while (!list_empty(&tree)) {
-		struct path at;
-
-		m = list_last_entry(&tree, struct mount, ns_link); /* children are behind parents */
-		mount_leave_groups(m);
-		at = detach(m);
-		if (at.mnt)
-			put_path(&at);
-		put_mount(m);
-	}
+	detach_tree(top, false);
 }
 
 void detach_mounts_on(struct dentry *d)
@@ -414,7 +480,7 @@ static bool contains_unbindable(struct mount *top)
 
 static int move_mount(const struct vfs_env *env, struct path *at, const char *source)
 {
-	struct path from, old;
+	struct path from;
 	struct mount *up;
 	int err;
 
@@ -435,11 +501,7 @@ static int move_mount(const struct vfs_env *env, struct path *at, const char *so
 	for (up = at->mnt; up; up = up->parent)
 		if (up == from.mnt)
 			goto out;
-	old = detach(from.mnt);
 	err = mount_attach_shared(from.mnt, at);
-	if (err)
-		mount_attach(from.mnt, &old);
-	put_path(&old);
 out:
 	rwsem_write_unlock(&g_namespace_lock);
 	put_path(&from);
@@ -540,35 +602,47 @@ int vfs_mount(const struct vfs_env *env, const char *source, const char *target,
 /* ---- umount(2), pivot_root(2)
  * -------------------------------------------------------------------- */
 
-static int umount_busy_check(struct mount *m)
+/* Freeze m and what would go with it elsewhere; the caller has the one reference on m besides its
+ * attachment's. -EBUSY: somebody uses one of them, nothing is frozen. */
+static int umount_freeze(struct mount *m, struct mount **copies)
 {
-	struct hlist_head *b = bucket(m->parent, m->mountpoint);
-
-	if (!list_empty(&m->children))
+	if (!list_empty(&m->children) || !ref_freeze(&m->refs, 2))
 		return -EBUSY;
-	hlist_del(&m->hash);
-	rcu_synchronize();            /* lookups that found it have their reference by now */
-	if (ref_read(&m->refs) > 2) { /* the attachment's and our caller's */
-		hlist_add_head(&m->hash, b);
-		return -EBUSY;
-	}
-	hlist_add_head(&m->hash, b);
-	return mount_copies_busy(m) ? -EBUSY : 0;
+	if (mount_freeze_copies(m, copies))
+		return 0;
+	ref_unfreeze(&m->refs, 2);
+	return -EBUSY;
 }
 
-/* Unmount the tree at m, leaves first, here and wherever it was propagated to. */
-static void detach_everywhere(struct mount *top)
+static void umount_frozen(struct mount *m, struct mount *copies)
 {
-	for (;;) {
-		struct mount *leaf = top;
+	LIST_HEAD(gone);
 
-		while (!list_empty(&leaf->children))
-			leaf = list_last_entry(&leaf->children, struct mount, child_link);
-		mount_detach_copies(leaf);
-		mount_detach_tree(leaf);
-		if (leaf == top)
-			return;
+	tree_write_begin();
+	for (struct mount *r = copies; r; r = r->prop_next)
+		if (r->prop_copy)
+			mount_unlink(r->prop_copy, &gone);
+	mount_unlink(m, &gone);
+	tree_write_end();
+	all_left(&gone, release_mount);
+}
+
+/* umount of an idle mount. 1: m is gone, the caller's reference, too. */
+static int umount_idle(struct mount *m, bool expire)
+{
+	struct mount *copies;
+	int err = umount_freeze(m, &copies);
+
+	if (err)
+		return err;
+	if (!expire || m->expired) {
+		umount_frozen(m, copies);
+		return 1;
 	}
+	WRITE_ONCE(m->expired, true); /* the second call without use in between unmounts */
+	mount_unfreeze_copies(copies);
+	ref_unfreeze(&m->refs, 2);
+	return -EAGAIN;
 }
 
 int vfs_umount(const struct vfs_env *env, const char *target, int flags)
@@ -593,20 +667,18 @@ int vfs_umount(const struct vfs_env *env, const char *target, int flags)
 	rwsem_write_lock(&g_namespace_lock);
 	if (!m->ns || !m->parent || m == env->fs->root.mnt)
 		goto out;
-	if (flags & MNT_EXPIRE) {
-		err = flags & (MNT_FORCE | MNT_DETACH) ? -EINVAL : umount_busy_check(m);
-		if (!err && !m->expired) {
-			m->expired = true; /* the second call without use in between unmounts */
-			err = -EAGAIN;
-		}
-	} else {
-		err = flags & MNT_DETACH ? 0 : umount_busy_check(m);
-	}
-	if (!err)
-		detach_everywhere(m);
+	if ((flags & MNT_EXPIRE) && (flags & (MNT_FORCE | MNT_DETACH)))
+		goto out;
+	err = 0;
+	if (flags & MNT_DETACH)
+		detach_tree(m, true);
+	else
+		err = umount_idle(m, (flags & MNT_EXPIRE) != 0);
 out:
 	rwsem_write_unlock(&g_namespace_lock);
-	put_mount(m);
+	if (err == 1)
+		return 0;
+	put_unused_mount(m);
 	return err;
 }
 
@@ -641,12 +713,14 @@ int vfs_pivot_root(const struct vfs_env *env, const char *new_root, const char *
 		;
 	if (!up || (old.mnt == new.mnt && !dentry_is_ancestor(new.dentry, old.dentry)))
 		goto out;
-	at_new = detach(new.mnt);
-	at_root = detach(root.mnt);
-	mount_attach(root.mnt, &old);
-	mount_attach(new.mnt, &at_root);
-	put_path(&at_new);
-	put_path(&at_root);
+	get_path(&old);
+	tree_write_begin();
+	at_new = unlink_mount(new.mnt);
+	at_root = unlink_mount(root.mnt);
+	link_mount(root.mnt, &old);
+	link_mount(new.mnt, &at_root); /* with root's references */
+	tree_write_end();
+	left(&at_new);
 	fs_contexts_pivot(&root, &new);
 	err = 0;
 out:

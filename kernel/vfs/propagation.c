@@ -180,32 +180,49 @@ fail:
 /* ---- unmounting
  * ----------------------------------------------------------------------------------- */
 
-bool mount_copies_busy(struct mount *m)
+static struct mount *mounted_at(struct mount *parent, struct dentry *at)
 {
-	struct mount *r, *c;
-	bool busy = false;
+	struct mount *c;
 
-	for (r = receivers(m->parent, NULL); r && !busy; r = r->prop_next) {
-		c = mount_lookup(r, m->mountpoint);
-		if (!c)
-			continue;
-		/* The attachment's reference and ours; one with mounts on it stays anyway. */
-		busy = c != m && list_empty(&c->children) && ref_read(&c->refs) > 2;
-		put_mount(c);
-	}
-	return busy;
+	rcu_read_lock();
+	c = mount_find_rcu(parent, at);
+	rcu_read_unlock();
+	return c;
 }
 
-void mount_detach_copies(struct mount *m)
+void mount_unfreeze_copies(struct mount *copies)
+{
+	for (struct mount *r = copies; r; r = r->prop_next)
+		if (r->prop_copy)
+			ref_unfreeze(&r->prop_copy->refs, 1);
+}
+
+bool mount_freeze_copies(struct mount *m, struct mount **copies)
+{
+	struct mount *r;
+
+	*copies = receivers(m->parent, NULL);
+	for (r = *copies; r; r = r->prop_next) {
+		struct mount *c = mounted_at(r, m->mountpoint);
+
+		if (!c || c == m || !list_empty(&c->children))
+			continue; /* one with mounts on it stays anyway */
+		if (!ref_freeze(&c->refs, 1)) {
+			mount_unfreeze_copies(*copies);
+			return false;
+		}
+		r->prop_copy = c;
+	}
+	return true;
+}
+
+void mount_unlink_copies(struct mount *m, struct list_head *gone)
 {
 	struct mount *r, *c;
 
 	for (r = receivers(m->parent, NULL); r; r = r->prop_next) {
-		c = mount_lookup(r, m->mountpoint);
-		if (!c)
-			continue;
-		if (c != m && list_empty(&c->children))
-			mount_detach_tree(c);
-		put_mount(c);
+		c = mounted_at(r, m->mountpoint);
+		if (c && c != m && list_empty(&c->children))
+			mount_unlink(c, gone);
 	}
 }

@@ -78,6 +78,103 @@ TEST(busy_mounts_are_EBUSY_and_detach_lazily)
 	OK(umount("n"));
 }
 
+static bool umounts_done; /* atomic */
+
+static void *try_umount(void *path)
+{
+	for (int i = 0; i < 2000; i++)
+		CHECK_ERR(umount(path), EBUSY);
+	return NULL;
+}
+
+static void *look_below(void *arg)
+{
+	struct stat st;
+
+	do {
+		CHECK_ERR(stat("m/below", &st), ENOENT);
+		OK(stat("m/above", &st));
+		OK(stat("m/dir/../above", &st));
+	} while (!__atomic_load_n(&umounts_done, __ATOMIC_ACQUIRE));
+	return arg;
+}
+
+/* What the mount covers is never seen, and what is in it never missed, while umounts are refused. */
+TEST(a_refused_umount_uncovers_nothing)
+{
+	pthread_t lookers[2], unmounters[2];
+
+	own_mounts();
+	OK(mkdir("m", 0755));
+	write_file("m/below", "");
+	tmpfs_on("m");
+	write_file("m/above", "");
+	OK(mkdir("m/dir", 0755));
+	int fd = OK(open("m/above", O_RDONLY | O_CLOEXEC));
+	for (int i = 0; i < 2; i++) {
+		CHECK_PT(pthread_create(&lookers[i], NULL, look_below, NULL));
+		CHECK_PT(pthread_create(&unmounters[i], NULL, try_umount, "m"));
+	}
+	for (int i = 0; i < 2; i++)
+		CHECK_PT(pthread_join(unmounters[i], NULL));
+	__atomic_store_n(&umounts_done, true, __ATOMIC_RELEASE);
+	for (int i = 0; i < 2; i++)
+		CHECK_PT(pthread_join(lookers[i], NULL));
+	close(fd);
+	OK(umount("m"));
+	CHECK(exists("m/below"));
+}
+
+static void *look_at_moves(void *arg)
+{
+	struct stat st;
+
+	do {
+		/* On b lies another mount: whichever is on top, nobody sees what is below both. */
+		CHECK_ERR(stat("b/below", &st), ENOENT);
+	} while (!__atomic_load_n(&umounts_done, __ATOMIC_ACQUIRE));
+	return arg;
+}
+
+TEST(moving_mounts_uncovers_nothing_else)
+{
+	pthread_t looker;
+
+	own_mounts();
+	OK(mkdir("b", 0755));
+	write_file("b/below", "");
+	tmpfs_on("a");
+	tmpfs_on("b");
+	CHECK_PT(pthread_create(&looker, NULL, look_at_moves, NULL));
+	for (int i = 0; i < 500; i++) {
+		OK(mount("a", "b", NULL, MS_MOVE, NULL));
+		OK(mount("b", "a", NULL, MS_MOVE, NULL));
+	}
+	__atomic_store_n(&umounts_done, true, __ATOMIC_RELEASE);
+	CHECK_PT(pthread_join(looker, NULL));
+	OK(umount("a"));
+	OK(umount("b"));
+}
+
+TEST(expire_unmounts_what_was_not_used_twice)
+{
+	struct stat st;
+
+	own_mounts();
+	tmpfs_on("m");
+	write_file("m/f", "");
+	CHECK_ERR(umount2("m", MNT_EXPIRE | MNT_DETACH), EINVAL);
+	CHECK_ERR(umount2("m", MNT_EXPIRE), EAGAIN);
+	int fd = OK(open("m/f", O_RDONLY));
+	CHECK_ERR(umount2("m", MNT_EXPIRE), EBUSY);
+	close(fd);
+	CHECK_ERR(umount2("m", MNT_EXPIRE), EAGAIN);
+	OK(stat("m/f", &st)); /* a use: the mark is gone */
+	CHECK_ERR(umount2("m", MNT_EXPIRE), EAGAIN);
+	OK(umount2("m", MNT_EXPIRE));
+	CHECK(!exists("m/f"));
+}
+
 TEST(bind_mounts_show_the_same_tree)
 {
 	own_mounts();
