@@ -476,7 +476,7 @@ int ext4_free_blocks(struct handle *h, struct inode *i, ext4_block b, u32 count,
 
 	if (!ext4_blocks_valid(fs, b, count))
 		return ext4_corrupt(fs, i->ino, b, "frees %u blocks that aren't a file's", count);
-	if (ext4_info(i)->flags & EXT4_JOURNAL_DATA_FL || fs->opt.data == EXT4_DATA_JOURNAL)
+	if (ext4_data_in_journal(i))
 		flags |= EXT4_FREE_META;
 	for (u32 done = 0; done < count && !err;) {
 		u64 off = b + done - fs->es->s_first_data_block;

@@ -153,6 +153,7 @@ struct ext4_inode_info { /* inode->priv */
 	ext4_block last_alloc; /* allocation goal; data_sem */
 	u32 dir_goal;          /* directory: group where its children go */
 	bool precached;        /* atomic: EXT4_IOC_PRECACHE_EXTENTS was here */
+	bool data_logged;      /* atomic: content may be in the journal, and not yet at its place */
 	bool inline_xattr_bad, new_inode;
 	bool deleted; /* evict_inode has given everything back */
 	/* RANK_FS_META: the inode in the table's block, from its change to its checksum. Order:
@@ -401,6 +402,15 @@ int ext4_fallocate(struct file *f, int mode, u64 off, u64 len);
 int ext4_drop_range(struct inode *i, u64 start, u64 end) must_check;
 /* Blocks of the page at index may have been freed under it. */
 void ext4_forget_places(struct inode *i, u64 index);
+/* Does the content of i go through the journal (data=journal, chattr +j)? */
+bool ext4_journals_data(const struct inode *i);
+/* May blocks of its content be in the journal? Then they are freed as metadata is. */
+static inline bool ext4_data_in_journal(const struct inode *i)
+{
+	return READ_ONCE(ext4_info(i)->data_logged) || ext4_journals_data(i);
+}
+/* Cut for one step of removing, so that the revokes of logged data fit its credits. */
+#define EXT4_LOGGED_STEP 1024u
 int ext4_fiemap(struct file *f, unsigned long arg); /* ioctl FS_IOC_FIEMAP; -EFAULT ... */
 
 /* ---- orphan.c

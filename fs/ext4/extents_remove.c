@@ -140,6 +140,12 @@ int ext4_ext_remove(struct handle *h, struct inode *i, ext4_lblk first, ext4_lbl
 			min_t(u64, hi - lo,
 				fs->blocks_per_group -
 					(b - fs->es->s_first_data_block) % fs->blocks_per_group);
+	if (ext4_data_in_journal(i) && hi - lo > EXT4_LOGGED_STEP) {
+		if (hi == end)
+			lo = (ext4_lblk)(hi - EXT4_LOGGED_STEP);
+		else
+			hi = (u64)lo + EXT4_LOGGED_STEP;
+	}
 	err = cut(h, i, &t, lo, hi);
 	ext_path_put(&t);
 	return err ? err : 1;

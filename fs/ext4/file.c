@@ -148,7 +148,7 @@ static int direct_io(struct inode *i, bool write, u64 pos, struct page **pages, 
 
 static ssize_t ext4_file_read(struct file *f, struct iter *to, off64_t *pos)
 {
-	if ((f->flags & O_DIRECT) && to->count) {
+	if ((f->flags & O_DIRECT) && to->count && !ext4_data_in_journal(f->inode)) {
 		ssize_t n = file_direct_read(f, to, pos, ext4_of(f->inode)->block_size, direct_io);
 
 		if (n != -EINVAL)
@@ -183,6 +183,7 @@ static bool may_go_direct(struct file *f, const struct iter *from, off64_t pos)
 	u64 end = (u64)pos + from->count;
 
 	return (f->flags & O_DIRECT) && from->count && end <= max_size(f->inode) &&
+		!ext4_data_in_journal(f->inode) &&
 		!((u64)pos & (ext4_of(f->inode)->block_size - 1)) &&
 		!(from->count & (ext4_of(f->inode)->block_size - 1));
 }

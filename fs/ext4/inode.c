@@ -224,6 +224,7 @@ static int fill_inode(struct inode *i, struct ext4_inode *raw, u32 flags)
 	if (S_ISCHR(i->mode) || S_ISBLK(i->mode))
 		i->rdev = rdev_in(raw);
 	ext4_apply_flags(i);
+	n->data_logged = ext4_journals_data(i); /* what was logged may outlive the inode in memory */
 	return check_inode(i, raw);
 }
 
@@ -588,6 +589,11 @@ void ext4_evict_inode(struct inode *i)
 			(void)!object_write_range(&i->object, 0, U64_MAX, true);
 			object_leave_writeback(&i->object);
 		}
+		/* Who reads it again wouldn't know that the journal has newer content. */
+		if (i->nlink && n->data_logged && S_ISREG(i->mode) && !ext4_journals_data(i) &&
+			journal_flush(ext4_of(i)->journal))
+			log_warn("ext4: %s: inode %llu isn't at its place", i->super->id,
+				(unsigned long long)i->ino);
 	}
 	object_truncate(&i->object, 0); /* promises of pages that weren't written end */
 	if (!list_empty(&n->orphan_link) && ext4_orphan_del(NULL, i))

@@ -74,12 +74,27 @@ static int check_flags(struct inode *i, u32 old, u32 new)
 		return -EPERM;
 	if ((changed & EXT4_JOURNAL_DATA_FL) && !capable(CAP_SYS_RESOURCE))
 		return -EPERM;
-	/* Data written in one way and forgotten in the other: not while the file is in use. */
-	if (changed & (EXT4_EXTENTS_FL | EXT4_CASEFOLD_FL | EXT4_JOURNAL_DATA_FL))
+	if (changed & (EXT4_EXTENTS_FL | EXT4_CASEFOLD_FL))
 		return -EOPNOTSUPP;
 	if ((changed & new &EXT4_PROJINHERIT_FL) && !ext4_has_ro_compat(fs, PROJECT))
 		return -EOPNOTSUPP;
 	return 0;
+}
+
+/* Flags, when the content's way to the disk changes: what went the old way has arrived before
+ * anything goes the new one. i_rwsem held for writing. */
+static int apply_data_mode(struct inode *i, u32 flags)
+{
+	struct journal *j = ext4_of(i)->journal;
+	int err = object_write_range(&i->object, 0, U64_MAX, true);
+
+	if (!err)
+		err = apply_flags(i, flags, NULL);
+	if (err || (flags & EXT4_JOURNAL_DATA_FL))
+		return err;
+	/* Pages that a mapping has made dirty meanwhile; see bring_out for those that come later. */
+	err = object_write_range(&i->object, 0, U64_MAX, true);
+	return err ? err : journal_flush(j);
 }
 
 static u32 mask_flags(const struct inode *i, u32 flags)
@@ -112,7 +127,11 @@ static int set_flags(struct file *f, u32 flags)
 		err = -EOPNOTSUPP;
 	if (!err)
 		err = check_flags(i, old, new);
-	if (!err && old != new)
+	if (!ext4_of(i)->journal && S_ISREG(i->mode)) /* there is nothing that it could go through */
+		new = (new & ~(u32)EXT4_JOURNAL_DATA_FL) | (old & EXT4_JOURNAL_DATA_FL);
+	if (!err && ((old ^ new) & EXT4_JOURNAL_DATA_FL) && S_ISREG(i->mode))
+		err = apply_data_mode(i, new);
+	else if (!err && old != new)
 		err = apply_flags(i, new, NULL);
 	rwsem_write_unlock(&i->rwsem);
 	mount_end_write(f->path.mnt);
@@ -220,6 +239,11 @@ static int bmap(struct inode *i, int __user *arg)
 	err = object_write_range(&i->object, 0, U64_MAX, true); /* delayed blocks get a place */
 	if (err)
 		return err;
+	if (ext4_data_in_journal(i) && ext4_of(i)->journal) {
+		err = journal_flush(ext4_of(i)->journal); /* whoever asks is going to read there */
+		if (err)
+			return err;
+	}
 	m.lblk = (ext4_lblk)block;
 	err = ext4_map_blocks(NULL, i, &m, 0);
 	if (err)

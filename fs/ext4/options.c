@@ -73,8 +73,10 @@ static int set_data_mode(struct ext4_options *o, const char *v)
 		o->data = EXT4_DATA_ORDERED;
 	else if (!strcmp(v, "writeback"))
 		o->data = EXT4_DATA_WRITEBACK;
+	else if (!strcmp(v, "journal"))
+		o->data = EXT4_DATA_JOURNAL;
 	else
-		return -EINVAL; /* journal: isn't done */
+		return -EINVAL;
 	return 0;
 }
 
@@ -166,13 +168,24 @@ int ext4_parse_options(
 	return err;
 }
 
+static enum ext4_data_mode default_data_mode(u32 def)
+{
+	switch (def & EXT4_DEFM_JMODE_WBACK) { /* all of its bits */
+	case EXT4_DEFM_JMODE_WBACK:
+		return EXT4_DATA_WRITEBACK;
+	case EXT4_DEFM_JMODE_DATA:
+		return EXT4_DATA_JOURNAL;
+	default:
+		return EXT4_DATA_ORDERED;
+	}
+}
+
 void ext4_default_options(struct ext4 *fs, struct ext4_options *o)
 {
 	u32 def = fs->es->s_default_mount_opts;
 
 	*o = (struct ext4_options){
-		.data = (def & EXT4_DEFM_JMODE_WBACK) == EXT4_DEFM_JMODE_WBACK ? EXT4_DATA_WRITEBACK
-									       : EXT4_DATA_ORDERED,
+		.data = default_data_mode(def),
 		.errors = fs->es->s_errors,
 		.barrier = !(def & EXT4_DEFM_NOBARRIER),
 		.delalloc = !(def & EXT4_DEFM_NODELALLOC),
@@ -203,6 +216,7 @@ void ext4_default_options(struct ext4 *fs, struct ext4_options *o)
 void ext4_show_options(struct seq_buf *out, struct super *s)
 {
 	static const char *const errors[] = {"", "continue", "remount-ro", "panic"};
+	static const char *const modes[] = {"ordered", "writeback", "journal"};
 	struct ext4 *fs = s->priv;
 	struct ext4_options def, o = fs->opt;
 
@@ -228,7 +242,7 @@ void ext4_show_options(struct seq_buf *out, struct super *s)
 	if (o.stripe != def.stripe)
 		seq_printf(out, ",stripe=%u", o.stripe);
 	if (o.data != def.data)
-		seq_printf(out, ",data=%s", o.data == EXT4_DATA_ORDERED ? "ordered" : "writeback");
+		seq_printf(out, ",data=%s", modes[o.data]);
 	if (o.data_err_abort)
 		seq_puts(out, ",data_err=abort");
 	if (o.inode_readahead_blks != def.inode_readahead_blks)

@@ -416,6 +416,23 @@ static int open_root(struct ext4 *fs)
 	return fs->super->root ? 0 : -ENOMEM;
 }
 
+/* Options of the journal don't fit a mount without one. */
+static int check_options(struct ext4 *fs)
+{
+	struct ext4_options def;
+
+	if (fs->journal)
+		return 0;
+	ext4_default_options(fs, &def);
+	if (fs->opt.data != def.data)
+		return refuse(fs, "data= without a journal");
+	if (fs->opt.commit_s)
+		return refuse(fs, "commit= without a journal");
+	if (fs->opt.journal_checksum || fs->opt.journal_async_commit)
+		return refuse(fs, "options of the journal without one");
+	return 0;
+}
+
 static int fill_super(struct ext4 *fs, const struct fs_type *t, char *data)
 {
 	struct super *s = fs->super;
@@ -441,6 +458,8 @@ static int fill_super(struct ext4 *fs, const struct fs_type *t, char *data)
 		err = ext4_mmp_start(fs);
 	if (!err)
 		err = load_journal(fs, journal_dev);
+	if (!err)
+		err = check_options(fs);
 	if (!err)
 		err = reread(fs, t, ro);
 	if (err)

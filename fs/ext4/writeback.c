@@ -5,6 +5,10 @@
  * each in page->private. Writeback gives them places, and in the same handle submits their content;
  * the handle's transaction can't commit before it has arrived (journal_ordered_*), so that no crash
  * shows what stood there before. A hole without promise in a dirty page holds zeroes: it stays one.
+ *
+ * Data that goes through the journal (data=journal, chattr +j) is copied into the device's page cache
+ * and joins the handle's transaction there, as metadata does; the file's page is clean then. Until the
+ * checkpoint has brought it home, reads of such a file take it from there (journal_copy_block).
  */
 #include <core/log.h>
 #include <kmem/slab.h>
@@ -17,6 +21,7 @@
 #define PART_SHIFT  16                  /* atomic: parts of the page under way */
 #define BATCH       256                 /* pages that one handle brings out */
 #define BATCH_SMALL 16
+#define LOGGED_RUN  64 /* blocks of data that enter the journal with one wish for credits */
 
 static u32 blocks_per_page(const struct ext4 *fs)
 {
@@ -37,6 +42,14 @@ static void clear_tail(struct vm_object *o, struct page *p)
 	}
 }
 
+/* The caller holds the page lock, which excludes the page's writeback. */
+static bool held_by_journal(struct inode *i, ext4_block b, u32 n)
+{
+	struct journal *j = ext4_of(i)->journal;
+
+	return READ_ONCE(ext4_info(i)->data_logged) && j && journal_holds(j, b, n);
+}
+
 static int read_part(struct ext4 *fs, struct page *p, u32 k, ext4_block b, u32 n)
 {
 	struct bio *bio = bio_alloc(fs->dev, 1, BIO_READ, b * fs->sectors_per_block, 0, GFP_NOFS);
@@ -49,6 +62,18 @@ static int read_part(struct ext4 *fs, struct page *p, u32 k, ext4_block b, u32 n
 	else
 		err = bio_submit_wait(bio);
 	bio_free(bio);
+	return err;
+}
+
+/* Some of the blocks are in the journal, others, perhaps, have come home. */
+static int read_logged(struct ext4 *fs, struct page *p, u32 k, ext4_block b, u32 n)
+{
+	int err = 0;
+
+	for (; n && !err; n--, k++, b++)
+		if (!journal_copy_block(
+			    fs->journal, b, (char *)page_address(p) + (k << fs->block_bits)))
+			err = read_part(fs, p, k, b, 1);
 	return err;
 }
 
@@ -65,7 +90,9 @@ static int fill(struct vm_object *o, struct page *p)
 
 		if (err)
 			return err;
-		if (m.flags & EXT4_MAP_MAPPED)
+		if ((m.flags & EXT4_MAP_MAPPED) && held_by_journal(i, m.block, m.len))
+			err = read_logged(fs, p, k, m.block, m.len);
+		else if (m.flags & EXT4_MAP_MAPPED)
 			err = read_part(fs, p, k, m.block, m.len);
 		else
 			memset((char *)page_address(p) + (k << fs->block_bits), 0,
@@ -103,6 +130,8 @@ static void read_pages(struct vm_object *o, struct page **pages, u32 n)
 		int err = ext4_map_blocks(NULL, i, &m, 0);
 		u32 whole = err ? 0 : m.len / per;
 
+		if (whole && (m.flags & EXT4_MAP_MAPPED) && held_by_journal(i, m.block, m.len))
+			whole = 0;
 		if (!whole) { /* pieces */
 			err = fill(o, pages[at]);
 			page_end_read(pages[at++], !err);
@@ -222,6 +251,7 @@ struct out { /* one batch on its way */
 	u32 nr;   /* pages, consecutive */
 	u64 size; /* of the file when they were taken */
 	u32 io_flags;
+	bool logged; /* the content goes through the journal */
 };
 
 static void part_done(struct page *p)
@@ -296,10 +326,11 @@ added:
 	}
 }
 
-/* Enough credits for one more run. What was added before belongs to the old transaction. */
-static int want_credits(struct out *w)
+/* Enough credits for one more run, whose first `logged` blocks go to the journal. What was added
+ * before belongs to the old transaction. */
+static int want_credits(struct out *w, u32 logged)
 {
-	u32 credits = ext4_map_credits(w->inode, 1) + 3;
+	u32 credits = ext4_map_credits(w->inode, 1) + 3 + logged;
 	int err;
 
 	if (w->h) {
@@ -309,7 +340,7 @@ static int want_credits(struct out *w)
 		send(w);
 		return journal_restart(w->h, credits);
 	}
-	w->h = ext4_begin(w->fs, credits * 2);
+	w->h = ext4_begin(w->fs, credits + ext4_map_credits(w->inode, 1) + 3);
 	if (is_err(w->h)) {
 		err = ptr_err(w->h);
 		w->h = NULL;
@@ -350,7 +381,7 @@ static int place_run(struct out *w, u64 first, u32 b, u32 *n, ext4_block *place,
 			       : EXT4_GET_CONVERT;
 
 		m = (struct ext4_map){.lblk = (ext4_lblk)(first + b), .len = len};
-		err = want_credits(w);
+		err = want_credits(w, w->logged ? len : 0);
 		if (!err)
 			err = ext4_map_blocks(w->h, w->inode, &m, get);
 		if (err == -ENOSPC) {
@@ -387,7 +418,7 @@ static int grow_disk_size(struct out *w)
 	if (READ_ONCE(n->disk_size) >= min(end, w->size))
 		return 0;
 	if (!w->h)
-		err = want_credits(w);
+		err = want_credits(w, 0);
 	if (err)
 		return err;
 	rwsem_write_lock(&n->data_sem);
@@ -397,6 +428,80 @@ static int grow_disk_size(struct out *w)
 	WRITE_ONCE(n->datasync_tid, journal_handle_tid(w->h));
 	rwsem_write_unlock(&n->data_sem);
 	return ext4_mark_inode_dirty(w->h, i);
+}
+
+/* ---- data through the journal ------------------------------------------------------------------ */
+
+bool ext4_journals_data(const struct inode *i)
+{
+	const struct ext4 *fs = ext4_of(i);
+
+	return S_ISREG(i->mode) && fs->journal &&
+		(fs->opt.data == EXT4_DATA_JOURNAL ||
+			(READ_ONCE(ext4_info(i)->flags) & EXT4_JOURNAL_DATA_FL));
+}
+
+/* fsync(2) has to wait for this transaction. */
+static void note_transaction(struct out *w)
+{
+	struct ext4_inode_info *n = ext4_info(w->inode);
+	journal_tid tid = journal_handle_tid(w->h);
+
+	WRITE_ONCE(n->sync_tid, tid);
+	WRITE_ONCE(n->datasync_tid, tid);
+	WRITE_ONCE(w->fs->last_tid, tid); /* for who forgets the inode and reads it again */
+}
+
+/* Blocks [b, b + n) of the batch, which stand at place, join the handle's transaction. */
+static int log_blocks(struct out *w, u32 b, u32 n, ext4_block place)
+{
+	struct ext4 *fs = w->fs;
+	u32 per = blocks_per_page(fs);
+	int err = 0;
+
+	WRITE_ONCE(ext4_info(w->inode)->data_logged, true);
+	for (u32 k = 0; k < n && !err; k++) {
+		u32 at = b + k;
+		struct block_ref ref;
+
+		err = bdev_new_block(fs->dev, place + k, fs->block_size, &ref);
+		if (err)
+			break;
+		err = journal_get_create(w->h, &ref);
+		if (!err) {
+			memcpy(ref.data,
+				(char *)page_address(w->pages[at / per]) +
+					(at % per << fs->block_bits),
+				fs->block_size);
+			err = journal_dirty(w->h, &ref);
+		}
+		block_ref_put(&ref);
+	}
+	note_transaction(w);
+	return err;
+}
+
+/* A run as place_run found it. What an earlier mode left in the journal goes on going through it:
+ * else its checkpoint would land on newer content. */
+static int bring_out(struct out *w, u32 b, u32 n, ext4_block place, bool fresh, bool ordered)
+{
+	int err = 0;
+
+	if (!w->logged && !held_by_journal(w->inode, place, n)) {
+		add_blocks(w, b, n, place, ordered && fresh);
+		return 0;
+	}
+	for (u32 done = 0; done < n && !err;) {
+		u32 part = min(n - done, (u32)LOGGED_RUN);
+
+		/* A fresh run has its credits: it mustn't be in another transaction than its map. */
+		if (!w->logged || !fresh)
+			err = want_credits(w, part);
+		if (!err)
+			err = log_blocks(w, b + done, part, place + done);
+		done += part;
+	}
+	return err;
 }
 
 /* The pages are under writeback and unlocked; one part of each is the caller's. */
@@ -409,18 +514,19 @@ static int write_batch(struct out *w)
 	bool ordered = fs->journal && fs->opt.data == EXT4_DATA_ORDERED;
 	int err = 0, e;
 
+	w->logged = ext4_journals_data(w->inode);
 	if (first >= blocks)
 		nr = 0;
 	else
 		nr = (u32)min_t(u64, nr, blocks - first);
 	for (u32 b = 0; b < nr && !err;) {
-		u32 n = nr - b;
+		u32 n = w->logged ? min(nr - b, (u32)LOGGED_RUN) : nr - b;
 		ext4_block place;
 		bool fresh;
 
 		err = place_run(w, first, b, &n, &place, &fresh);
 		if (!err && place)
-			add_blocks(w, b, n, place, ordered && fresh);
+			err = bring_out(w, b, n, place, fresh, ordered);
 		b += n;
 	}
 	if (!err)

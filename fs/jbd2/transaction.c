@@ -548,6 +548,30 @@ int journal_forget(struct handle *h, u64 block)
 	return err;
 }
 
+/* ---- file data that is in the log ------------------------------------------------------------- */
+
+bool journal_holds(struct journal *j, u64 block, u64 count)
+{
+	bool found;
+
+	rcu_read_lock();
+	found = count && xa_find(&j->blocks, &block, block + count - 1);
+	rcu_read_unlock();
+	return found;
+}
+
+bool journal_copy_block(struct journal *j, u64 block, void *buf)
+{
+	struct jblock *b;
+
+	spin_lock(&j->lock);
+	b = jblock_find(j, block);
+	if (b)
+		memcpy(buf, b->data, j->c.block_size);
+	spin_unlock(&j->lock);
+	return b != NULL;
+}
+
 /* ---- ordered data, callbacks ------------------------------------------------------------------- */
 
 struct transaction *journal_ordered_begin(struct handle *h)

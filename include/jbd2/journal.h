@@ -96,6 +96,11 @@ int journal_dirty(struct handle *h, struct block_ref *r) must_check;
  * recovery doesn't write an old copy over its next use. Without a journal nothing happens: the
  * caller uses bdev_forget_blocks. */
 int journal_forget(struct handle *h, u64 block) must_check;
+/* File data in the journal: is any of [block, block + count) not at its place yet, so that who
+ * reads the device sees older content? A snapshot: the caller excludes writers of these blocks. */
+bool journal_holds(struct journal *j, u64 block, u64 count);
+/* The newest content of such a block into buf. False: it is at its place. */
+bool journal_copy_block(struct journal *j, u64 block, void *buf);
 /* For many blocks without their refs (truncate of metadata). */
 int journal_revoke(struct handle *h, u64 block, u32 count) must_check;
 

@@ -41,14 +41,15 @@ static bool attach(struct fixture *x, const char *type, const char *data)
 	return EXPECT_EQ(is_err(x->mnt) ? ptr_err(x->mnt) : 0, 0);
 }
 
-static bool start(struct fixture *x, const char *options, u32 mib, const char *type)
+static bool start(
+	struct fixture *x, const char *options, u32 mib, const char *type, const char *data)
 {
 	x->image = make_image(options, mib, &x->bytes);
 	if (!EXPECT_EQ(x->bytes, mib * MIB))
 		return false;
 	x->disk = simdisk_create(
 		&(struct simdisk_config){.bytes = x->bytes, .memory = x->image, .discard = true});
-	return EXPECT(x->disk != NULL) && attach(x, type, NULL);
+	return EXPECT(x->disk != NULL) && attach(x, type, data);
 }
 
 /* 0: clean. */
@@ -158,7 +159,7 @@ UNIT(images_of_all_kinds_are_read)
 	for (u32 k = 0; k < ARRAY_SIZE(kinds); k++) {
 		struct fixture x;
 
-		if (!start(&x, kinds[k].options, 32, kinds[k].type))
+		if (!start(&x, kinds[k].options, 32, kinds[k].type, NULL))
 			continue;
 		check_content(&x);
 		finish(&x);
@@ -249,14 +250,14 @@ static void random_step(struct file *f, u8 *model, u64 *size, u8 *scratch, bool 
 	}
 }
 
-static void random_run(const char *options, const char *type, u32 steps)
+static void random_run(const char *options, const char *type, const char *data, u32 steps)
 {
 	u8 *model = unit_alloc(MODEL_MAX + 1), *scratch = unit_alloc(MODEL_MAX + 1);
 	u64 size = 0;
 	struct fixture x;
 	struct file *f;
 
-	if (!start(&x, options, 32, type))
+	if (!start(&x, options, 32, type, data))
 		return;
 	f = open_at(&x, "empty", O_RDWR);
 	for (u32 k = 0; f && k < steps; k++) {
@@ -271,7 +272,7 @@ static void random_run(const char *options, const char *type, u32 steps)
 	/* Again from the disk. */
 	put_mount(x.mnt);
 	EXPECT_EQ(fsck(x.image, x.bytes), 0);
-	if (attach(&x, type, NULL)) {
+	if (attach(&x, type, data)) {
 		f = open_at(&x, "empty", O_RDONLY);
 		if (f) {
 			compare(f, model, size, scratch);
@@ -286,7 +287,11 @@ static void random_run(const char *options, const char *type, u32 steps)
 UNIT(random_changes_of_a_file_agree_with_a_model)
 {
 	for (u32 k = 0; k < ARRAY_SIZE(kinds); k++)
-		random_run(kinds[k].options, kinds[k].type, 300);
+		random_run(kinds[k].options, kinds[k].type, NULL, 300);
+	random_run("-t ext4 -b 1024", "ext4", "data=writeback", 300);
+	random_run("-t ext4 -b 1024", "ext4", "data=journal", 1000);
+	random_run("-t ext4 -b 4096", "ext4", "data=journal", 300);
+	random_run("-t ext3 -b 1024", "ext3", "data=journal", 300);
 }
 
 UNIT(a_full_disk_says_so_and_stays_whole)
@@ -297,7 +302,7 @@ UNIT(a_full_disk_says_so_and_stays_whole)
 	ssize_t n = 0;
 	u64 pos = 0;
 
-	if (!start(&x, "-t ext4", 16, "ext4"))
+	if (!start(&x, "-t ext4", 16, "ext4", NULL))
 		return;
 	f = open_at(&x, "empty", O_RDWR);
 	while (f && pos < 64 * MIB && (n = put(f, pos, chunk, sizeof(chunk))) > 0)
