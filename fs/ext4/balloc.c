@@ -476,6 +476,8 @@ int ext4_free_blocks(struct handle *h, struct inode *i, ext4_block b, u32 count,
 
 	if (!ext4_blocks_valid(fs, b, count))
 		return ext4_corrupt(fs, i->ino, b, "frees %u blocks that aren't a file's", count);
+	/* Directories and long links, too: their blocks are metadata, an old copy of which in the
+	 * log must never land on the next owner's. */
 	if (ext4_data_in_journal(i))
 		flags |= EXT4_FREE_META;
 	for (u32 done = 0; done < count && !err;) {

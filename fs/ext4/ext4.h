@@ -407,7 +407,7 @@ bool ext4_journals_data(const struct inode *i);
 /* May blocks of its content be in the journal? Then they are freed as metadata is. */
 static inline bool ext4_data_in_journal(const struct inode *i)
 {
-	return READ_ONCE(ext4_info(i)->data_logged) || ext4_journals_data(i);
+	return !S_ISREG(i->mode) || READ_ONCE(ext4_info(i)->data_logged) || ext4_journals_data(i);
 }
 /* Cut for one step of removing, so that the revokes of logged data fit its credits. */
 #define EXT4_LOGGED_STEP 1024u

@@ -201,6 +201,12 @@ static void blocks_change_owner(const char *options, const char *data, bool dir)
 	unit_free(buf);
 }
 
+UNIT(blocks_of_a_removed_directory_take_data_that_stays)
+{
+	blocks_change_owner("-t ext4 -b 1024 -J size=1", NULL, true);
+	blocks_change_owner("-t ext3 -b 1024 -J size=1", NULL, true);
+}
+
 UNIT(blocks_of_removed_logged_data_take_data_that_stays)
 {
 	blocks_change_owner("-t ext4 -b 1024 -J size=1", "data=journal", false);
