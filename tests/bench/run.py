@@ -49,8 +49,8 @@ def say(text):
 
 def boot(kernel, samples, rows, extra, append):
     """One machine running the benchmark program; {row: (median, min, max, unit) or reason}."""
-    line = [TOOL, "run", "--kernel", kernel, "--accel", "tcg", "--cpu", CPU, "--timeout", str(BENCH_SECONDS),
-            "--append", append, *[f"--qemu={word}" for word in extra], str(ROOT), "--",
+    line = [TOOL, "run", "--as", "initramfs", "--kernel", kernel, "--accel", "tcg", "--cpu", CPU,
+            "--timeout", str(BENCH_SECONDS), "--append", append, *[f"--qemu={word}" for word in extra], str(ROOT), "--",
             "/bin/bench", str(samples), *rows]
     done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     found = {}
@@ -145,8 +145,8 @@ def boot_times(names, boots):
 
 
 def reaches_a_shell(kernel, kind, mem):
-    line = [TOOL, "run", "--kernel", kernel, "--machine", kind, "--mem", f"{mem}M", "--timeout",
-            "40", "alpine", "--", "sh", "-c", "ls / | wc -l; exit 3"]
+    line = [TOOL, "run", "--as", "initramfs", "--kernel", kernel, "--machine", kind, "--mem", f"{mem}M",
+            "--timeout", "40", "alpine", "--", "sh", "-c", "ls / | wc -l; exit 3"]
     done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     return done.returncode == 3
 
@@ -169,8 +169,8 @@ def smallest_mem(kernel, kind):
 def ram_used(kernel, mem):
     """MiB of a machine at Alpine's shell that (are not available to programs, the kernel itself
     uses: neither free nor contents of files nor of programs)."""
-    line = [TOOL, "run", "--kernel", kernel, "--mem", f"{mem}M", "--timeout", "60", "alpine", "--",
-            "cat", "/proc/meminfo"]
+    line = [TOOL, "run", "--as", "initramfs", "--kernel", kernel, "--mem", f"{mem}M", "--timeout", "60",
+            "alpine", "--", "cat", "/proc/meminfo"]
     done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     kib = {name.decode(): int(value) for name, value in
            re.findall(rb"^(\w+): *(\d+) kB", done.stdout, re.M)}

@@ -255,13 +255,13 @@ def test_too_little_memory_is_named(kernel, tmp_path, board, ballast):
 
 @pytest.mark.parametrize("root,mem", [("busybox", "3M"), ("alpine", "8M"), ("alpine", "10M")])
 def test_memory_that_the_root_does_not_fit_into_is_named(root, mem):
-    done = run(root, "echo", "hi", options=["--mem", mem])
+    done = run(root, "echo", "hi", options=["--as", "initramfs", "--mem", mem])
     assert done.returncode in (97, 125) and b"too little" in done.stderr, text(done.stderr)
 
 
 def test_initramfs_above_the_memory_limit_is_moved(kernel):
     done = run("busybox", "grep", "MemTotal", "/proc/meminfo", kernel=kernel,
-               options=["--append", "mem=96M"])
+               options=["--as", "initramfs", "--append", "mem=96M"])
     assert done.returncode == 0 and int(done.stdout.split()[1]) < 96 << 10, text(done.stderr)
 
 

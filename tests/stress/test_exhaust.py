@@ -29,7 +29,7 @@ def test_exhaust(kernel, mode, uid, mem):
     if kernel == "linux" and mem in LINUX_NEEDS:
         pytest.skip("Linux does not boot with so little")
     done = run(ROOT, "/bin/exhaust", mode, uid, kernel=kernel, timeout=60,
-               options=["--smp", "2", "--mem", mem, "-v"])
+               options=["--as", "initramfs", "--smp", "2", "--mem", mem, "-v"])
     said = done.stdout.decode()
     log = done.stderr.decode(errors="replace")[-3000:]
     assert done.returncode == 0, f"status {done.returncode}; it said:\n{said}\n{log}"

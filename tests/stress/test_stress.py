@@ -32,7 +32,7 @@ def kernel_of(kernel, build):
 @pytest.mark.parametrize("build", ["release", "debug"])
 def test_stress(kernel, build):
     done = run(ROOT, "/bin/stress", str(SECONDS), str(WORKERS), kernel=kernel_of(kernel, build),
-               timeout=SECONDS * 8, options=["--smp", "4", "--mem", "1G", "-v"])
+               timeout=SECONDS * 8, options=["--as", "initramfs", "--smp", "4", "--mem", "1G", "-v"])
     log = done.stderr.decode(errors="replace")
     assert done.returncode == 0, f"status {done.returncode}\n{done.stdout.decode()}\n{log[-3000:]}"
     complaints = [line for line in log.split("\n") if COMPLAINTS.search(line)]

@@ -35,11 +35,12 @@ def parser():
                        usage="tools/aramid run [OPTIONS] ROOT [-- COMMAND [ARG...]]")
     r.add_argument("root", metavar="ROOT")
     r.add_argument("--kernel", default="aramid", metavar="aramid|linux|FILE")
-    r.add_argument("--as", dest="present", choices=["ext4", "initramfs"],
-                   help="how ROOT is presented (default: initramfs)")
+    r.add_argument("--as", dest="present", choices=["ext4", "initramfs"], default="ext4",
+                   help="how ROOT is presented: a disk, or unpacked into memory (default: "
+                        "ext4)")
     r.add_argument("--smp", type=int, default=1, metavar="N", help="number of CPUs (default 1)")
     r.add_argument("--mem", metavar="SIZE",
-                   help="RAM (default 512M, more for a ROOT that would not fit)")
+                   help="RAM (default 512M, more for an initramfs that would not fit)")
     r.add_argument("--net", metavar="user|none|tap=NAME", help="network (default: none)")
     r.add_argument("-p", dest="ports", action="append", default=[], metavar="HOSTPORT:GUESTPORT")
     r.add_argument("--disk", action="append", default=[], metavar="FILE",
@@ -102,7 +103,6 @@ def run(o, command):
     refuse_what_is_missing(o)
     kernel = kernels.find(o.kernel)
     root = roots.find(o.root)
-    o.present = o.present or ("ext4" if o.keep else "initramfs")
     with contextlib.ExitStack() as stack:
         disks = [machine.Disk(f, images.disk_format(f)) for f in o.disk]
         if o.present == "ext4":
