@@ -224,7 +224,8 @@ static int fill_inode(struct inode *i, struct ext4_inode *raw, u32 flags)
 	if (S_ISCHR(i->mode) || S_ISBLK(i->mode))
 		i->rdev = rdev_in(raw);
 	ext4_apply_flags(i);
-	n->data_logged = ext4_journals_data(i); /* what was logged may outlive the inode in memory */
+	n->data_logged = ext4_journals_data(
+		i); /* what was logged may outlive the inode in memory */
 	return check_inode(i, raw);
 }
 

@@ -127,7 +127,8 @@ static int set_flags(struct file *f, u32 flags)
 		err = -EOPNOTSUPP;
 	if (!err)
 		err = check_flags(i, old, new);
-	if (!ext4_of(i)->journal && S_ISREG(i->mode)) /* there is nothing that it could go through */
+	if (!ext4_of(i)->journal &&
+		S_ISREG(i->mode)) /* there is nothing that it could go through */
 		new = (new & ~(u32)EXT4_JOURNAL_DATA_FL) | (old & EXT4_JOURNAL_DATA_FL);
 	if (!err && ((old ^ new) & EXT4_JOURNAL_DATA_FL) && S_ISREG(i->mode))
 		err = apply_data_mode(i, new);

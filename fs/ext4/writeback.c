@@ -6,9 +6,10 @@
  * the handle's transaction can't commit before it has arrived (journal_ordered_*), so that no crash
  * shows what stood there before. A hole without promise in a dirty page holds zeroes: it stays one.
  *
- * Data that goes through the journal (data=journal, chattr +j) is copied into the device's page cache
- * and joins the handle's transaction there, as metadata does; the file's page is clean then. Until the
- * checkpoint has brought it home, reads of such a file take it from there (journal_copy_block).
+ * Data that goes through the journal (data=journal, chattr +j) is copied into the device's page
+ * cache and joins the handle's transaction there, as metadata does; the file's page is clean then.
+ * Until the checkpoint has brought it home, reads of such a file take it from there
+ * (journal_copy_block).
  */
 #include <core/log.h>
 #include <kmem/slab.h>

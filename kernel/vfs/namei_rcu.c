@@ -3,9 +3,10 @@
  *
  * It stands on dentries, inodes and mounts whose memory RCU keeps, and takes references on nothing
  * but the result. Names, parents and mounts change only while g_rename_seq is odd, so if the count
- * is the same at the end every step was true; a name that is removed meanwhile was there when we came
- * by. Whatever is not simple (a name that isn't cached, symlinks, "..", file systems with rules of
- * their own, openat2's restrictions) answers -EAGAIN: the ordinary walk starts from the beginning.
+ * is the same at the end every step was true; a name that is removed meanwhile was there when we
+ * came by. Whatever is not simple (a name that isn't cached, symlinks, "..", file systems with
+ * rules of their own, openat2's restrictions) answers -EAGAIN: the ordinary walk starts from the
+ * beginning.
  */
 #include "internal.h"
 #include "name_hash.h"

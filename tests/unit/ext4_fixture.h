@@ -1,4 +1,5 @@
-/* Tests of ext4 over the simulated disk: an image by mke2fs, mounted, changed, and judged by e2fsck. */
+/* Tests of ext4 over the simulated disk: an image by mke2fs, mounted, changed, and judged by
+ * e2fsck. */
 #ifndef TESTS_EXT4_FIXTURE_H
 #define TESTS_EXT4_FIXTURE_H
 

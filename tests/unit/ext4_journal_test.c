@@ -44,8 +44,9 @@ static void expect_after_cut(const struct fixture *x, const char *data, const u8
 		}
 		finish(&copy);
 	}
-	image = unit_filter("{ f=$(mktemp); cat >$f; e2fsck -fy $f >/dev/null 2>&1; cat $f; rm $f; }",
-		x->image, x->bytes, &bytes);
+	image = unit_filter(
+		"{ f=$(mktemp); cat >$f; e2fsck -fy $f >/dev/null 2>&1; cat $f; rm $f; }", x->image,
+		x->bytes, &bytes);
 	if (EXPECT_EQ(bytes, x->bytes) && attach_image(&copy, image, bytes, data)) {
 		f = open_at(&copy, "f", O_RDONLY);
 		if (f) {
@@ -157,7 +158,8 @@ static void blocks_change_owner(const char *options, const char *data, bool dir)
 		for (u32 k = 0; k < 200; k++) {
 			char name[100];
 
-			unit_snprintf(name, sizeof(name), "d/a-long-name-for-large-directories-%u", k);
+			unit_snprintf(
+				name, sizeof(name), "d/a-long-name-for-large-directories-%u", k);
 			f = open_at(&x, name, O_RDWR | O_CREAT);
 			put_file(f);
 		}
@@ -165,7 +167,8 @@ static void blocks_change_owner(const char *options, const char *data, bool dir)
 		for (u32 k = 0; k < 200; k++) {
 			char name[100];
 
-			unit_snprintf(name, sizeof(name), "d/a-long-name-for-large-directories-%u", k);
+			unit_snprintf(
+				name, sizeof(name), "d/a-long-name-for-large-directories-%u", k);
 			EXPECT_EQ(vfs_unlink(&e, &base, name), 0);
 		}
 		EXPECT_EQ(vfs_rmdir(&e, &base, "d"), 0);
