@@ -166,9 +166,9 @@ static void slave_gone(struct tty_pty *p)
 	i = d->slaves[p->index].inode;
 	mnt = d->slaves[p->index].mnt;
 	d->slaves[p->index] = (struct slave){NULL, NULL, NULL};
+	i->priv = NULL; /* slave_open takes its reference on the terminal under the same lock */
 	mutex_unlock(&d->lock);
 	i->nlink = 0;
-	i->priv = NULL;
 	put_inode(i);
 	put_super(d->super);
 	put_mount(mnt);
@@ -191,12 +191,14 @@ static struct file *slave_open_peer(struct tty_pty *p, struct file *master, u32 
 {
 	struct devpts *d = p->owner;
 	struct vfs_env env = current_env();
-	struct path root = {d->slaves[p->index].mnt, d->super->root},
-		    out; /* stable: the master is open */
+	struct path root = {NULL, d->super->root}, out;
 	struct file *f;
 	char name[12];
 	int err;
 
+	mutex_lock(&d->lock); /* the table may move; what is in it stays: the master is open */
+	root.mnt = d->slaves[p->index].mnt;
+	mutex_unlock(&d->lock);
 	if (o_flags & ~(u32)(O_ACCMODE | O_NOCTTY | O_NONBLOCK | O_CLOEXEC))
 		return err_ptr(-EINVAL);
 	ksnprintf(name, sizeof(name), "%d", p->index);

@@ -467,3 +467,76 @@ TEST(ttyname_through_proc_names_the_slave)
 	CHECK_STR(target, want);
 	CHECK_EQ(isatty(g_slave), 1);
 }
+
+static void *open_and_close_masters(void *arg)
+{
+	int zero = 0;
+
+	for (int i = 0; i < 1000; i++) {
+		int fd = OK(open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC));
+		OK(ioctl(fd, TIOCSPTLCK, &zero));
+		OK(close(fd));
+	}
+	return arg;
+}
+
+static bool masters_done; /* atomic */
+
+static void *open_slaves(void *arg)
+{
+	char path[32], c;
+
+	snprintf(path, sizeof(path), "/dev/pts/%d", *(int *)arg);
+	do {
+		int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK), err = errno;
+
+		if (fd < 0) {
+			CHECK(err == ENOENT || err == EIO);
+			continue;
+		}
+		ssize_t n = read(fd, &c, 1);
+		err = n < 0 ? errno : 0;
+		CHECK(n <= 0 && (err == 0 || err == EAGAIN || err == EIO));
+		n = write(fd, "x", 1);
+		err = n < 0 ? errno : 0;
+		CHECK(n == 1 || err == EIO || err == EAGAIN);
+		OK(close(fd));
+	} while (!__atomic_load_n(&masters_done, __ATOMIC_ACQUIRE));
+	return NULL;
+}
+
+TEST(slaves_can_be_opened_while_their_master_closes)
+{
+	pthread_t masters[2], slaves[2];
+	int n;
+
+	open_pty();
+	OK(ioctl(g_master, TIOCGPTN, &n));
+	OK(close(g_slave));
+	OK(close(g_master));
+	for (int i = 0; i < 2; i++) {
+		CHECK_PT(pthread_create(&masters[i], NULL, open_and_close_masters, NULL));
+		CHECK_PT(pthread_create(&slaves[i], NULL, open_slaves, &n));
+	}
+	for (int i = 0; i < 2; i++)
+		CHECK_PT(pthread_join(masters[i], NULL));
+	__atomic_store_n(&masters_done, true, __ATOMIC_RELEASE);
+	for (int i = 0; i < 2; i++)
+		CHECK_PT(pthread_join(slaves[i], NULL));
+}
+
+TEST(a_slave_without_its_master_cannot_be_opened_by_a_descriptor)
+{
+	char path[64];
+	int n;
+
+	open_pty();
+	OK(ioctl(g_master, TIOCGPTN, &n));
+	snprintf(path, sizeof(path), "/dev/pts/%d", n);
+	int fd = OK(open(path, O_PATH | O_CLOEXEC));
+	OK(close(g_slave));
+	OK(close(g_master));
+	CHECK_ERR(open(path, O_RDWR | O_NOCTTY), ENOENT);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	CHECK_ERR(open(path, O_RDWR | O_NOCTTY), EIO);
+}
