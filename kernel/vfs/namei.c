@@ -9,7 +9,7 @@
 #include <lib/string.h>
 #include "internal.h"
 
-int g_protected_symlinks = 1; /* fs.protected_*: Debian's defaults */
+int g_protected_symlinks = 1; /* fs.protected_*: what Debian's kernel starts with */
 
 void get_path(const struct path *p)
 {

@@ -5,7 +5,7 @@
 #include <linux/inotify.h>
 #include "internal.h"
 
-int g_protected_fifos = 1, g_protected_regular = 2;
+int g_protected_fifos, g_protected_regular;
 
 bool path_noexec(const struct path *p)
 {

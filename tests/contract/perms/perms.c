@@ -277,6 +277,25 @@ static void try_hardlink(void)
 	CHECK_ERR(link("d/theirs", "d/x"), EPERM);
 }
 
+/* Distributions turn these on; the kernel doesn't (proc(5)). */
+TEST(foreign_files_in_sticky_directories_open_by_default)
+{
+	OK(mkdir("d", 0777));
+	OK(chmod("d", 01777));
+	write_file("d/f", "x");
+	OK(chmod("d/f", 0666));
+	OK(mkfifo("d/p", 0666));
+	OK(chmod("d/p", 0666));
+	pid_t pid = FORK();
+	if (!pid) {
+		become_user(1000, 1000);
+		OK(open("d/f", O_CREAT | O_RDWR, 0600));
+		OK(open("d/p", O_CREAT | O_RDWR, 0600));
+		_exit(0);
+	}
+	expect_exit(pid, 0);
+}
+
 TEST(protected_hardlinks_refuse_foreign_files)
 {
 	write_file("/proc/sys/fs/protected_hardlinks", "1");
