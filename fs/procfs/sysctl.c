@@ -50,6 +50,21 @@ static int store_u64(struct proc_node *n, char *text, size_t len)
 	return 0;
 }
 
+/* Whole pages, a power of two of them. */
+static int store_pipe_size(struct proc_node *n, char *text, size_t len)
+{
+	u64 v;
+
+	text[strcspn(text, "\n")] = 0;
+	if (parse_u64(text, 10, &v) || v == 0 || v > PIPE_MAX_SIZE_LIMIT)
+		return -EINVAL;
+	v = max_t(u64, v, PAGE_SIZE);
+	if (!is_power_of_2(v))
+		v = 2ull << ilog2(v);
+	WRITE_ONCE(g_pipe_max_size, (int)v);
+	return 0;
+}
+
 /* A number that cannot be changed: in max. */
 static int show_const(struct seq_buf *s, struct proc_node *n)
 {
@@ -317,7 +332,13 @@ static const struct proc_entry g_fs_entries[] = {
 	SHOW("file-nr", show_file_nr),
 	DIR("inotify", g_inotify_entries),
 	INT("nr_open", g_nr_open_max, 64, 1 << 20),
-	CONST("pipe-max-size", PIPE_MAX_SIZE),
+	{.name = "pipe-max-size",
+		.mode = S_IFREG | 0644,
+		.show = proc_show_int,
+		.store = store_pipe_size,
+		.data = &g_pipe_max_size},
+	INT("pipe-user-pages-hard", g_pipe_user_pages_hard, 0, INT_MAX),
+	INT("pipe-user-pages-soft", g_pipe_user_pages_soft, 0, INT_MAX),
 	INT("protected_fifos", g_protected_fifos, 0, 2),
 	INT("protected_hardlinks", g_protected_hardlinks, 0, 1),
 	INT("protected_regular", g_protected_regular, 0, 2),

@@ -7,7 +7,11 @@
 
 #include <vfs/file.h>
 
-#define PIPE_MAX_SIZE (1u << 20) /* fs.pipe-max-size: how far F_SETPIPE_SZ goes without privilege */
+/* fs.pipe-*, pipe(7): how far F_SETPIPE_SZ goes without privilege, bytes; pages of all pipes of a
+ * user from which on new ones are small and none grows, and above which there are no new ones (0:
+ * no limit). Atomic. */
+extern int g_pipe_max_size, g_pipe_user_pages_soft, g_pipe_user_pages_hard;
+#define PIPE_MAX_SIZE_LIMIT (1 << 30)
 
 struct pipe;
 int pipe_create(struct file **read_end, struct file **write_end,

@@ -7,7 +7,7 @@
 #include <sched/wait.h>
 #include "pipe.h"
 
-/* The inode's pipe with a reference for this file; the inode itself holds one more. */
+/* The inode's pipe with a reference for this file; the inode itself holds one more. Error pointer. */
 static struct pipe *get_fifo_pipe(struct inode *inode)
 {
 	struct pipe *p, *fresh = NULL;
@@ -27,8 +27,8 @@ static struct pipe *get_fifo_pipe(struct inode *inode)
 		if (p)
 			break;
 		fresh = pipe_alloc();
-		if (!fresh)
-			return NULL;
+		if (is_err(fresh))
+			return fresh;
 	}
 	if (fresh)
 		put_pipe(fresh);
@@ -55,8 +55,8 @@ static int fifo_open(struct inode *inode, struct file *f)
 	u32 r_before, w_before;
 	int err = 0;
 
-	if (!p)
-		return -ENOMEM;
+	if (is_err(p))
+		return ptr_err(p);
 	f->ops = &g_pipe_fops;
 	f->priv = p;
 	f->mode |= FMODE_STREAM;

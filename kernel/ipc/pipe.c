@@ -14,21 +14,64 @@
 
 static SLAB_CACHE(g_pipe_cache, struct pipe);
 
+int g_pipe_max_size = 1 << 20;
+int g_pipe_user_pages_soft = 16384;
+int g_pipe_user_pages_hard;
+
+/* ---- pages of a user ---- */
+
+/* The user's pages after the change; the caller takes it back if that is too much. */
+static s64 charge(struct user_account *u, s64 pages)
+{
+	return __atomic_add_fetch(&u->pipe_pages, pages, __ATOMIC_RELAXED);
+}
+
+static bool over_limit(s64 pages, const int *limit)
+{
+	int most = READ_ONCE(*limit);
+
+	return most && pages > most && !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN);
+}
+
+/* Charge a new pipe of *ring buffers, or of fewer when the user has many. -ENFILE. */
+static int charge_new(struct user_account *u, u32 *ring)
+{
+	s64 pages = charge(u, *ring);
+
+	if (over_limit(pages, &g_pipe_user_pages_soft)) {
+		pages = charge(u, (s64)PIPE_MIN_BUFFERS - *ring);
+		*ring = PIPE_MIN_BUFFERS;
+	}
+	if (!over_limit(pages, &g_pipe_user_pages_hard))
+		return 0;
+	charge(u, -(s64)*ring);
+	return -ENFILE;
+}
+
 struct pipe *pipe_alloc(void)
 {
 	static u64 next_ino;
-	struct pipe *p = slab_alloc(&g_pipe_cache, GFP_KERNEL | GFP_ZERO);
+	struct user_account *u = current_cred()->user;
+	struct pipe *p;
+	u32 ring = PIPE_DEF_BUFFERS;
+	int err = charge_new(u, &ring);
 
-	if (!p)
-		return NULL;
-	p->bufs = kcalloc(PIPE_DEF_BUFFERS, sizeof(*p->bufs), GFP_KERNEL);
-	if (!p->bufs) {
-		slab_free(&g_pipe_cache, p);
-		return NULL;
+	if (err)
+		return err_ptr(err);
+	p = slab_alloc(&g_pipe_cache, GFP_KERNEL | GFP_ZERO);
+	if (p)
+		p->bufs = kcalloc(ring, sizeof(*p->bufs), GFP_KERNEL);
+	if (!p || !p->bufs) {
+		if (p)
+			slab_free(&g_pipe_cache, p);
+		charge(u, -(s64)ring);
+		return err_ptr(-ENOMEM);
 	}
+	get_user_account(u);
+	p->user = u;
 	ref_init(&p->refs, 1);
 	mutex_init(&p->lock, RANK_PIPE);
-	p->ring = PIPE_DEF_BUFFERS;
+	p->ring = ring;
 	wait_queue_init(&p->rd_wait);
 	wait_queue_init(&p->wr_wait);
 	fasync_list_init(&p->async);
@@ -44,6 +87,8 @@ void put_pipe(struct pipe *p)
 		pipe_drop_buf(p);
 	if (p->spare)
 		put_page(p->spare);
+	charge(p->user, -(s64)p->ring);
+	put_user_account(p->user);
 	kfree(p->bufs);
 	slab_free(&g_pipe_cache, p);
 }
@@ -82,20 +127,26 @@ void pipe_count_open(struct pipe *p, struct file *f)
 	}
 }
 
+void pipe_give_back(struct pipe *p)
+{
+	WRITE_ONCE(p->taken, false);
+	wake_up_all(&p->rd_wait);
+}
+
 int pipe_wait_data(struct pipe *p, bool nonblock, bool *waited)
 {
 	int err;
 
 	*waited = false;
-	while (pipe_used(p) == 0) {
-		if (p->writers == 0)
+	while (p->taken || pipe_used(p) == 0) {
+		if (!p->taken && p->writers == 0)
 			return 0;
-		if (nonblock)
+		if (nonblock && !p->taken) /* a splice's turn is like a lock: poll says ready */
 			return -EAGAIN;
 		*waited = true;
 		mutex_unlock(&p->lock);
-		err = wait_event_interruptible_exclusive(
-			&p->rd_wait, pipe_used(p) != 0 || READ_ONCE(p->writers) == 0);
+		err = wait_event_interruptible_exclusive(&p->rd_wait,
+			!READ_ONCE(p->taken) && (pipe_used(p) != 0 || READ_ONCE(p->writers) == 0));
 		mutex_lock(&p->lock);
 		if (err)
 			return err;
@@ -377,8 +428,10 @@ int pipe_create(struct file **read_end, struct file **write_end, u32 o_flags)
 	if (!inode)
 		return -ENOMEM;
 	p = pipe_alloc();
-	if (!p)
+	if (is_err(p)) {
+		err = ptr_err(p);
 		goto out_inode;
+	}
 	p->readers = p->writers = p->r_opens = p->w_opens = 1;
 	inode->pipe =
 		p; /* so that /proc/PID/fd/N can open it again; the first reference is the inode's */
@@ -407,16 +460,29 @@ static long resize(struct pipe *p, unsigned long size)
 	u32 nr = (u32)(round_up(max(size, PAGE_SIZE), PAGE_SIZE) / PAGE_SIZE);
 	struct pipe_buf *bufs;
 	u32 used_now = pipe_used(p);
+	s64 more, pages;
+	int err;
 
 	if (!is_power_of_2(nr))
 		nr = 2u << ilog2(nr);
-	if (nr > PIPE_MAX_SIZE / PAGE_SIZE && !capable(CAP_SYS_RESOURCE))
+	if (nr > p->ring && (u64)nr * PAGE_SIZE > (u64)READ_ONCE(g_pipe_max_size) &&
+		!capable(CAP_SYS_RESOURCE))
 		return -EPERM;
-	if (nr < used_now)
-		return -EBUSY;
+	more = (s64)nr - p->ring;
+	pages = charge(p->user, more);
+	bufs = NULL;
+	err = -EPERM;
+	if (more > 0 &&
+		(over_limit(pages, &g_pipe_user_pages_soft) ||
+			over_limit(pages, &g_pipe_user_pages_hard)))
+		goto fail;
+	err = -EBUSY;
+	if (nr < used_now + p->reserved)
+		goto fail;
+	err = -ENOMEM;
 	bufs = kcalloc(nr, sizeof(*bufs), GFP_KERNEL);
 	if (!bufs)
-		return -ENOMEM;
+		goto fail;
 	for (u32 i = 0; i < used_now; i++)
 		bufs[i] = *pipe_at(p, p->tail + i);
 	kfree(p->bufs);
@@ -425,6 +491,9 @@ static long resize(struct pipe *p, unsigned long size)
 	p->head = used_now;
 	p->ring = nr;
 	return (long)(nr * PAGE_SIZE);
+fail:
+	charge(p->user, -more);
+	return err;
 }
 
 long pipe_fcntl(struct file *f, u32 cmd, unsigned long arg)

@@ -39,7 +39,12 @@ static ssize_t push_cached(struct pipe *p, struct file *in, off64_t *pos, size_t
 	return (ssize_t)len;
 }
 
-static ssize_t push_copied(struct pipe *p, struct file *in, off64_t *pos, size_t len)
+/*
+ * One page of what the source gives, as a buffer. The source may block for long, so it is read
+ * without the lock; the buffer is reserved before, so that nothing read is ever without a place.
+ * Lock held at entry and exit, room was seen.
+ */
+static ssize_t push_read(struct pipe *p, struct file *in, off64_t *pos, size_t len)
 {
 	struct page *page = page_alloc(GFP_KERNEL);
 	struct iter it;
@@ -48,7 +53,11 @@ static ssize_t push_copied(struct pipe *p, struct file *in, off64_t *pos, size_t
 	if (!page)
 		return -ENOMEM;
 	it = iter_kernel(page_address(page), min_t(size_t, len, PAGE_SIZE));
+	p->reserved++;
+	mutex_unlock(&p->lock);
 	n = vfs_read(in, &it, pos);
+	mutex_lock(&p->lock);
+	WRITE_ONCE(p->reserved, p->reserved - 1);
 	if (n <= 0) {
 		put_page(page);
 		return n;
@@ -69,40 +78,24 @@ ssize_t pipe_splice_from_file(
 
 	mutex_lock(&p->lock);
 	err = pipe_wait_room(p, nonblocking(out, flags));
-	while (err > 0 && len && !pipe_full(p)) {
-		if (cached) {
-			n = push_cached(p, in, &local, len);
-		} else {
-			/* The source may block for long: not under the pipe's lock. One page at a
-			 * time is read outside and pushed when there is still room. */
-			struct pipe tmp = {.ring = 1, .bufs = &(struct pipe_buf){}};
-
-			mutex_unlock(&p->lock);
-			n = push_copied(&tmp, in, pos ? &local : NULL, len);
-			mutex_lock(&p->lock);
-			if (n > 0) {
-				err = pipe_wait_room(p, false);
-				if (err <= 0) {
-					put_page(tmp.bufs[0].page);
-					break;
-				}
-				*pipe_at(p, p->head) = tmp.bufs[0];
-				WRITE_ONCE(p->head, p->head + 1);
-			}
-		}
+	if (err > 0 && len && !cached) { /* a stream gives what it has */
+		n = push_read(p, in, pos ? &local : NULL, len);
+		done = max_t(ssize_t, n, 0);
+	}
+	while (cached && err > 0 && len && !pipe_full(p)) {
+		n = push_cached(p, in, &local, len);
 		if (n <= 0)
 			break;
 		done += n;
 		len -= (size_t)n;
-		if (!cached)
-			break; /* a stream gives what it has */
 	}
-	if (err == 0 && !done) {
-		mutex_unlock(&p->lock);
+	mutex_unlock(&p->lock);
+	if (err == 0) {
 		vfs_broken_pipe();
 		return -EPIPE;
 	}
-	mutex_unlock(&p->lock);
+	if (!cached)
+		pipe_woke_writers(p); /* what was reserved may be free again */
 	if (done) {
 		pipe_woke_readers(p);
 		fasync_notify(&p->async, POLL_IN);
@@ -114,46 +107,46 @@ ssize_t pipe_splice_from_file(
 	return done ? done : n < 0 ? n : min(err, 0);
 }
 
+/* Write up to len bytes of the tail buffer, without the lock; other readers wait meanwhile, so what
+ * is not taken keeps its place. *want: what was offered. Lock held at entry and exit. */
+static ssize_t write_tail(struct pipe *p, struct file *out, off64_t *pos, size_t len, ssize_t *want)
+{
+	struct pipe_buf *b = pipe_at(p, p->tail);
+	struct page *page = b->page;
+	struct iter it;
+	ssize_t n;
+
+	*want = (ssize_t)min_t(size_t, b->len, len);
+	it = iter_kernel((char *)page_address(page) + b->offset, (size_t)*want);
+	p->taken = true;
+	mutex_unlock(&p->lock);
+	n = vfs_write(out, &it, pos);
+	mutex_lock(&p->lock);
+	b = pipe_at(p, p->tail); /* the ring may have been resized */
+	if (n > 0) {
+		b->offset += (u32)n;
+		b->len -= (u32)n;
+		if (b->len == 0)
+			pipe_drop_buf(p);
+	}
+	pipe_give_back(p);
+	return n;
+}
+
 ssize_t pipe_splice_to_file(struct file *in, struct file *out, off64_t *pos, size_t len, u32 flags)
 {
 	struct pipe *p = file_pipe(in);
-	ssize_t done = 0, n = 0;
+	ssize_t done = 0, n = 0, want = 0;
 	bool waited;
 	int err;
 
 	mutex_lock(&p->lock);
 	err = pipe_wait_data(p, nonblocking(in, flags), &waited);
-	while (err > 0 && len && pipe_used(p)) {
-		struct pipe_buf *b = pipe_at(p, p->tail);
-		struct page *page = b->page;
-		u32 offset = b->offset, want = (u32)min_t(size_t, b->len, len);
-		struct iter it = iter_kernel((char *)page_address(page) + offset, want);
-
-		/* Written outside the lock, with the buffer taken out so that no other reader gets
-		 * it. */
-		get_page(page);
-		b->offset += want;
-		b->len -= want;
-		if (b->len == 0)
-			pipe_drop_buf(p);
-		mutex_unlock(&p->lock);
-		n = vfs_write(out, &it, pos);
-		put_page(page);
-		mutex_lock(&p->lock);
-		if (n < (ssize_t)want) {
-			/* Give back what was not taken, in front. */
-			u32 rest = n > 0 ? want - (u32)n : want;
-
-			if (!pipe_full(p)) {
-				get_page(page);
-				WRITE_ONCE(p->tail, p->tail - 1);
-				*pipe_at(p, p->tail) = (struct pipe_buf){
-					.page = page, .offset = offset + want - rest, .len = rest};
-			}
-			done += max_t(ssize_t, n, 0);
+	while (err > 0 && len && !p->taken && pipe_used(p)) {
+		n = write_tail(p, out, pos, len, &want);
+		done += max_t(ssize_t, n, 0);
+		if (n < want)
 			break;
-		}
-		done += n;
 		len -= (size_t)n;
 	}
 	mutex_unlock(&p->lock);
@@ -202,7 +195,7 @@ static ssize_t pipe_to_pipe(struct file *fin, struct file *fout, size_t len, u32
 			vfs_broken_pipe();
 			return -EPIPE;
 		}
-		if (pipe_used(in) && !pipe_full(out))
+		if (!in->taken && pipe_used(in) && !pipe_full(out))
 			break;
 		mutex_unlock(&in->lock);
 		mutex_unlock(&out->lock);
