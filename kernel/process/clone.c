@@ -191,7 +191,6 @@ static struct process *new_process(const struct process *parent, u64 flags)
 	p->limits = parent->limits;
 	p->oom_score_adj = parent->oom_score_adj;
 	p->oom_score_adj_min = parent->oom_score_adj_min;
-	p->has_subreaper = parent->has_subreaper || parent->child_subreaper;
 	return p;
 }
 

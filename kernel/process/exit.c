@@ -232,9 +232,17 @@ bool process_notify_parent_locked(struct process *p)
 
 /* ---- children get another parent ---- */
 
+static u32 g_nr_subreapers; /* living ones; tasklist lock */
+
+static void set_subreaper_locked(struct process *p, bool on)
+{
+	g_nr_subreapers += (u32)on - (u32)p->child_subreaper;
+	p->child_subreaper = on;
+}
+
 static struct process *find_reaper_locked(struct process *dying)
 {
-	if (dying->has_subreaper)
+	if (g_nr_subreapers)
 		for (struct process *p = dying->parent; p && p->parent; p = p->parent)
 			if (p->child_subreaper && READ_ONCE(p->live_threads) > 0)
 				return p;
@@ -250,18 +258,8 @@ static struct process *find_reaper_locked(struct process *dying)
 
 void process_set_subreaper(bool on)
 {
-	struct process *self = current_process(), *p;
-
 	spin_lock_irq(&g_tasklist_lock);
-	self->child_subreaper = on;
-	list_for_each_entry(p, &g_processes, all_link) {
-		const struct process *up = p->parent;
-
-		while (on && up && up != self)
-			up = up->parent;
-		if (on && up)
-			p->has_subreaper = true;
-	}
+	set_subreaper_locked(current_process(), on);
 	spin_unlock_irq(&g_tasklist_lock);
 }
 
@@ -337,6 +335,8 @@ static void exit_notify(struct task *t, bool group_dead)
 
 	spin_lock_irq(&g_tasklist_lock);
 	is_leader = t == p->leader;
+	if (group_dead)
+		set_subreaper_locked(p, false);
 	forget_children_locked(p, t, group_dead, &dead);
 	if (group_dead)
 		pgrp_orphan_check_locked(p, p->parent, true);
