@@ -39,8 +39,9 @@
 
 #define PORT        "/dev/ttyS1"
 #define OWN_FOLDER  "/.aramid"
-#define ROOT_FOLDER "/.root"  /* of the initramfs: where a disk is mounted */
-#define MAX_START   (1 << 20) /* bytes: environment and arguments together */
+#define ROOT_LINK   OWN_FOLDER "/root" /* leads to the disk that is the root */
+#define ROOT_FOLDER "/.root"           /* of the initramfs: where a disk is mounted */
+#define MAX_START   (1 << 20)          /* bytes: environment and arguments together */
 #define CHUNK       4096
 
 static bool g_on_disk;
@@ -230,20 +231,22 @@ static void load_modules(void)
 	}
 }
 
-/* aramid_root=DEVICE: mount it and make it the root; we came from an initramfs then. */
+/* ROOT_LINK names a disk: mount it and make it the root; we came from an initramfs then. */
 static void switch_to_disk(void)
 {
-	const char *device = getenv("aramid_root"), *type = getenv("aramid_rootfstype");
+	char device[64];
+	ssize_t n = readlink(ROOT_LINK, device, sizeof(device) - 1);
 	int err = ENOENT;
 
-	if (!device)
+	if (n <= 0)
 		return;
+	device[n] = 0;
 	mount_at("devtmpfs", "/dev", MS_NOSUID, "mode=0755");
 	load_modules();
 	mkdir(ROOT_FOLDER, 0755);
 	/* Linux finds its disks while we run already. */
 	for (int i = 0; i < 1000; i++) {
-		if (mount(device, ROOT_FOLDER, type ? type : "ext4", MS_RELATIME, NULL) == 0) {
+		if (mount(device, ROOT_FOLDER, "ext4", MS_RELATIME, NULL) == 0) {
 			err = 0;
 			break;
 		}
@@ -262,7 +265,6 @@ static void switch_to_disk(void)
 		chroot(".") != 0 || chdir("/") != 0)
 		complain("changing the root: %s", strerror(errno));
 	g_on_disk = true;
-	unsetenv("aramid_root");
 }
 
 static void set_root_up(void)

@@ -83,8 +83,6 @@ def refuse_what_is_missing(o):
 
 def kernel_parameters(o, kernel):
     words = ["console=ttyS0", "rdinit=/.aramid/init"]
-    if o.present == "ext4":
-        words.append("aramid_root=/dev/vda")
     if kernel.is_linux:
         words.append("panic=-1")
     if o.trace:

@@ -28,6 +28,7 @@ DEBIAN_NEEDS = 1 << 30  # bytes of disk while it is built
 HOST_CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 GUEST_CA_BUNDLE = b"etc/ssl/certs/ca-certificates.crt"
 
+ROOT_DISK = "/dev/vda"
 KEEP_ARCHIVES = 12  # prepared archives in the cache; the least recently used go first
 
 
@@ -313,13 +314,16 @@ def _write_root(out, root, bundle):
     w.close()
 
 
-def _write_own_part(out, init, modules=()):
-    """What the guest's init needs, as an archive of its own: its entries replace the root's."""
+def _write_own_part(out, init, modules=(), disk=None):
+    """What the guest's init needs, as an archive of its own: its entries replace the root's. With a
+    disk, that one becomes the root."""
     w = cpio.CpioWriter(out)
     w.add(b"dev", stat.S_IFDIR | 0o755)
     w.add(b"dev/console", stat.S_IFCHR | 0o600, rdev=(5, 1))
     w.add(b".aramid", stat.S_IFDIR | 0o700)
     w.add(b".aramid/init", stat.S_IFREG | 0o755, init)
+    if disk:
+        w.add(b".aramid/root", stat.S_IFLNK | 0o777, os.fsencode(disk))
     for i, path in enumerate(modules):
         with open(path, "rb") as f:
             w.add(f".aramid/{i:02}.ko".encode(), stat.S_IFREG | 0o600, f.read())
@@ -356,7 +360,7 @@ def archive(root, trust_host):
 def start_archive(kernel):
     """The initramfs that only brings a disk's root up: init, and for Linux its drivers."""
     with tempfile.NamedTemporaryFile(prefix="aramid-", suffix=".cpio") as f:
-        _write_own_part(f, guest_init(), kernel.modules())
+        _write_own_part(f, guest_init(), kernel.modules(), ROOT_DISK)
         f.flush()
         yield f.name
 
