@@ -1,6 +1,8 @@
 /* RAM, kernel mappings, page tables that no hardware walks. */
 #include "host.h"
+#include <arch/host.h>
 #include <arch/mmu.h>
+#include <arch/platform.h>
 #include <core/log.h>
 #include <kmem/page.h>
 #include <lib/string.h>
@@ -24,6 +26,20 @@ void host_memory_init(u64 ram)
 	host_vmalloc_start = (unsigned long)os_reserve(VMALLOC_SIZE);
 	if (!host_arena || !host_vmalloc_start)
 		panic("host: no memory for %llu MiB of RAM", ram >> 20);
+}
+
+u64 host_alloc_countdown;
+static bool g_alloc_armed;
+
+void host_alloc_fail_at(u64 n)
+{
+	g_alloc_armed = n != 0;
+	host_alloc_countdown = n;
+}
+
+bool host_alloc_failed(void)
+{
+	return g_alloc_armed && !host_alloc_countdown;
 }
 
 void clear_page(void *page)

@@ -162,7 +162,7 @@ struct page *pages_alloc(int order, u32 gfp)
 {
 	struct page *p;
 
-	if (unlikely(order > MAX_ORDER))
+	if (unlikely(order > MAX_ORDER || arch_alloc_fails()))
 		return NULL;
 	p = try_alloc(order, gfp);
 	if (unlikely(!p)) {

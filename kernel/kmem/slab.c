@@ -13,6 +13,7 @@
  */
 #include "kmem.h"
 #include "slab.h"
+#include <arch/platform.h>
 #include <core/irq.h>
 #include <core/log.h>
 #include <core/rcu.h>
@@ -287,6 +288,8 @@ void *slab_alloc(struct slab_cache *cache, u32 gfp)
 	struct slab_cpu *c;
 	void *obj;
 
+	if (arch_alloc_fails())
+		return NULL;
 	if (unlikely(!s)) {
 		s = slab_set_up(cache);
 		if (!s)

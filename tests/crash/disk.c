@@ -1,5 +1,6 @@
 /* A disk in memory that logs writes and flushes, and fails on request. */
 #include "crash.h"
+#include <arch/host.h>
 #include <lib/string.h>
 
 static void log_add(struct crash_disk *d, struct log_entry e)
@@ -18,25 +19,24 @@ static void log_add(struct crash_disk *d, struct log_entry e)
 
 static void transfer(struct crash_disk *d, struct request *rq)
 {
-	u8 *at = d->content + (rq->sector << SECTOR_SHIFT);
-	u8 *copy = NULL;
+	const u64 from = rq->sector << SECTOR_SHIFT, len = rq->nr_sectors << SECTOR_SHIFT;
+	u64 at = from;
+	u8 *copy;
 
-	if (rq->op == BIO_WRITE && d->logging)
-		copy = os_alloc(rq->nr_sectors << SECTOR_SHIFT);
 	request_for_each_vec(rq, b, v)
 	{
 		u8 *mem = (u8 *)page_address(v->page) + v->offset;
 
 		if (rq->op == BIO_READ)
-			memcpy(mem, at, v->len);
+			memcpy(mem, d->media->bytes + at, v->len);
 		else
-			memcpy(at, mem, v->len);
+			media_write(d->media, at >> SECTOR_SHIFT, mem, v->len >> SECTOR_SHIFT);
 		at += v->len;
 	}
-	if (!copy)
+	if (rq->op == BIO_READ || !d->logging)
 		return;
-	at = d->content + (rq->sector << SECTOR_SHIFT);
-	memcpy(copy, at, rq->nr_sectors << SECTOR_SHIFT);
+	copy = os_alloc(len);
+	memcpy(copy, d->media->bytes + from, len);
 	log_add(d,
 		(struct log_entry){.kind = LOG_WRITE,
 			.fua = rq->flags & BIO_FUA,
@@ -52,6 +52,7 @@ static int disk_queue(struct disk *disk, struct request *rq, bool last)
 
 	if (d->fail_from && n >= d->fail_from && n - d->fail_from < d->fail_count &&
 		(d->fail_reads || rq->op != BIO_READ)) {
+		d->failed = true;
 		request_done(rq, -EIO);
 		return 0;
 	}
@@ -81,18 +82,16 @@ static void disk_release(struct disk *disk)
 
 static const struct disk_ops g_ops = {.queue = disk_queue, .release = disk_release};
 
-struct crash_disk *crash_disk_create(const char *name, const void *image, u64 size)
+struct crash_disk *crash_disk_create(const char *name, struct media *media)
 {
 	struct crash_disk *d = os_alloc(sizeof(*d));
 
-	d->size = size;
+	d->media = media;
 	completion_init(&d->released);
-	d->content = os_alloc(size);
-	memcpy(d->content, image, size);
 	(void)str_copy(d->disk.name, name, sizeof(d->disk.name));
 	d->disk.ops = &g_ops;
 	d->disk.driver = d;
-	d->disk.sectors = size >> SECTOR_SHIFT;
+	d->disk.sectors = media->size >> SECTOR_SHIFT;
 	d->disk.nr_queues = 1;
 	d->disk.depth = 32;
 	d->disk.no_partitions = true;
@@ -103,7 +102,6 @@ struct crash_disk *crash_disk_create(const char *name, const void *image, u64 si
 		.write_cache = true,
 		.fua = true};
 	if (disk_add(&d->disk)) {
-		os_free(d->content);
 		os_free(d);
 		return NULL;
 	}
@@ -112,9 +110,12 @@ struct crash_disk *crash_disk_create(const char *name, const void *image, u64 si
 
 void crash_disk_log(struct crash_disk *d)
 {
-	d->base = os_alloc(d->size);
-	memcpy(d->base, d->content, d->size);
 	d->logging = true;
+}
+
+bool crash_disk_failed(const struct crash_disk *d)
+{
+	return d->failed || (d->fail_memory && host_alloc_failed());
 }
 
 void crash_disk_destroy(struct crash_disk *d)
@@ -124,7 +125,5 @@ void crash_disk_destroy(struct crash_disk *d)
 	for (u32 i = 0; i < d->nr_log; i++)
 		os_free(d->log[i].data);
 	os_free(d->log);
-	os_free(d->base);
-	os_free(d->content);
 	os_free(d);
 }

@@ -1,9 +1,12 @@
 /* The C library's side of crash.h. */
+#include <fcntl.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,8 +15,8 @@ typedef uint64_t u64;
 typedef uint32_t u32;
 
 void *os_load(const char *path, u64 *size);
-int os_store(const char *path, const void *data, u64 size);
-int os_run(const char *command, char *output, u64 size);
+void *os_file_memory(const char *path, u64 size);
+int os_run(const char *const argv[], char *output, u64 size);
 void *os_alloc(u64 n);
 void os_free(void *p);
 void os_say(const char *format, ...);
@@ -59,33 +62,61 @@ void *os_load(const char *path, u64 *size)
 	return p;
 }
 
-int os_store(const char *path, const void *data, u64 size)
+static void give_up(const char *what)
 {
-	FILE *f = fopen(path, "wb");
-	size_t n;
-
-	if (!f)
-		return -1;
-	n = fwrite(data, 1, size, f);
-	return fclose(f) == 0 && n == size ? 0 : -1;
+	perror(what);
+	exit(2);
 }
 
-int os_run(const char *command, char *output, u64 size)
+void *os_file_memory(const char *path, u64 size)
 {
-	FILE *f = popen(command, "r");
-	size_t n = 0, got;
-	char spill[4096];
-	int status;
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	void *p;
 
-	if (!f)
+	if (fd < 0 || ftruncate(fd, (off_t)size))
+		give_up(path);
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		give_up(path);
+	close(fd);
+	return p;
+}
+
+static void read_all(int fd, char *output, u64 size)
+{
+	char spill[4096];
+	u64 n = 0;
+
+	for (;;) {
+		u64 room = size - 1 - n;
+		ssize_t got = room ? read(fd, output + n, room) : read(fd, spill, sizeof(spill));
+
+		if (got <= 0)
+			break;
+		n += room ? (u64)got : 0;
+	}
+	output[n] = 0;
+}
+
+int os_run(const char *const argv[], char *output, u64 size)
+{
+	posix_spawn_file_actions_t actions;
+	int ends[2], status, err;
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC))
 		return -1;
-	while (n + 1 < size && (got = fread(output + n, 1, size - 1 - n, f)) > 0)
-		n += got;
-	if (size)
-		output[n] = 0;
-	while (fread(spill, 1, sizeof(spill), f) > 0)
-		;
-	status = pclose(f);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
+	posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
+	err = posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	close(ends[1]);
+	if (!err)
+		read_all(ends[0], output, size);
+	close(ends[0]);
+	if (err || waitpid(pid, &status, 0) != pid)
+		return -1;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 

@@ -19,7 +19,7 @@ $(crash-os): tests/crash/os.c tests/crash/rules.mk
 	@mkdir -p $(@D)
 	$(call quiet,CC,$<)$(CC) -std=gnu17 -g -O1 -Wall -Wextra -Werror -D_GNU_SOURCE $(unit-san) -c -o $@ $<
 
-$(crash-out)/crash: $(crash-out)/crash.o $(crash-out)/disk.o $(crash-out)/workload.o $(crash-os) $(hostlib)
+$(crash-out)/crash: $(patsubst %,$(crash-out)/%.o,crash disk media observe workload) $(crash-os) $(hostlib)
 	$(call quiet,LD,$@)$(CC) $(unit-san) $(ldflags-arch) -o $@ $^ $(libs-arch)
 
 crash-images := small 4k
@@ -31,5 +31,5 @@ crash: $(crash-out)/crash $(patsubst %,$(crash-out)/%.img,$(crash-images))
 crash-all: $(crash-out)/crash $(patsubst %,$(crash-out)/%.img,$(crash-images))
 	@tests/crash/run all
 
--include $(crash-out)/crash.d $(crash-out)/disk.d $(crash-out)/workload.d
+-include $(patsubst %,$(crash-out)/%.d,crash disk media observe workload)
 endif

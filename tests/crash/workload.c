@@ -15,8 +15,6 @@
 #include <vfs/rootfs.h>
 
 #define MAX_FILES 24
-#define MAX_SIZE  20000
-#define MAX_NAMES 12
 
 enum call {
 	CREATE,
@@ -248,6 +246,16 @@ static void model(u32 op, u32 at)
 	}
 }
 
+/* May the operation have worked at all, in this state? */
+static bool could_work(const struct op *o, struct mstate *s)
+{
+	bool a = o->a && find(s, o->a), b = o->b && find(s, o->b);
+
+	if (o->call == CREATE || o->call == MKDIR)
+		return !a;
+	return a && (o->call != LINK || !b);
+}
+
 /* ---- running ------------------------------------------------------------------------------------
  */
 
@@ -345,7 +353,7 @@ static void model_start(void)
 	memset(c->data, 0xf0, c->size);
 }
 
-int workload_run(struct workload *w, const struct crash_disk *d)
+int workload_run(struct workload *w, const struct crash_disk *d, enum stop stop)
 {
 	int first = 0;
 
@@ -360,6 +368,14 @@ int workload_run(struct workload *w, const struct crash_disk *d)
 		if (err) {
 			g_states[i + 1] = g_states[i];
 			first = first ? first : err;
+			/* An error of the machine's leaves open what has happened. */
+			if (crash_disk_failed(d) && could_work(&g_ops[w->ops[i]], &g_states[i]))
+				model(w->ops[i], i + 1);
+			if (stop == STOP_AT_ERROR ||
+				(stop == STOP_AT_FAULT && crash_disk_failed(d))) {
+				w->n = i + 1;
+				break;
+			}
 		} else {
 			model(w->ops[i], i + 1);
 		}
@@ -426,85 +442,7 @@ static u32 last_started(const struct workload *w, u32 entries)
 	return to;
 }
 
-struct seen {
-	u32 n;
-	struct {
-		char path[48];
-		bool dir;
-		u64 ino;
-		u32 nlink;
-	} names[MAX_NAMES * 2];
-	char where[48];
-	bool overflow;
-};
-
-struct list_context {
-	struct dir_context ctx;
-	struct seen *seen;
-};
-
-static bool emit(struct dir_context *ctx, const char *name, size_t len, u64 ino, u8 type)
-{
-	struct seen *s = container_of(ctx, struct list_context, ctx)->seen;
-
-	if ((len == 1 && name[0] == '.') || (len == 2 && name[0] == '.' && name[1] == '.') ||
-		(len == 10 && !memcmp(name, "lost+found", 10)))
-		return true;
-	if (s->n == ARRAY_SIZE(s->names)) {
-		s->overflow = true;
-		return false;
-	}
-	os_format(
-		s->names[s->n].path, sizeof(s->names[0].path), "%s/%.*s", s->where, (int)len, name);
-	s->names[s->n].dir = type == 4;
-	s->names[s->n++].ino = ino;
-	return true;
-}
-
-static int list_tree(struct seen *s)
-{
-	struct vfs_env e = env();
-
-	s->n = 0;
-	s->overflow = false;
-	for (u32 i = 0; i <= s->n; i++) {
-		const char *path = i ? s->names[i - 1].path : "/mnt";
-		struct list_context l = {.ctx = {.emit = emit}, .seen = s};
-		struct kstat st;
-		struct file *f;
-		struct path p;
-		u32 before;
-		int err;
-
-		err = vfs_lookup(&e, NULL, path, 0, &p);
-		if (err)
-			return err;
-		err = vfs_getattr(&p, &st);
-		put_path(&p);
-		if (err)
-			return err;
-		if (i) {
-			s->names[i - 1].nlink = (u32)st.nlink;
-			s->names[i - 1].dir = S_ISDIR(st.mode);
-			if (!s->names[i - 1].dir)
-				continue;
-		}
-		f = vfs_open(&e, NULL, path, O_RDONLY | O_DIRECTORY, 0, 0);
-		if (is_err(f))
-			return (int)ptr_err(f);
-		(void)str_copy(s->where, path, sizeof(s->where));
-		do {
-			before = s->n;
-			err = vfs_iterate(f, &l.ctx);
-		} while (!err && s->n != before && !s->overflow);
-		put_file(f);
-		if (err)
-			return err;
-	}
-	return s->overflow ? -E2BIG : 0;
-}
-
-static bool same_names(const struct seen *seen, struct mstate *s)
+static bool same_names(const struct observation *seen, struct mstate *s)
 {
 	u32 n = 0;
 
@@ -559,62 +497,46 @@ static bool size_ok(const struct mfile *f, u64 size, u32 from, u32 to)
 }
 
 static bool check_file(
-	const char *path, const struct mfile *m, u32 from, u32 to, char *text, u64 room)
+	const struct observed *f, const struct mfile *m, u32 from, u32 to, char *text, u64 room)
 {
-	struct vfs_env e = env();
-	struct file *f = vfs_open(&e, NULL, path, O_RDONLY, 0, 0);
-	static u8 data[MAX_SIZE + 1];
-	off64_t pos = 0;
-	ssize_t n;
-
-	if (is_err(f)) {
-		os_format(text, room, "%s cannot be opened: %ld", path, (long)ptr_err(f));
+	if (!size_ok(m, f->size, from, to)) {
+		os_format(text, room, "%s has %u bytes (promised from state %u on)", f->path,
+			f->size, from);
 		return false;
 	}
-	n = kernel_read(f, data, sizeof(data), &pos);
-	put_file(f);
-	if (n < 0) {
-		os_format(text, room, "%s cannot be read: %ld", path, (long)n);
-		return false;
-	}
-	if (!size_ok(m, (u64)n, from, to)) {
-		os_format(text, room, "%s has %ld bytes (promised from state %u on)", path, (long)n,
-			from);
-		return false;
-	}
-	for (u32 i = 0; i < (u32)n; i++)
-		if (!byte_ok(m, i, data[i], from, to)) {
+	for (u32 i = 0; i < f->size; i++)
+		if (!byte_ok(m, i, f->data[i], from, to)) {
 			os_format(text, room,
-				"%s: byte %u of %ld is %#x, which it never was (state %u on)", path,
-				i, (long)n, data[i], from);
+				"%s: byte %u of %u is %#x, which it never was (state %u on)",
+				f->path, i, f->size, f->data[i], from);
 			return false;
 		}
 	return true;
 }
 
-bool workload_check(const struct workload *w, u32 entries, char *text, u64 room)
+bool workload_check(
+	const struct workload *w, u32 entries, const struct observation *seen, char *text, u64 room)
 {
 	u32 from = durable_from(w, entries, U32_MAX), to = last_started(w, entries);
-	static struct seen seen;
-	int err = list_tree(&seen), at;
 	char *end = text + room;
+	int at;
 
 	text[0] = 0;
-	if (err) {
-		os_format(text, room, "the tree cannot be listed: %d", err);
+	if (seen->err) {
+		os_format(text, room, "the tree cannot be read: %d", seen->err);
 		return false;
 	}
 	for (u32 s = from; s <= to; s++) {
 		bool ok = true;
 
-		if (!same_names(&seen, &g_states[s]))
+		if (!same_names(seen, &g_states[s]))
 			continue;
 		/* Several states may have the same names: one must fit with its contents. */
-		for (u32 i = 0; ok && i < seen.n; i++) {
-			struct mname *m = find(&g_states[s], seen.names[i].path);
+		for (u32 i = 0; ok && i < seen->n; i++) {
+			struct mname *m = find(&g_states[s], seen->names[i].path);
 
 			if (!g_files[m->file].dir)
-				ok = check_file(m->path, &g_files[m->file],
+				ok = check_file(&seen->names[i], &g_files[m->file],
 					durable_from(w, entries, m->file), to, text, room);
 		}
 		if (ok)
@@ -625,8 +547,9 @@ bool workload_check(const struct workload *w, u32 entries, char *text, u64 room)
 	if (text[0])
 		return false;
 	at = os_format(text, room, "the names are those of no state from %u to %u:", from, to);
-	for (u32 i = 0; i < seen.n && text + at < end; i++)
+	for (u32 i = 0; i < seen->n && text + at < end; i++)
 		at += os_format(text + at, (u64)(end - text - at), " %s%s(%u)",
-			seen.names[i].path + 4, seen.names[i].dir ? "/" : "", seen.names[i].nlink);
+			seen->names[i].path + 4, seen->names[i].dir ? "/" : "",
+			seen->names[i].nlink);
 	return false;
 }

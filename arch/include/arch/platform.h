@@ -23,6 +23,9 @@ struct boot_info {
 };
 extern struct boot_info g_boot_info;
 
+/* bool arch_alloc_fails(void): asked at each allocation of memory; true: it fails, as a simulation
+ * wants. */
+
 /*
  * Upcalls: how arch reaches the levels above. One constant table, defined by kernel/init.
  */

@@ -18,6 +18,10 @@ void host_irq_raise(int irq);
 /* Let ns pass (a busy computation). */
 void host_time_pass(u64 ns);
 
+/* The n-th allocation of memory from now on fails, once; 0: none does. */
+void host_alloc_fail_at(u64 n);
+bool host_alloc_failed(void); /* has it? */
+
 /* From now on accesses to user pointers in [start, start + len) fault; len 0: none does. */
 void host_user_bad(const void *start, size_t len);
 

@@ -11,4 +11,9 @@ static inline bool arch_irq_from_user(void)
 	return this_cpu_read(x86_irq_from_user);
 }
 
+static inline bool arch_alloc_fails(void)
+{
+	return false;
+}
+
 #endif
