@@ -108,7 +108,7 @@ struct process {
 	struct wait_queue exec_wait;  /* exec_task, for the others to be released */
 	int exit_signal;             /* what the parent gets: SIGCHLD or clone's choice; tasklist */
 	u64 exec_id, parent_exec_id; /* exit_signal counts only while they agree; tasklist */
-	bool child_subreaper; /* adopts what its descendants leave; tasklist lock */
+	bool child_subreaper;        /* adopts what its descendants leave; tasklist lock */
 
 	struct limits limits;                   /* limits_lock to write */
 	struct spinlock limits_lock;            /* RANK_TASK */
