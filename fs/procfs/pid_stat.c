@@ -47,7 +47,7 @@ int pid_show_stat(struct seq_buf *s, struct proc_node *n)
 		(unsigned long long)ns_to_ticks(in.stime_ns), (long long)ns_to_ticks(in.cutime_ns),
 		(long long)ns_to_ticks(in.cstime_ns));
 	seq_printf(s, "%d %d %d 0 %llu %llu %llu %llu ",
-		in.rt_priority ? -1 - in.rt_priority : 20 + in.nice, in.nice, in.nr_threads,
+		in.eff_priority ? -1 - in.eff_priority : 20 + in.nice, in.nice, in.nr_threads,
 		(unsigned long long)ns_to_ticks(in.start_ns),
 		mm ? (unsigned long long)mm->total_pages << PAGE_SHIFT : 0ull,
 		mm ? (unsigned long long)mm_rss_pages(mm) : 0ull,

@@ -70,9 +70,10 @@ enum lock_rank {
 	RANK_SOCKET_LEAF, /* tables and queues of protocols */
 	RANK_NETIF_QUEUE, /* an interface's transmit queue: xmit is called under it */
 	RANK_TTY_SPIN,
-	RANK_FUTEX,   /* bucket */
-	RANK_JOURNAL, /* jbd2: transactions and their blocks */
-	RANK_BLOCK,   /* block layer: queues, tags */
+	RANK_FUTEX,    /* bucket */
+	RANK_FUTEX_PI, /* priority inheritance */
+	RANK_JOURNAL,  /* jbd2: transactions and their blocks */
+	RANK_BLOCK,    /* block layer: queues, tags */
 	RANK_VIRTQUEUE,
 	RANK_DEVICE,
 	RANK_WAITQUEUE, /* wait_queue->lock */

@@ -261,7 +261,7 @@ struct task_info {
 	u32 tty_nr;
 	u64 minflt, cminflt, majflt, cmajflt, utime_ns, stime_ns, cutime_ns, cstime_ns;
 	u64 nvcsw, nivcsw, start_ns;
-	int nice, rt_priority, policy, cpu, exit_signal, exit_code;
+	int nice, rt_priority, eff_priority, policy, cpu, exit_signal, exit_code;
 	u64 affinity;
 	sigset_t pending, shared_pending, blocked, ignored, caught;
 	u32 queued_signals;

@@ -37,4 +37,29 @@ struct futex_multi {
 };
 int futex_wait_many(struct futex_multi *v, int n, s64 deadline_ns) must_check;
 
+/*
+ * Priority inheritance (futex_pi.c). tid: the caller's, as the word has it. -EFAULT everywhere: the
+ * page must be brought in for writing, then again.
+ *
+ * lock: 0 owned, -EAGAIN (only_try) owned by another, -EDEADLK, -ESRCH no such owner, -EINVAL the
+ * word contradicts what the kernel knows, -ETIMEDOUT, -ERESTARTNOINTR, -ENOMEM.
+ * unlock: -EPERM not the owner.
+ * wait_requeue: waits on the first word to be moved to the second, which is then owned: -EAGAIN the
+ * word differs, or a signal came after the move; -ETIMEDOUT, -ERESTARTNOINTR, -EDEADLK.
+ * cmp_requeue: number moved, the first of which may have got the lock; -EAGAIN, -EINVAL others wait
+ * there, -ESRCH, -EDEADLK.
+ */
+int futex_lock_pi(
+	struct futex_key key, u32 __user *uaddr, u32 tid, s64 deadline, bool only_try) must_check;
+int futex_unlock_pi(struct futex_key key, u32 __user *uaddr, u32 tid) must_check;
+int futex_wait_requeue_pi(struct futex_key key, u32 __user *uaddr, u32 expected,
+	struct futex_key target, u32 __user *uaddr2, u32 tid, s64 deadline) must_check;
+int futex_cmp_requeue_pi(struct futex_key from, struct futex_key to, int nr_move, u32 __user *uaddr,
+	u32 cmp, u32 __user *uaddr2) must_check;
+/* The thread's locks go to their first waiters: it dies (then nobody queues up behind it any more)
+ * or leaves its address space. */
+void futex_pi_release(struct thread *t, bool dying);
+/* How to find a living user thread by its id; RCU held. NULL: none. Set once. */
+void futex_pi_set_find(struct thread *(*find)(u32 tid));
+
 #endif

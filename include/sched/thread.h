@@ -63,6 +63,7 @@ struct thread {
 	u8 policy;            /* SCHED_NORMAL, FIFO, RR, BATCH, IDLE, DEADLINE (linux/sched.h) */
 	s8 nice;              /* -20..19 */
 	u8 rt_priority;       /* 1..99 for FIFO and RR */
+	u8 eff_priority;      /* the own or the inherited one, which counts; 0: not real-time */
 	bool reset_on_fork;
 	u64 affinity; /* CPU mask; run queue lock */
 	struct sched_entity se;
@@ -84,10 +85,15 @@ struct thread {
 	u32 switch_work;
 	int worked_cpu; /* -1: at the next switch; own thread, or who switches to it */
 	s64 timer_slack_ns;
-	s64 hung_since_ns;         /* hung-task watcher: seen waiting since; 0: not */
-	u64 hung_switches;         /* and its switches then */
-	char name[16];             /* comm; task->lock to write, readers may see a torn name */
-	struct list_head all_link; /* list of all threads (sched/debug) */
+	/* Priority inheritance: futex_pi.c's lock */
+	u8 pi_priority;               /* inherited; 0: none */
+	bool pi_dead;                 /* dying: owns no PI lock any more */
+	struct rb_root pi_owned;      /* contended locks it owns */
+	struct pi_waiter *pi_blocked; /* it waits for a PI lock */
+	s64 hung_since_ns;            /* hung-task watcher: seen waiting since; 0: not */
+	u64 hung_switches;            /* and its switches then */
+	char name[16];                /* comm; task->lock to write, readers may see a torn name */
+	struct list_head all_link;    /* list of all threads (sched/debug) */
 	struct rcu_head rcu;
 #if DEBUG
 	u32 locks_held; /* sleeping locks */

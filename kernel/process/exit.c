@@ -55,6 +55,7 @@ static void clear_tid(struct task *t, struct mm *mm)
 void task_mm_release(struct task *t, struct mm *mm)
 {
 	robust_list_exit(t);
+	futex_pi_release(&t->thread, t->exiting);
 	clear_tid(t, mm);
 	if (!t->vfork_done)
 		return;

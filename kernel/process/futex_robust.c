@@ -3,6 +3,7 @@
  * is not trusted: it may be wrong, endless, or change while it is walked.
  */
 #include "process.h"
+#include <core/init.h>
 #include <sched/futex.h>
 
 #define LIST_MAX 2048 /* ROBUST_LIST_LIMIT */
@@ -17,14 +18,14 @@ static void wake_one(struct task *t, u32 __user *word)
 
 /* Mark the lock's owner as dead if that is us. pending: we may have been about to take or leave it.
  */
-static int owner_died(struct task *t, u32 __user *word, bool pending)
+static int owner_died(struct task *t, u32 __user *word, bool pi, bool pending)
 {
 	u32 v, prev;
 
 	if (!is_aligned((unsigned long)word, sizeof(u32)) || get_user(v, word))
 		return -EFAULT;
 	for (;;) {
-		if (pending && !v) { /* unlocked already, but perhaps nobody was woken */
+		if (pending && !pi && !v) { /* unlocked already, but perhaps nobody was woken */
 			wake_one(t, word);
 			return 0;
 		}
@@ -36,12 +37,12 @@ static int owner_died(struct task *t, u32 __user *word, bool pending)
 			break;
 		v = prev;
 	}
-	if (v & FUTEX_WAITERS)
+	if ((v & FUTEX_WAITERS) && !pi) /* that one is handed on: futex_pi_release */
 		wake_one(t, word);
 	return 0;
 }
 
-/* Bit 0 of an entry says that it is a priority-inheriting lock, which doesn't exist here. */
+/* Bit 0 of an entry says that it is a priority-inheriting lock. */
 static u32 __user *word_of(unsigned long entry, long offset)
 {
 	return (u32 __user *)((entry & ~1ul) + (unsigned long)offset);
@@ -62,7 +63,7 @@ void robust_list_exit(struct task *t)
 		int err = get_user(next, (unsigned long __user *)(entry & ~1ul));
 
 		if ((entry & ~1ul) != (pending & ~1ul) &&
-			owner_died(t, word_of(entry, offset), false))
+			owner_died(t, word_of(entry, offset), entry & 1, false))
 			return;
 		if (err)
 			return;
@@ -70,5 +71,20 @@ void robust_list_exit(struct task *t)
 		cond_resched();
 	}
 	if (pending & ~1ul)
-		(void)owner_died(t, word_of(pending, offset), true);
+		(void)owner_died(t, word_of(pending, offset), pending & 1, true);
 }
+
+static struct thread *find_thread(u32 tid)
+{
+	struct pid *pid = pid_find((s32)tid);
+	struct task *t = pid ? rcu_load(pid->task) : NULL;
+
+	return t ? &t->thread : NULL;
+}
+
+static int futex_pi_init(void)
+{
+	futex_pi_set_find(find_thread);
+	return 0;
+}
+INIT_HOOK(INIT_CORE, futex_pi_init);

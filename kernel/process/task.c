@@ -522,6 +522,7 @@ void task_get_info(struct task *t, bool whole, struct task_info *info)
 	info->nice = t->thread.nice;
 	info->policy = t->thread.policy;
 	info->rt_priority = t->thread.rt_priority;
+	info->eff_priority = t->thread.eff_priority;
 	info->cpu = t->thread.cpu;
 	info->affinity = t->thread.affinity;
 	info->no_new_privs = t->no_new_privs;

@@ -48,10 +48,10 @@ static void link_in(struct run_queue *rq, struct thread *t, bool front)
 		return;
 	}
 	if (front)
-		list_add(&t->se.rt_link, &rq->rt[t->rt_priority]);
+		list_add(&t->se.rt_link, &rq->rt[t->eff_priority]);
 	else
-		list_add_tail(&t->se.rt_link, &rq->rt[t->rt_priority]);
-	rq->rt_bits[t->rt_priority / 64] |= 1ull << (t->rt_priority % 64);
+		list_add_tail(&t->se.rt_link, &rq->rt[t->eff_priority]);
+	rq->rt_bits[t->eff_priority / 64] |= 1ull << (t->eff_priority % 64);
 	rq->nr_rt++;
 }
 
@@ -62,8 +62,8 @@ static void link_out(struct run_queue *rq, struct thread *t)
 		return;
 	}
 	list_del(&t->se.rt_link);
-	if (list_empty(&rq->rt[t->rt_priority]))
-		rq->rt_bits[t->rt_priority / 64] &= ~(1ull << (t->rt_priority % 64));
+	if (list_empty(&rq->rt[t->eff_priority]))
+		rq->rt_bits[t->eff_priority / 64] &= ~(1ull << (t->eff_priority % 64));
 	rq->nr_rt--;
 }
 
@@ -85,7 +85,7 @@ void enqueue(struct run_queue *rq, struct thread *t, bool fresh)
 	link_in(rq, t, false);
 	if (rq->curr == rq->idle)
 		resched(rq);
-	else if (is_rt(t) ? !is_rt(rq->curr) || rq->curr->rt_priority < t->rt_priority
+	else if (is_rt(t) ? !is_rt(rq->curr) || rq->curr->eff_priority < t->eff_priority
 			  : !is_rt(rq->curr) && fair_preempts(rq, t))
 		resched(rq);
 }
@@ -245,7 +245,7 @@ static always_inline struct thread *pick(
 	int top = top_rt(rq);
 
 	if (unlikely(prev && is_rt(prev)) &&
-		(top < prev->rt_priority || (top == prev->rt_priority && !rq->yield)))
+		(top < prev->eff_priority || (top == prev->eff_priority && !rq->yield)))
 		return prev;
 	if (unlikely(top)) {
 		t = list_first_entry(&rq->rt[top], struct thread, se.rt_link);

@@ -4,6 +4,7 @@
  * barrier there pairs with the one between a waiter's queueing and its look at the word, so one of
  * the two sees the other.
  */
+#include "futex.h"
 #include "sched.h"
 #include <arch/uaccess.h>
 #include <core/init.h>
@@ -19,34 +20,21 @@
 #define MAX_BUCKETS    16384u
 #define RAM_PER_BUCKET MiB(1)
 
-struct bucket {
-	struct spinlock lock;
-	struct list_head waiters;
-} cacheline_aligned;
-
-struct futex_waiter {
-	struct list_head link; /* bucket's lock */
-	struct bucket *bucket; /* NULL: woken; written under the lock of the bucket it names */
-	struct futex_key key;  /* the same */
-	u32 bitset;
-	struct thread *thread;
-};
-
-static struct bucket *g_buckets; /* immutable after init */
+static struct futex_bucket *g_buckets; /* immutable after init */
 static u32 g_mask;
 
-static struct bucket *bucket_of(struct futex_key k)
+struct futex_bucket *futex_bucket_of(struct futex_key k)
 {
 	return &g_buckets[hash_u64(k.a ^ k.b * 0x9e3779b97f4a7c15ull) & g_mask];
 }
 
-static bool nobody(struct bucket *b)
+static bool nobody(struct futex_bucket *b)
 {
-	smp_mb(); /* the user's change of the word is before; pairs with queue() */
+	smp_mb(); /* the user's change of the word is before; pairs with futex_queue() */
 	return list_empty(&b->waiters);
 }
 
-static void queue_locked(struct bucket *b, struct futex_waiter *w)
+static void queue_locked(struct futex_bucket *b, struct futex_waiter *w)
 {
 	spin_assert_held(&b->lock);
 	w->bucket = b;
@@ -66,11 +54,10 @@ static void wake_locked(struct futex_waiter *w)
 	thread_wake(t);
 }
 
-/* Off its queue, wherever a requeue has put it. True when it was still queued. */
-static bool unqueue(struct futex_waiter *w)
+bool futex_unqueue(struct futex_waiter *w)
 {
 	for (;;) {
-		struct bucket *b = load_acquire(&w->bucket);
+		struct futex_bucket *b = load_acquire(&w->bucket);
 		bool still;
 
 		if (!b)
@@ -90,10 +77,9 @@ static bool unqueue(struct futex_waiter *w)
 	}
 }
 
-/* Queue w unless the word differs. 0, -EAGAIN, -EFAULT. */
-static int queue(struct futex_waiter *w, u32 __user *uaddr, u32 expected)
+int futex_queue(struct futex_waiter *w, u32 __user *uaddr, u32 expected)
 {
-	struct bucket *b = bucket_of(w->key);
+	struct futex_bucket *b = futex_bucket_of(w->key);
 	u32 val;
 	int err;
 
@@ -115,7 +101,7 @@ int futex_wait(struct futex_key key, u32 __user *uaddr, u32 expected, u32 bitset
 	struct thread *t = current_thread();
 	struct futex_waiter w = {.key = key, .bitset = bitset, .thread = t};
 	bool late = false;
-	int err = queue(&w, uaddr, expected);
+	int err = futex_queue(&w, uaddr, expected);
 
 	if (err)
 		return err;
@@ -126,12 +112,13 @@ int futex_wait(struct futex_key key, u32 __user *uaddr, u32 expected, u32 bitset
 		late = sched_block_until(deadline);
 	}
 	WRITE_ONCE(t->state, THREAD_RUNNING);
-	if (!unqueue(&w))
+	if (!futex_unqueue(&w))
 		return 0;
 	return late ? -ETIMEDOUT : -ERESTARTSYS;
 }
 
-static int wake_key_locked(struct bucket *b, struct futex_key key, int nr, u32 bitset)
+/* -EINVAL: somebody waits for a requeue to a PI lock, which nothing else may wake. */
+static int wake_key_locked(struct futex_bucket *b, struct futex_key key, int nr, u32 bitset)
 {
 	struct futex_waiter *w, *next;
 	int woken = 0;
@@ -141,6 +128,8 @@ static int wake_key_locked(struct bucket *b, struct futex_key key, int nr, u32 b
 			break;
 		if (!futex_key_equal(w->key, key) || !(w->bitset & bitset))
 			continue;
+		if (w->pi)
+			return -EINVAL;
 		wake_locked(w);
 		woken++;
 	}
@@ -149,7 +138,7 @@ static int wake_key_locked(struct bucket *b, struct futex_key key, int nr, u32 b
 
 int futex_wake(struct futex_key key, int nr, u32 bitset)
 {
-	struct bucket *b = bucket_of(key);
+	struct futex_bucket *b = futex_bucket_of(key);
 	int woken;
 
 	if (nr <= 0 || nobody(b))
@@ -161,7 +150,7 @@ int futex_wake(struct futex_key key, int nr, u32 bitset)
 }
 
 /* Two buckets in the order of their addresses. */
-static void lock_two(struct bucket *a, struct bucket *b)
+static void lock_two(struct futex_bucket *a, struct futex_bucket *b)
 {
 	if (a > b)
 		swap(a, b);
@@ -170,7 +159,7 @@ static void lock_two(struct bucket *a, struct bucket *b)
 		spin_lock_nested(&b->lock);
 }
 
-static void unlock_two(struct bucket *a, struct bucket *b)
+static void unlock_two(struct futex_bucket *a, struct futex_bucket *b)
 {
 	spin_unlock(&a->lock);
 	if (a != b)
@@ -180,7 +169,7 @@ static void unlock_two(struct bucket *a, struct bucket *b)
 int futex_requeue(struct futex_key from, struct futex_key to, int nr_wake, int nr_move,
 	const u32 __user *uaddr, const u32 *cmp)
 {
-	struct bucket *a = bucket_of(from), *b = bucket_of(to);
+	struct futex_bucket *a = futex_bucket_of(from), *b = futex_bucket_of(to);
 	struct futex_waiter *w, *next;
 	int done = 0, moved = 0;
 
@@ -197,6 +186,11 @@ int futex_requeue(struct futex_key from, struct futex_key to, int nr_wake, int n
 	list_for_each_entry_safe(w, next, &a->waiters, link) {
 		if (!futex_key_equal(w->key, from))
 			continue;
+		if (w->pi) {
+			done = -EINVAL;
+			moved = 0;
+			break;
+		}
 		if (done < nr_wake) {
 			wake_locked(w);
 			done++;
@@ -236,7 +230,7 @@ static bool compare(int op, u32 old, u32 arg)
 int futex_wake_op(
 	struct futex_key k1, struct futex_key k2, u32 __user *uaddr2, int nr1, int nr2, u32 encoded)
 {
-	struct bucket *a = bucket_of(k1), *b = bucket_of(k2);
+	struct futex_bucket *a = futex_bucket_of(k1), *b = futex_bucket_of(k2);
 	int op = (int)(encoded >> 28 & 0xf), cmp = (int)(encoded >> 24 & 0xf);
 	/* Both arguments are 12 bits with sign. */
 	int oparg = (s32)(encoded << 8) >> 20, cmparg = (s32)(encoded << 20) >> 20;
@@ -256,8 +250,11 @@ int futex_wake_op(
 		return err;
 	}
 	woken = wake_key_locked(a, k1, nr1, FUTEX_BITSET_MATCH_ANY);
-	if (compare(cmp, prev, (u32)cmparg))
-		woken += wake_key_locked(b, k2, nr2, FUTEX_BITSET_MATCH_ANY);
+	if (woken >= 0 && compare(cmp, prev, (u32)cmparg)) {
+		int more = wake_key_locked(b, k2, nr2, FUTEX_BITSET_MATCH_ANY);
+
+		woken = more < 0 ? more : woken + more;
+	}
 	unlock_two(a, b);
 	return woken;
 }
@@ -268,7 +265,7 @@ static int unqueue_many(struct futex_waiter *w, int n)
 	int woken = -1;
 
 	for (int i = 0; i < n; i++)
-		if (!unqueue(&w[i]) && woken < 0)
+		if (!futex_unqueue(&w[i]) && woken < 0)
 			woken = i;
 	return woken;
 }
@@ -293,7 +290,7 @@ int futex_wait_many(struct futex_multi *v, int n, s64 deadline)
 	for (queued = 0; queued < n; queued++) {
 		w[queued] = (struct futex_waiter){
 			.key = v[queued].key, .bitset = FUTEX_BITSET_MATCH_ANY, .thread = t};
-		ret = queue(&w[queued], v[queued].uaddr, v[queued].expected);
+		ret = futex_queue(&w[queued], v[queued].uaddr, v[queued].expected);
 		if (ret)
 			break;
 	}
@@ -326,6 +323,7 @@ static int futex_init(void)
 	for (u32 i = 0; i < nr; i++) {
 		spin_init(&g_buckets[i].lock, RANK_FUTEX);
 		list_init(&g_buckets[i].waiters);
+		list_init(&g_buckets[i].pi_states);
 	}
 	g_mask = nr - 1;
 	return 0;

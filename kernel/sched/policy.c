@@ -1,12 +1,17 @@
 /* Policies, affinity and times of threads. */
+#include "futex.h"
 #include "sched.h"
 #include <arch/mmu.h>
 #include <lib/atomic.h>
 #include <lib/err.h>
 #include <sched/timer.h>
 
-/* Change t's parameters by set(), which sees it on no queue. */
-static void change(struct thread *t, int policy, int rt_priority, int nice)
+struct parameters {
+	int policy, rt_priority, nice;
+};
+
+/* Change t's own parameters (p, or NULL), or what it inherits (or -1), while it is on no queue. */
+static void change(struct thread *t, const struct parameters *p, int inherited)
 {
 	unsigned long flags;
 	struct run_queue *rq = lock_thread_rq(t, &flags);
@@ -21,11 +26,16 @@ static void change(struct thread *t, int policy, int rt_priority, int nice)
 	} else if (queued) {
 		t->on_rq = false;
 	}
-	t->policy = (u8)policy;
-	t->rt_priority = (u8)rt_priority;
-	t->nice = (s8)nice;
-	fair_set_weight(t);
-	if (policy == SCHED_RR)
+	if (p) {
+		t->policy = (u8)p->policy;
+		t->rt_priority = (u8)p->rt_priority;
+		t->nice = (s8)p->nice;
+		fair_set_weight(t);
+	}
+	if (inherited >= 0)
+		t->pi_priority = (u8)inherited;
+	t->eff_priority = max(t->rt_priority, t->pi_priority);
+	if (p && p->policy == SCHED_RR)
 		t->se.slice_end_ns = (s64)t->se.sum_exec_ns + RR_SLICE_NS;
 	if (queued && !running) {
 		enqueue(rq, t, false);
@@ -48,8 +58,15 @@ int thread_set_policy(struct thread *t, int policy, int rt_priority, int nice)
 		return -EINVAL;
 	if (nice < -20 || nice > 19)
 		return -EINVAL;
-	change(t, policy, rt_priority, nice);
+	change(t, &(struct parameters){policy, rt_priority, nice}, -1);
+	if (READ_ONCE(t->pi_blocked))
+		futex_pi_reorder(t);
 	return 0;
+}
+
+void thread_set_inherited(struct thread *t, int rt_priority)
+{
+	change(t, NULL, rt_priority);
 }
 
 int thread_set_affinity(struct thread *t, u64 mask)

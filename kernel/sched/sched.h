@@ -70,7 +70,7 @@ static inline struct run_queue *cpu_rq(int cpu)
 }
 static inline bool is_rt(const struct thread *t)
 {
-	return t->policy == SCHED_FIFO || t->policy == SCHED_RR;
+	return t->eff_priority != 0;
 }
 static inline bool is_idle_thread(const struct thread *t)
 {

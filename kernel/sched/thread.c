@@ -34,12 +34,13 @@ int thread_init(struct thread *t, const struct thread *parent, void (*free)(stru
 	t->rt_priority = parent->rt_priority;
 	t->affinity = parent->affinity;
 	if (parent->reset_on_fork) {
-		if (is_rt(parent)) {
+		if (parent->rt_priority) {
 			t->policy = SCHED_NORMAL;
 			t->rt_priority = 0;
 		}
 		t->nice = max(t->nice, (s8)0);
 	}
+	t->eff_priority = t->rt_priority; /* what the parent inherits isn't inherited */
 	t->reset_on_fork = false;
 	t->se = (struct sched_entity){.burst_ns = parent->se.burst_ns, .slice_end_ns = RR_SLICE_NS};
 	fair_set_weight(t);

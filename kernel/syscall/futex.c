@@ -125,6 +125,102 @@ static long do_wake_op(u32 __user *uaddr, u32 __user *uaddr2, int nr1, int nr2, 
 	return err;
 }
 
+/* ---- priority inheritance ---- */
+
+static u32 own_tid(void)
+{
+	return (u32)task_tid(current_task());
+}
+
+static long do_lock_pi(u32 __user *uaddr, bool shared, s64 deadline, bool only_try)
+{
+	struct futex_key key;
+	int err;
+
+	do {
+		err = get_key(uaddr, shared, &key);
+		if (err)
+			return err;
+		err = futex_lock_pi(key, uaddr, own_tid(), deadline, only_try);
+	} while (err == -EFAULT && !fault_in(uaddr, true));
+	return err;
+}
+
+static long do_unlock_pi(u32 __user *uaddr, bool shared)
+{
+	struct futex_key key;
+	int err;
+
+	do {
+		err = get_key(uaddr, shared, &key);
+		if (err)
+			return err;
+		err = futex_unlock_pi(key, uaddr, own_tid());
+	} while (err == -EFAULT && !fault_in(uaddr, true));
+	return err;
+}
+
+static int two_keys(u32 __user *uaddr, u32 __user *uaddr2, bool shared, struct futex_key *k1,
+	struct futex_key *k2)
+{
+	int err = get_key(uaddr, shared, k1);
+
+	if (!err)
+		err = get_key(uaddr2, shared, k2);
+	return !err && futex_key_equal(*k1, *k2) ? -EINVAL : err;
+}
+
+static int fault_in_both(u32 __user *uaddr, u32 __user *uaddr2)
+{
+	int err = fault_in(uaddr, false);
+
+	return err ? err : fault_in(uaddr2, true);
+}
+
+static long do_wait_requeue_pi(
+	u32 __user *uaddr, u32 val, u32 __user *uaddr2, bool shared, s64 deadline)
+{
+	struct futex_key k1, k2;
+	int err;
+
+	do {
+		err = two_keys(uaddr, uaddr2, shared, &k1, &k2);
+		if (err)
+			return err;
+		err = futex_wait_requeue_pi(k1, uaddr, val, k2, uaddr2, own_tid(), deadline);
+	} while (err == -EFAULT && !fault_in_both(uaddr, uaddr2));
+	return err;
+}
+
+static long do_cmp_requeue_pi(
+	u32 __user *uaddr, u32 __user *uaddr2, int nr_wake, int nr_move, u32 cmp, bool shared)
+{
+	struct futex_key from, to;
+	int err;
+
+	if (nr_wake != 1 || nr_move < 0)
+		return -EINVAL;
+	do {
+		err = two_keys(uaddr, uaddr2, shared, &from, &to);
+		if (err)
+			return err;
+		err = futex_cmp_requeue_pi(from, to, nr_move, uaddr, cmp, uaddr2);
+	} while (err == -EFAULT && !fault_in_both(uaddr, uaddr2));
+	return err;
+}
+
+/* Those whose timeout may be on CLOCK_REALTIME. */
+static bool may_be_realtime(int cmd)
+{
+	return cmd == FUTEX_WAIT || cmd == FUTEX_WAIT_BITSET || cmd == FUTEX_WAIT_REQUEUE_PI ||
+		cmd == FUTEX_LOCK_PI2;
+}
+
+static bool has_timeout(int cmd)
+{
+	return may_be_realtime(cmd) || cmd == FUTEX_LOCK_PI;
+}
+
 long sys_futex(u32 __user *uaddr, int op, unsigned int val, void __user *timeout,
 	u32 __user *uaddr2, unsigned int val3)
 {
@@ -133,14 +229,16 @@ long sys_futex(u32 __user *uaddr, int op, unsigned int val, void __user *timeout
 	s64 deadline;
 	int err;
 
-	if (realtime && cmd != FUTEX_WAIT && cmd != FUTEX_WAIT_BITSET)
+	if (realtime && !may_be_realtime(cmd))
 		return -ENOSYS;
+	if (has_timeout(cmd)) {
+		err = get_deadline(timeout, cmd, realtime || cmd == FUTEX_LOCK_PI, &deadline);
+		if (err)
+			return err;
+	}
 	switch (cmd) {
 	case FUTEX_WAIT:
 	case FUTEX_WAIT_BITSET:
-		err = get_deadline(timeout, cmd, realtime, &deadline);
-		if (err)
-			return err;
 		return wait_until(uaddr, val, cmd == FUTEX_WAIT ? FUTEX_BITSET_MATCH_ANY : val3,
 			shared, deadline);
 	case FUTEX_WAKE:
@@ -153,6 +251,17 @@ long sys_futex(u32 __user *uaddr, int op, unsigned int val, void __user *timeout
 		return do_requeue(uaddr, uaddr2, (int)val, val2, &val3, shared);
 	case FUTEX_WAKE_OP:
 		return do_wake_op(uaddr, uaddr2, (int)val, val2, val3, shared);
+	case FUTEX_LOCK_PI:
+	case FUTEX_LOCK_PI2:
+		return do_lock_pi(uaddr, shared, deadline, false);
+	case FUTEX_TRYLOCK_PI:
+		return do_lock_pi(uaddr, shared, TIME_NEVER, true);
+	case FUTEX_UNLOCK_PI:
+		return do_unlock_pi(uaddr, shared);
+	case FUTEX_WAIT_REQUEUE_PI:
+		return do_wait_requeue_pi(uaddr, val, uaddr2, shared, deadline);
+	case FUTEX_CMP_REQUEUE_PI:
+		return do_cmp_requeue_pi(uaddr, uaddr2, (int)val, val2, val3, shared);
 	default:
 		syscall_log_unknown("futex", (unsigned long)cmd);
 		return -ENOSYS;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* futex: every operation that needs no priority inheritance. */
+/* futex: every operation without priority inheritance. */
 #include "contract.h"
 #include <linux/futex.h>
 
