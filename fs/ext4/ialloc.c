@@ -212,6 +212,33 @@ static void inherit(struct inode *i, struct inode *dir)
 	ext4_apply_flags(i);
 }
 
+/* Number ino is free from now on. An error has stopped the file system. */
+static int give_back(struct handle *h, struct ext4 *fs, u64 ino, bool dir)
+{
+	u32 n = group_of(fs, ino), bit = (u32)((ino - 1) % fs->inodes_per_group);
+	struct ext4_group *g = ext4_group(fs, n);
+	struct block_ref ref;
+	int err;
+
+	mutex_lock(&g->lock);
+	err = load_bitmap(h, fs, n, g, &ref);
+	if (!err && !bitmap_test(ref.data, bit))
+		err = ext4_corrupt(fs, ino, 0, "a free inode is freed");
+	if (!err) {
+		bitmap_clear(ref.data, bit);
+		g->free_inodes++;
+		add(&fs->free_inodes, 1);
+		if (dir && g->used_dirs) {
+			g->used_dirs--;
+			add(&fs->used_dirs, -1);
+		}
+		err = end_change(h, fs, n, g, &ref);
+	}
+	block_ref_put(&ref);
+	mutex_unlock(&g->lock);
+	return err && err != -EFSCORRUPTED ? ext4_fatal(fs, err, "freeing an inode") : err;
+}
+
 struct inode *ext4_new_inode(
 	struct handle *h, struct inode *dir, kmode_t mode, const struct cred *c, u64 goal)
 {
@@ -231,8 +258,10 @@ struct inode *ext4_new_inode(
 	if (err)
 		return err_ptr(err);
 	i = ext4_inode_insert(dir->super, ino);
-	if (is_err(i))
-		return i; /* the number is lost until e2fsck finds it: memory is out */
+	if (is_err(i)) {
+		err = give_back(h, fs, ino, S_ISDIR(mode));
+		return err ? err_ptr(err) : i;
+	}
 	n = ext4_info(i);
 	inode_init_owner(i, dir, mode, c);
 	if (fs->opt.grpid)
@@ -261,35 +290,14 @@ struct inode *ext4_new_inode(
 void ext4_free_inode(struct handle *h, struct inode *i)
 {
 	struct ext4 *fs = ext4_of(i);
-	u32 n = group_of(fs, i->ino), bit = (u32)((i->ino - 1) % fs->inodes_per_group);
-	struct ext4_group *g;
-	struct block_ref ref;
-	int err;
 
-	if (i->ino < fs->first_ino || n >= fs->nr_groups) {
+	if (i->ino < fs->first_ino || group_of(fs, i->ino) >= fs->nr_groups) {
 		(void)ext4_corrupt(fs, i->ino, 0, "a reserved inode is freed");
 		return;
 	}
 	inode_cache_remove(i); /* its number may be given out at once */
-	g = ext4_group(fs, n);
-	mutex_lock(&g->lock);
-	err = load_bitmap(h, fs, n, g, &ref);
-	if (!err && !bitmap_test(ref.data, bit))
-		err = ext4_corrupt(fs, i->ino, 0, "a free inode is freed");
-	if (!err) {
-		bitmap_clear(ref.data, bit);
-		g->free_inodes++;
-		add(&fs->free_inodes, 1);
-		if (S_ISDIR(i->mode) && g->used_dirs) {
-			g->used_dirs--;
-			add(&fs->used_dirs, -1);
-		}
-		err = end_change(h, fs, n, g, &ref);
-	}
-	block_ref_put(&ref);
-	mutex_unlock(&g->lock);
-	if (err && err != -EFSCORRUPTED)
-		(void)ext4_fatal(fs, err, "freeing an inode");
+	if (give_back(h, fs, i->ino, S_ISDIR(i->mode)))
+		return;
 	if (ext4_quota_inode(i, -1))
 		WARN_ON(true);
 }

@@ -198,7 +198,7 @@ struct handle *journal_start(struct journal *j, struct block_device *dev, u32 cr
 	}
 	s->outer = h;
 	s->gfp_scope = self->gfp_scope;
-	self->gfp_scope |= GFP_NOFS;
+	self->gfp_scope |= GFP_NOFS | GFP_NOFAIL;
 	self->journal = &s->h;
 	return &s->h;
 }

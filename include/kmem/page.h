@@ -106,8 +106,10 @@ static inline void page_clear(struct page *p, enum page_flag_bits b)
 #define GFP_USER    0x08u /* charged as user memory; interruptible by a fatal signal */
 #define GFP_NOWAIT  0x20u /* fail rather than reclaim or use the reserve: an optimisation's memory */
 #define GFP_NOFS    0x10u /* reclaim must not enter a file system */
+#define GFP_NOFAIL \
+	0x40u /* of a thread's scope: a change is under way that has no way back, so it waits */
 
-#define MAX_ORDER   10 /* largest block: 4 MiB */
+#define MAX_ORDER 10 /* largest block: 4 MiB */
 
 /* 1 << order contiguous pages with refs == 1 on the head; order > 0 makes a compound. NULL on
  * failure. GFP_KERNEL sleeps. */

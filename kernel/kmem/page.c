@@ -138,6 +138,12 @@ static struct page *try_alloc(int order, u32 gfp)
 	return p;
 }
 
+bool alloc_must_succeed(int order, u32 gfp)
+{
+	return order <= NOFAIL_ORDER && !(gfp & (GFP_ATOMIC | GFP_NOWAIT | GFP_NORETRY)) &&
+		(reclaim_scope() & GFP_NOFAIL);
+}
+
 static noinline struct page *alloc_slow(int order, u32 gfp)
 {
 	static u32 complained;
@@ -147,6 +153,11 @@ static noinline struct page *alloc_slow(int order, u32 gfp)
 	if (!(gfp & (GFP_ATOMIC | GFP_NOWAIT))) {
 		for (int attempt = 0; !p && reclaim_direct(order, gfp, attempt); attempt++)
 			p = try_alloc(order, gfp);
+	}
+	while (!p && alloc_must_succeed(order, gfp)) {
+		p = try_alloc(order, gfp | GFP_ATOMIC);
+		if (!p)
+			reclaim_pause();
 	}
 	/* A killed task on its way out may use what is kept for interrupts. */
 	if (!p && !(gfp & (GFP_ATOMIC | GFP_NOWAIT | GFP_USER)) && reclaim_doomed())
@@ -162,7 +173,9 @@ struct page *pages_alloc(int order, u32 gfp)
 {
 	struct page *p;
 
-	if (unlikely(order > MAX_ORDER || arch_alloc_fails()))
+	if (unlikely(order > MAX_ORDER))
+		return NULL;
+	if (arch_alloc_fails() && !alloc_must_succeed(order, gfp))
 		return NULL;
 	p = try_alloc(order, gfp);
 	if (unlikely(!p)) {

@@ -95,6 +95,18 @@ bool kmem_balance(void)
 	return progress;
 }
 
+u32 reclaim_scope(void)
+{
+	const struct reclaim_ops *ops = load_acquire(&g_ops);
+
+	return ops ? ops->scope() : 0;
+}
+
+void reclaim_pause(void)
+{
+	load_acquire(&g_ops)->pause();
+}
+
 bool reclaim_doomed(void)
 {
 	const struct reclaim_ops *ops = load_acquire(&g_ops);

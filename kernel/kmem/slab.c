@@ -288,7 +288,7 @@ void *slab_alloc(struct slab_cache *cache, u32 gfp)
 	struct slab_cpu *c;
 	void *obj;
 
-	if (arch_alloc_fails())
+	if (arch_alloc_fails() && !alloc_must_succeed(0, gfp))
 		return NULL;
 	if (unlikely(!s)) {
 		s = slab_set_up(cache);
