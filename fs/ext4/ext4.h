@@ -116,10 +116,12 @@ struct ext4 { /* super->priv */
 	u16 mount_state;      /* s_state as found: what a clean unmount leaves */
 	struct inode *journal_inode;
 	struct work error_work;
-	u32 nr_orphans;    /* orphan_lock */
-	bool orphans_done; /* those of before the mount */
-	u32 orphan_hint;   /* block of the orphan file with room; orphan_lock */
-	bool recovering;   /* orphans are processed, also on a read-only mount */
+	struct work failed_work; /* for new blocks whose content has not arrived */
+	struct bio *failed_bios; /* atomic: a stack of them, by next */
+	u32 nr_orphans;          /* orphan_lock */
+	bool orphans_done;       /* those of before the mount */
+	u32 orphan_hint;         /* block of the orphan file with room; orphan_lock */
+	bool recovering;         /* orphans are processed, also on a read-only mount */
 	struct list_head link;
 };
 
@@ -387,6 +389,7 @@ int ext4_append_block(
 /* ---- file.c, writeback.c, truncate.c, fallocate.c, fiemap.c
  * ------------------------------------------------- */
 
+void ext4_writeback_init(struct ext4 *fs);
 extern const struct file_ops g_ext4_file_fops;
 extern const struct inode_ops g_ext4_file_ops;
 int ext4_fsync(struct file *f, u64 start, u64 end, bool datasync);

@@ -489,6 +489,7 @@ static void release(struct ext4 *fs)
 		put_inode(fs->orphan_file);
 	if (writes && !READ_ONCE(fs->aborted))
 		err = writeback_sync(fs->wb, true);
+	work_flush(&fs->failed_work);
 	if (fs->mounted)
 		work_flush(&fs->error_work);
 	if (fs->journal) {
@@ -624,6 +625,7 @@ static struct ext4 *fs_alloc(struct super *s, struct block_device *dev)
 	mutex_init(&fs->sb_lock, RANK_FS_SUPER);
 	mutex_init(&fs->orphan_lock, RANK_FS_ORPHAN);
 	ext4_error_init(fs);
+	ext4_writeback_init(fs);
 	list_init(&fs->orphans);
 	list_init(&fs->link);
 	fs->next_generation = (u32)random_u64();

@@ -261,20 +261,87 @@ static void part_done(struct page *p)
 		page_end_writeback(p);
 }
 
-static void write_done(struct bio *b)
+static void parts_done(struct bio *b)
 {
-	struct transaction *t = b->private;
-
-	if (b->status && b->nr_vecs) {
-		struct vm_object *o = b->vecs[0].page->object;
-
-		object_set_wb_error(o, b->status == -ENOSPC ? -ENOSPC : -EIO);
-	}
 	for (u32 k = 0; k < b->nr_vecs; k++)
 		part_done(b->vecs[k].page);
-	if (t)
-		journal_ordered_end(t, b->status);
 	bio_free(b);
+}
+
+static void note_error(struct bio *b)
+{
+	if (b->status && b->nr_vecs)
+		object_set_wb_error(b->vecs[0].page->object, b->status == -ENOSPC ? -ENOSPC : -EIO);
+}
+
+static void write_done(struct bio *b)
+{
+	note_error(b);
+	parts_done(b);
+}
+
+/* The blocks of one piece that has not arrived are taken out of the file: a hole reads as zero. */
+static int drop_blocks(const struct bio_vec *v)
+{
+	struct inode *i = v->page->object->owner;
+	struct ext4 *fs = ext4_of(i);
+	u32 k = v->offset >> fs->block_bits, n = v->len >> fs->block_bits;
+	ext4_lblk first = (ext4_lblk)(v->page->index * blocks_per_page(fs) + k);
+	struct handle *h = ext4_begin(fs, EXT4_REMOVE_CREDITS);
+	int err;
+
+	if (is_err(h))
+		return ptr_err(h);
+	err = ext4_end(h, ext4_remove_range(h, i, first, first + n - 1));
+	for (u32 end = k + n; !err && k < end; k++)
+		__atomic_fetch_and(&v->page->private, ~PLACED(k), __ATOMIC_RELAXED);
+	return err;
+}
+
+/*
+ * New blocks whose content has not arrived must not show what stood there before. Their pages are
+ * under writeback until this is done: who syncs, truncates or unmounts waits.
+ */
+static void failed_work(struct work *w)
+{
+	struct ext4 *fs = container_of(w, struct ext4, failed_work);
+
+	for (struct bio *b = xchg(&fs->failed_bios, NULL), *next; b; b = next) {
+		int err = 0;
+
+		next = b->next;
+		for (u32 k = 0; k < b->nr_vecs && !err; k++)
+			err = drop_blocks(&b->vecs[k]);
+		if (err)
+			log_err("ext4: %s: blocks without their data stay in a file: error %s",
+				fs->super->id, errno_name(err));
+		parts_done(b);
+	}
+}
+
+void ext4_writeback_init(struct ext4 *fs)
+{
+	work_init(&fs->failed_work, failed_work);
+}
+
+/* As write_done, for blocks that are new to their file. */
+static void write_new_done(struct bio *b)
+{
+	struct transaction *t = b->private;
+	struct ext4 *fs;
+
+	note_error(b);
+	if (t) /* at once: the work may have to wait for its commit */
+		journal_ordered_end(t, b->status);
+	if (!b->status || !b->nr_vecs) {
+		parts_done(b);
+		return;
+	}
+	fs = ext4_of(b->vecs[0].page->object->owner);
+	b->next = READ_ONCE(fs->failed_bios);
+	while (!try_cmpxchg(&fs->failed_bios, &b->next, b))
+		;
+	work_queue(&fs->failed_work);
 }
 
 static void send(struct out *w)
@@ -290,10 +357,12 @@ static bool promised(const struct out *w, u32 per, u32 b)
 }
 
 /* Blocks [b, b + n) of the batch stand at place from now on: into bios. */
-static void add_blocks(struct out *w, u32 b, u32 n, ext4_block place, bool ordered)
+static void add_blocks(struct out *w, u32 b, u32 n, ext4_block place, bool fresh)
 {
 	struct ext4 *fs = w->fs;
 	u32 per = blocks_per_page(fs);
+	bool ordered = fresh && fs->journal && fs->opt.data == EXT4_DATA_ORDERED;
+	void (*done)(struct bio *) = fresh ? write_new_done : write_done;
 
 	while (n) {
 		struct page *p = w->pages[b / per];
@@ -302,7 +371,7 @@ static void add_blocks(struct out *w, u32 b, u32 n, ext4_block place, bool order
 
 		__atomic_fetch_add(&p->private, 1ull << PART_SHIFT, __ATOMIC_RELAXED);
 		if (w->bio &&
-			(bio_end_sector(w->bio) != sector || (ordered && !w->bio->private) ||
+			(bio_end_sector(w->bio) != sector || w->bio->end_io != done ||
 				!bio_add_page(
 					w->bio, p, k << fs->block_bits, part << fs->block_bits)))
 			send(w);
@@ -318,7 +387,7 @@ static void add_blocks(struct out *w, u32 b, u32 n, ext4_block place, bool order
 			part_done(p);
 			goto added;
 		}
-		w->bio->end_io = write_done;
+		w->bio->end_io = done;
 		w->bio->private = ordered && w->h ? journal_ordered_begin(w->h) : NULL;
 added:
 		b += part;
@@ -484,12 +553,12 @@ static int log_blocks(struct out *w, u32 b, u32 n, ext4_block place)
 
 /* A run as place_run found it. What an earlier mode left in the journal goes on going through it:
  * else its checkpoint would land on newer content. */
-static int bring_out(struct out *w, u32 b, u32 n, ext4_block place, bool fresh, bool ordered)
+static int bring_out(struct out *w, u32 b, u32 n, ext4_block place, bool fresh)
 {
 	int err = 0;
 
 	if (!w->logged && !held_by_journal(w->inode, place, n)) {
-		add_blocks(w, b, n, place, ordered && fresh);
+		add_blocks(w, b, n, place, fresh);
 		return 0;
 	}
 	for (u32 done = 0; done < n && !err;) {
@@ -512,7 +581,6 @@ static int write_batch(struct out *w)
 	u32 per = blocks_per_page(fs), nr = w->nr * per;
 	u64 first = w->pages[0]->index * per;
 	u64 blocks = div_round_up(w->size, fs->block_size);
-	bool ordered = fs->journal && fs->opt.data == EXT4_DATA_ORDERED;
 	int err = 0, e;
 
 	w->logged = ext4_journals_data(w->inode);
@@ -527,7 +595,7 @@ static int write_batch(struct out *w)
 
 		err = place_run(w, first, b, &n, &place, &fresh);
 		if (!err && place)
-			err = bring_out(w, b, n, place, fresh, ordered);
+			err = bring_out(w, b, n, place, fresh);
 		b += n;
 	}
 	if (!err)
