@@ -27,7 +27,8 @@ hostlib := build/$(variant)/libaramid.a
 .SUFFIXES:
 
 # ---- modules -------------------------------------------------------------------------------
-# A module.mk sets: module (its path), level, deps (module paths), srcs (relative to it),
+# A module.mk sets: module (its path), level, deps (module paths), srcs (relative to it), headers (its
+# folder in include/, when it isn't named like the module; for tools/check),
 # and optionally arch (only built for that ARCH), libc-srcs (host only: built against libc).
 modules :=
 srcs-all :=

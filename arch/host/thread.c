@@ -74,6 +74,30 @@ void arch_switch(struct arch_thread *prev, struct arch_thread *next)
 	__sanitizer_finish_switch_fiber(prev->fake_stack, NULL, NULL);
 }
 
+struct stack_call {
+	struct arch_thread caller, callee;
+	void (*fn)(void *arg);
+	void *arg;
+};
+
+static void stack_call_main(void *arg)
+{
+	struct stack_call *c = arg;
+
+	c->fn(c->arg);
+	arch_switch(&c->callee, &c->caller);
+}
+
+void arch_call_on_stack(void (*fn)(void *arg), void *arg, void *stack)
+{
+	struct stack_call c = {.fn = fn, .arg = arg};
+	struct arch_thread *self = g_running;
+
+	arch_thread_init(&c.callee, stack, stack_call_main, &c);
+	arch_switch(&c.caller, &c.callee);
+	g_running = self;
+}
+
 int arch_thread_user_init(struct arch_thread *t)
 {
 	return 0;

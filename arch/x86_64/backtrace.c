@@ -20,11 +20,15 @@ static bool same_stack(unsigned long a, unsigned long b)
 	return b > a && b - a < KSTACK_SIZE;
 }
 
+static bool in_stack(unsigned long fp, unsigned long stack)
+{
+	return fp >= stack && fp - stack < KSTACK_SIZE;
+}
+
 int arch_backtrace(unsigned long fp, unsigned long *out, int max)
 {
 	struct arch_thread *t = this_cpu_read(x86_current);
-	bool changed = false;
-	int n = 0;
+	int n = 0, changes = 0;
 
 	if (!fp)
 		fp = (unsigned long)__builtin_frame_address(0);
@@ -36,10 +40,11 @@ int arch_backtrace(unsigned long fp, unsigned long *out, int max)
 			break;
 		out[n++] = ip;
 		if (!same_stack(fp, next)) {
-			if (changed || !t || next >= t->stack_top ||
-				t->stack_top - next > KSTACK_SIZE)
+			/* From an interrupt's stack to arch_call_on_stack's, or to the thread's. */
+			if (changes++ == 2 ||
+				!((t && in_stack(next, t->stack_top - KSTACK_SIZE)) ||
+					in_stack(next, this_cpu_read(x86_called_stack))))
 				break;
-			changed = true; /* once: from the interrupt stack to the thread's */
 		}
 		fp = next;
 	}

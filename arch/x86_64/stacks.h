@@ -18,6 +18,7 @@ noreturn void x86_enter_user(struct pt_regs *regs);
 void x86_fork_return(void);
 void x86_thread_start(void);
 void x86_switch_stack(u64 *save_sp, u64 sp);
+void x86_call_on_stack(void *arg, void (*fn)(void *), void *top);
 
 /* Called from assembly */
 void x86_exit_work(struct pt_regs *regs);
@@ -27,6 +28,7 @@ void x86_anywhere(struct pt_regs *regs, u32 vector, unsigned long error);
 struct pt_regs *x86_bad_iret(struct pt_regs *regs);
 void x86_fork_child(void);
 
+DECLARE_PER_CPU(u64, x86_called_stack); /* of arch_call_on_stack; 0: not in it */
 DECLARE_PER_CPU(u64, x86_irq_stack);
 DECLARE_PER_CPU(u32, x86_irq_depth);
 

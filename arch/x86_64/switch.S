@@ -32,4 +32,17 @@ FUNC(x86_thread_start)
 	ud2
 END(x86_thread_start)
 
+/*
+ * void x86_call_on_stack(void *arg, void (*fn)(void *), void *top): the frame pointer leads back, for
+ * this function and for backtraces.
+ */
+FUNC(x86_call_on_stack)
+	pushq %rbp
+	movq %rsp, %rbp
+	movq %rdx, %rsp
+	call *%rsi
+	leave
+	ret
+END(x86_call_on_stack)
+
 	.section .note.GNU-stack, "", @progbits

@@ -102,6 +102,15 @@ void arch_switch(struct arch_thread *prev, struct arch_thread *next)
 	x86_switch_stack(&prev->sp, next->sp);
 }
 
+DEFINE_PER_CPU(u64, x86_called_stack);
+
+void arch_call_on_stack(void (*fn)(void *arg), void *arg, void *stack)
+{
+	this_cpu_write(x86_called_stack, (u64)stack);
+	x86_call_on_stack(arg, fn, (u8 *)stack + KSTACK_SIZE);
+	this_cpu_write(x86_called_stack, 0);
+}
+
 void arch_thread_fork(struct arch_thread *child, void *child_stack, const struct pt_regs *regs,
 	unsigned long sp, bool set_tls, unsigned long tls)
 {

@@ -78,6 +78,7 @@ enum lock_rank {
 	RANK_DEVICE,
 	RANK_WAITQUEUE, /* wait_queue->lock */
 	RANK_POLL,      /* epoll ready list: taken in wake callbacks, under a queue's lock */
+	RANK_NET_TIMER,
 	RANK_TIMER,
 	RANK_WORK,
 	RANK_RUNQUEUE, /* per-CPU run queue */

@@ -34,18 +34,23 @@ bool net_task_queue(struct net_task *t);
 bool net_task_queue_on(struct net_task *t, int cpu);
 
 /*
- * A timer whose function runs in the packet context of the CPU that armed it. The owner must hold a
- * reference for an armed timer; net_timer_cancel tells whether that reference is the caller's again
- * (true) or the function has yet to run and will put it (false). Re-arming an armed timer moves it.
+ * A timer whose function runs in the packet context of the CPU that armed it (moved to a later
+ * time, it stays where it is). The owner must hold a reference for an armed timer; net_timer_cancel
+ * tells whether that reference is the caller's again (true). False: it wasn't armed, or the
+ * function has yet to run, though cancelled, and will put it. Re-arming an armed timer moves it:
+ * that is cheap when the new time is later.
  */
 struct net_timer {
 	struct timer timer;
 	struct net_task task;
 	void (*fn)(struct net_timer *t);
-	int cpu;
+	struct spinlock lock; /* RANK_NET_TIMER, interrupts off */
+	s64 deadline_ns;      /* lock */
+	bool armed, fired;    /* lock: a reference is held; the task is queued */
 };
 void net_timer_init(struct net_timer *t, void (*fn)(struct net_timer *));
-/* True: it was idle before (take a reference). Packet context or thread, spinlocks allowed. */
+/* Arm and cancel are serialised by the owner (its lock). Packet context or thread, spinlocks below
+ * RANK_NET_TIMER allowed. True: it was idle before (take a reference). */
 bool net_timer_arm(struct net_timer *t, s64 deadline_ns) must_check;
 bool net_timer_cancel(struct net_timer *t) must_check;
 
@@ -54,11 +59,11 @@ bool net_timer_cancel(struct net_timer *t) must_check;
  * off until poll has emptied the queue: under load there are no interrupts.
  */
 struct net_poll {
-	struct list_head link; /* own CPU, interrupts off */
-	/* Handle up to budget packets (net_receive); returns how many. Fewer than budget: it has
-	 * called net_poll_done, or net_poll_schedule has been called again. */
+	struct net_task task;
+	/* Handle up to budget packets (net_receive); returns how many. It has called net_poll_done
+	 * when it is done; else it is called again. */
 	int (*poll)(struct net_poll *p, int budget);
-	int cpu;
+	int cpu;   /* whose packet context polls */
 	u32 state; /* atomic */
 };
 void net_poll_init(struct net_poll *p, int (*poll)(struct net_poll *, int), int cpu);
@@ -78,7 +83,15 @@ bool net_loop(struct packet *p);
  */
 void net_run(void);
 bool net_in_context(void); /* are we in it? */
-/* Wait until every CPU has ended the round it is in. Sleeps. */
+/* Wait until every CPU has ended the round it is in: a grace period of RCU. Sleeps. */
 void net_synchronize(void);
+/* Wait until all tasks and looped packets that are queued now have been handled. Sleeps. */
+void net_drain(void);
+
+/* Figures of /proc/net/softnet_stat; own CPU. */
+struct net_cpu_stats {
+	u64 processed, dropped, squeezed; /* packets; packets; rounds that ended with work left */
+};
+const struct net_cpu_stats *net_cpu_stats(int cpu);
 
 #endif

@@ -24,6 +24,11 @@ struct net {
 	void *slots[NET_SLOTS]; /* modules' state */
 };
 extern struct net g_init_net;
+static inline void get_net(struct net *net)
+{
+	ref_get(&net->refs);
+}
+void put_net(struct net *net);
 
 struct net_module {
 	const char *name;

@@ -10,7 +10,8 @@
  *
  * Sending: netif_send picks a transmit queue by CPU or flow, segments and sums what the device
  * can't, and calls ops->xmit under that queue's lock. A device whose ring is full stops the queue;
- * packets then wait in the queue's FIFO (tx_queue_len), and netif_wake_queue sends on.
+ * packets then wait in the queue's FIFO (tx_queue_len), and netif_wake_queue sends on. A device
+ * with no queues (nr_queues 0: loopback) has its xmit called without a lock on any CPU at once.
  */
 #ifndef NET_NETIF_H
 #define NET_NETIF_H
@@ -22,8 +23,10 @@
 #include <linux/if_arp.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
+#include <net/context.h>
 #include <net/net.h>
 #include <net/packet.h>
+#include <sched/work.h>
 
 #define NETIF_ADDR_MAX 32 /* MAX_ADDR_LEN */
 
@@ -64,12 +67,15 @@ struct netif_ops {
 struct netif_queue {
 	struct spinlock lock; /* RANK_NETIF_QUEUE */
 	struct packet_queue fifo;
-	bool stopped;
+	bool stopped;                /* atomic */
 	u64 packets, bytes, dropped; /* lock */
+	struct netif *netif;         /* immutable */
+	struct net_task wake;        /* sends the FIFO on */
 } __aligned(64);
 
 struct netif_cpu_stats { /* own CPU */
 	u64 rx_packets, rx_bytes, rx_dropped, rx_nohandler, multicast;
+	u64 tx_packets, tx_bytes; /* of devices without queues */
 };
 
 enum netif_proto { NETIF_IPV4, NETIF_IPV6, NETIF_PACKET, NR_NETIF_PROTOS };
@@ -105,16 +111,18 @@ struct netif {
 	u32 promiscuity, allmulti;           /* users */
 	struct list_head unicast, multicast; /* struct hw_addr */
 	u32 nr_unicast, nr_multicast;
-	u8 operstate; /* IF_OPER_* */
-	bool carrier; /* atomic */
+	u8 operstate;   /* IF_OPER_* while it is up: netif_operstate */
+	u32 user_flags; /* IFF_PROMISC, IFF_ALLMULTI as programs asked for them */
+	bool carrier;   /* atomic */
 	u32 carrier_changes, group, num_rx_queues, speed_mbps;
 	u8 duplex;
-	struct net_task *link_task;
+	struct work link_work;             /* tells of a change of carrier */
+	bool listed;                       /* config lock: registered and not yet gone */
 	struct rtnl_link_stats64 totals;   /* of queues and CPUs that are gone */
 	struct netif_cpu_stats *cpu_stats; /* one per possible CPU */
 	struct refcount refs;
-	struct list_head link, hash_link, name_link;
-	void *priv; /* driver's */
+	struct list_head name_link; /* hash of names: RCU; config lock */
+	void *priv;                 /* driver's */
 };
 
 /* A netif with nr_queues transmit queues, mtu and names set to Ethernet's defaults; name "eth%d".
@@ -148,13 +156,14 @@ static inline bool netif_running(const struct netif *n)
 {
 	return READ_ONCE(n->flags) & IFF_UP;
 }
+u8 netif_operstate(const struct netif *n);
 u32 netif_user_flags(
 	const struct netif *n); /* with IFF_RUNNING and IFF_LOWER_UP, as programs see them */
 
-/* Send p (network header at data, dev set): adds nothing. Consumes it. 0, -ENOBUFS when dropped.
- * Thread or packet context. */
+/* Send p as it is (link header at data; dev, protocol and the offsets of its headers set). Consumes
+ * it. 0, -ENOBUFS when dropped, -ENETDOWN. Thread or packet context. */
 int netif_send(struct packet *p);
-/* Link header, then send. dst NULL: broadcast. */
+/* Link header in front of the network header at data, then send. dst NULL: broadcast. */
 int netif_send_to(struct packet *p, u16 protocol, const u8 *dst);
 /* Drivers: queue q has room again; carrier came or went. Any context. */
 void netif_stop_queue(struct netif *n, u32 q);
@@ -187,12 +196,16 @@ struct net_protocol {
 	bool (*gro)(struct packet *held, struct packet *p);
 };
 void net_protocol_register(const struct net_protocol *proto);
-/* A tap: sees clones of all that comes and goes on n (NULL: everywhere); type ETH_P_ALL or one. */
+/* Ethernet's link header: for ops->header. */
+int ether_header(
+	struct netif *n, struct packet *p, u16 protocol, const u8 *dst, const u8 *src) must_check;
+/* A tap: is shown all that comes and goes on n (NULL: everywhere); type ETH_P_ALL or one. */
 struct net_tap {
 	struct list_head link;
 	u16 type; /* host order */
 	struct netif *netif;
-	void (*fn)(struct net_tap *t, struct packet *p, bool outgoing); /* p stays the caller's */
+	/* RCU; p stays the caller's, with the link header at mac_off */
+	void (*fn)(struct net_tap *t, struct packet *p, struct netif *n, bool outgoing);
 };
 void net_tap_add(struct net *net, struct net_tap *t);
 void net_tap_remove(struct net_tap *t); /* sleeps until nobody is in fn */

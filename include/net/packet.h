@@ -88,7 +88,11 @@ static_assert(sizeof(struct packet) <= 576, "packets are many");
 
 /* An empty packet with headroom bytes free in front (<= PACKET_LINEAR); NULL: no memory. */
 struct packet *packet_alloc(u32 headroom, u32 gfp) must_check;
-void packet_free(struct packet *p); /* NULL allowed; calls released() */
+void packet_free(struct packet *p);   /* NULL allowed; calls released() */
+void packet_orphan(struct packet *p); /* released() is called now: nobody is charged any more */
+void packet_drop_route(struct packet *p);
+/* Who owns struct route tells how a packet's reference is put; any context. Once, at start-up. */
+void packet_set_put_route(void (*fn)(struct route *r));
 /* Same content, own headers, shared fragments, no owner (sk, released) and no route. NULL: no
  * memory. */
 struct packet *packet_clone(const struct packet *p, u32 gfp) must_check;
@@ -167,14 +171,17 @@ int packet_append(struct packet *p, const void *data, size_t n, u32 gfp) must_ch
 u64 packet_checksum(const struct packet *p, u32 off, u32 n, u64 sum);
 /* Is the sum from trans_off to the end, over the pseudo header's sum, right? Knows csum_state. */
 bool packet_csum_ok(struct packet *p, u64 pseudo) must_check;
-/* CSUM_PARTIAL: put the full checksum in. */
+/* CSUM_PARTIAL: put the full checksum in (0 in UDP becomes 0xffff); else nothing. */
 void packet_csum_finish(struct packet *p);
-/* Make segments of a GSO packet by software; consumes it; false: no memory, all dropped. */
+/* Make segments of a GSO packet by software, CSUM_PARTIAL each; its headers are linear from data
+ * on. Consumes it; the last segment is charged to its owner. False: no memory, all dropped. */
 bool packet_segment(struct packet *p, struct list_head *out) must_check;
 
 /*
  * Memory for payload: carved from blocks of 32 KiB (single pages when memory is in pieces), one
- * block per CPU in turn. One reference for the caller. NULL: no memory. *room: bytes there, >= min.
+ * block per CPU in turn (s NULL), or one of the caller's own, under its lock. One reference for the
+ * caller. NULL: no memory. *room: bytes there, >= min (min <= PAGE_SIZE). frag_used follows before
+ * anything else happens on this CPU, also before the memory is filled from user memory.
  */
 struct frag_source {
 	struct page *page;

@@ -155,6 +155,13 @@ static inline bool thread_has_work(const struct thread *t, u32 work)
 
 /* Called when a thread with a plug is about to sleep; must not sleep itself. Set once. */
 void sched_set_unplug_hook(void (*fn)(struct thread *t));
+/*
+ * Work that code on this CPU has put off without waking anybody (the network's packets): while
+ * g_sched_deferred is set, run() is called before the current thread sleeps, no spinlock held, and
+ * hand_over() before any switch of threads, interrupts off: it wakes who does the work. Set once.
+ */
+DECLARE_PER_CPU(u8, g_sched_deferred);
+void sched_set_deferred_hooks(void (*run)(void), void (*hand_over)(void));
 /* Give up the CPU in the state set before (thread_set_state or wait_prepare). Returns when woken. */
 void sched_block(void);
 /* The same with an absolute monotonic deadline in ns; true when it returned because of the

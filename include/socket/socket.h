@@ -257,9 +257,6 @@ extern struct net_core_limits g_net_core;
 s64 sockets_in_use(int family); /* /proc/net/sockstat */
 /* Programs that use sockets: the generic ioctls of interfaces (SIOCGIFCONF...), set by link. */
 void sock_set_ioctl_hook(long (*fn)(struct sock *sk, u32 cmd, unsigned long arg));
-/* Called after a system call on a socket, with no lock held: runs what it queued for the packet
- * context of this CPU. Set by link. */
-void sock_set_after_hook(void (*fn)(void));
 
 /* ---- socket filters (classic BPF) -------------------------------------------------------------- */
 struct sock_filter_prog;

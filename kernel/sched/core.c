@@ -300,6 +300,15 @@ static inline void note_burst(struct thread *t)
 	t->se.burst_ns = (u32)((3ull * t->se.burst_ns + burst) / 4);
 }
 
+DEFINE_PER_CPU(u8, g_sched_deferred);
+static void (*g_run_deferred)(void), (*g_hand_over)(void); /* set at start-up */
+
+void sched_set_deferred_hooks(void (*run)(void), void (*hand_over)(void))
+{
+	g_run_deferred = run;
+	g_hand_over = hand_over;
+}
+
 /* Interrupts off on entry and return. */
 static always_inline void schedule(enum switch_kind how)
 {
@@ -307,6 +316,8 @@ static always_inline void schedule(enum switch_kind how)
 	struct thread *prev = rq->curr, *stays = prev, *next;
 
 	rcu_quiescent();
+	if (unlikely(this_cpu_read(g_sched_deferred)))
+		g_hand_over();
 #if DEBUG
 	if (spin_debug_held())
 		panic("scheduling with %d spinlocks held", spin_debug_held());
@@ -372,6 +383,8 @@ void sched_block(void)
 	might_sleep();
 	if (unlikely(current_thread()->plug))
 		g_unplug(current_thread());
+	if (unlikely(this_cpu_read(g_sched_deferred)))
+		g_run_deferred();
 	irq_disable();
 	schedule(SWITCH_BLOCK);
 	irq_enable();

@@ -4,6 +4,7 @@
 #include <lib/string.h>
 #include <process/task.h>
 #include <sched/timer.h>
+#include <net/context.h>
 #include <socket/socket.h>
 #include <syscall/syscall.h>
 
@@ -172,6 +173,7 @@ long sys_connect(int fd, const void __user *addr, int len)
 	if (!err)
 		err = sk->ops->connect ? sk->ops->connect(sk, &a, (u32)len, READ_ONCE(f->flags))
 				       : -EOPNOTSUPP;
+	net_run();
 	fd_put_light(f, need_put);
 	return err;
 }

@@ -3,6 +3,7 @@
 #include <lib/string.h>
 #include <linux/time_types.h>
 #include <sched/timer.h>
+#include <net/context.h>
 #include <socket/socket.h>
 
 #define SNDBUF_MIN 4608 /* bytes; what Linux gives for the smallest request */
@@ -260,6 +261,7 @@ int sock_setsockopt(struct sock *sk, int level, int name, const void __user *val
 		err = sk->ops->setsockopt(sk, level, name, val, (u32)len);
 	else if (level != SOL_SOCKET && !sk->ops->setsockopt)
 		err = -EOPNOTSUPP;
+	net_run();
 	return err;
 }
 

@@ -7,12 +7,13 @@
 #include <kmem/slab.h>
 #include <lib/string.h>
 #include <linux/stat.h>
+#include <net/context.h>
+#include <net/net.h>
 #include <socket/socket.h>
 
 static const struct net_family *g_families[AF_MAX]; /* set at start-up */
 static s64 g_in_use[AF_MAX];                        /* atomic: with a descriptor */
 static long (*g_ioctl_hook)(struct sock *sk, u32 cmd, unsigned long arg);
-static void (*g_after_hook)(void);
 
 struct net_core_limits g_net_core = {
 	.rmem_default = 212992,
@@ -33,17 +34,6 @@ void sock_set_ioctl_hook(long (*fn)(struct sock *sk, u32 cmd, unsigned long arg)
 	g_ioctl_hook = fn;
 }
 
-void sock_set_after_hook(void (*fn)(void))
-{
-	g_after_hook = fn;
-}
-
-static void after_call(void)
-{
-	if (g_after_hook)
-		g_after_hook();
-}
-
 s64 sockets_in_use(int family)
 {
 	return __atomic_load_n(&g_in_use[family], __ATOMIC_RELAXED);
@@ -52,6 +42,8 @@ s64 sockets_in_use(int family)
 void sock_init(struct sock *sk, const struct sock_ops *ops, int family, int type, int protocol)
 {
 	ref_init(&sk->refs, 1);
+	sk->net = &g_init_net;
+	get_net(sk->net);
 	spin_init(&sk->lock, RANK_SOCKET);
 	sk->ops = ops;
 	sk->family = (u16)family;
@@ -78,6 +70,7 @@ void sock_deinit(struct sock *sk)
 	if (sk->filter)
 		rcu_call((struct rcu_head *)sk->filter, free_filter);
 	sk->filter = NULL;
+	put_net(sk->net);
 }
 
 void put_sock(struct sock *sk)
@@ -108,7 +101,7 @@ ssize_t sock_sendmsg(struct sock *sk, struct sock_msg *m)
 {
 	ssize_t r = sk->ops->sendmsg ? sk->ops->sendmsg(sk, m) : -EOPNOTSUPP;
 
-	after_call();
+	net_run();
 	return r;
 }
 
@@ -116,7 +109,7 @@ ssize_t sock_recvmsg(struct sock *sk, struct sock_msg *m)
 {
 	ssize_t r = sk->ops->recvmsg ? sk->ops->recvmsg(sk, m) : -EOPNOTSUPP;
 
-	after_call();
+	net_run();
 	return r;
 }
 
@@ -127,7 +120,7 @@ int sock_shutdown(struct sock *sk, int how)
 	if (how < SHUT_RD || how > SHUT_RDWR)
 		return -EINVAL;
 	r = sk->ops->shutdown ? sk->ops->shutdown(sk, how) : -EOPNOTSUPP;
-	after_call();
+	net_run();
 	return r;
 }
 
@@ -170,7 +163,7 @@ long sock_ioctl(struct sock *sk, u32 cmd, unsigned long arg)
 
 	if (r == -ENOIOCTLCMD && g_ioctl_hook)
 		r = g_ioctl_hook(sk, cmd, arg);
-	after_call();
+	net_run();
 	return r;
 }
 
@@ -191,7 +184,7 @@ static void file_gone(struct file *f)
 	if (sk->ops->close)
 		sk->ops->close(sk);
 	put_sock(sk);
-	after_call();
+	net_run();
 }
 
 static int file_mmap(struct file *f, struct map_request *rq)

@@ -140,7 +140,7 @@ UNIT(slab_objects_are_distinct_and_come_back)
 
 UNIT(kmalloc_gives_room_for_every_size)
 {
-	u64 before = free_pages();
+	u64 before = free_and_slab_pages();
 
 	for (size_t n = 0; n < 20000; n += n < 600 ? 1 : 117) {
 		u8 *p = kmalloc(n, GFP_KERNEL);
@@ -154,7 +154,7 @@ UNIT(kmalloc_gives_room_for_every_size)
 	EXPECT(!kcalloc(1ul << 40, 1ul << 40, GFP_KERNEL));
 	EXPECT(!kmalloc(MiB(5), GFP_KERNEL));
 	kfree(NULL);
-	EXPECT_EQ(free_pages(), before);
+	EXPECT_EQ(free_and_slab_pages(), before);
 }
 
 UNIT(krealloc_keeps_the_content)

@@ -29,6 +29,12 @@ void arch_thread_init(struct arch_thread *t, void *stack, void (*entry)(void *),
  */
 void arch_switch(struct arch_thread *prev, struct arch_thread *next);
 
+/*
+ * Call fn(arg) on the stack [stack, stack + KSTACK_SIZE) and come back. Interrupts as they are. fn
+ * must not sleep: for the scheduler the current thread runs on.
+ */
+void arch_call_on_stack(void (*fn)(void *arg), void *arg, void *stack);
+
 /* Allocate/free extended state for a thread that will run in user mode. -ENOMEM. May sleep. */
 int arch_thread_user_init(struct arch_thread *t) must_check;
 void arch_thread_user_free(struct arch_thread *t);
