@@ -29,6 +29,15 @@ static inline void get_net(struct net *net)
 	ref_get(&net->refs);
 }
 void put_net(struct net *net);
+/* Another namespace, with an interface lo, one reference: for simulations of several hosts. Error
+ * pointer. */
+struct net *net_create(void) must_check;
+/* Ends one from net_create, whose only reference is the caller's, with the interfaces in it.
+ * Sleeps. */
+void net_destroy(struct net *net);
+/* Sockets that are made belong to this one. */
+struct net *net_current(void);
+void net_set_current(struct net *net);
 
 struct net_module {
 	const char *name;

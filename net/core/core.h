@@ -23,6 +23,7 @@ bool ether_input(struct netif *n, struct packet *p);
 
 /* netif.c, netif_config.c */
 int netif_table_init(struct net *net);
+void netif_table_free(struct net *net);
 void netif_tell(struct netif *n, enum netif_event e);        /* config lock */
 int netif_pick_name(struct net *net, char *name) must_check; /* fills in %d; config lock */
 void netif_hash_name(struct netif *n);

@@ -34,6 +34,12 @@ int netif_table_init(struct net *net)
 	return 0;
 }
 
+void netif_table_free(struct net *net)
+{
+	xa_destroy(&net->netifs->by_index);
+	kfree(net->netifs);
+}
+
 static struct list_head *bucket(struct netif_table *t, const char *name)
 {
 	return &t->by_name[hash_name(name, strlen(name), t->seed) % NAME_BUCKETS];

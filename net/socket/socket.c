@@ -42,7 +42,7 @@ s64 sockets_in_use(int family)
 void sock_init(struct sock *sk, const struct sock_ops *ops, int family, int type, int protocol)
 {
 	ref_init(&sk->refs, 1);
-	sk->net = &g_init_net;
+	sk->net = net_current();
 	get_net(sk->net);
 	spin_init(&sk->lock, RANK_SOCKET);
 	sk->ops = ops;
