@@ -209,3 +209,44 @@ int x86_fpu_from_user(const void __user *frame)
 	irq_restore(flags);
 	return err;
 }
+
+/* ---- core files ---- */
+
+size_t arch_core_fpu_size(void)
+{
+	return g_x86.fpu_size;
+}
+
+bool arch_core_has_xstate(void)
+{
+	return g_x86.xsave;
+}
+
+/* Components in their initial state may be absent from an XSAVE area: what its bytes were is shown
+ * by nobody but those who don't know XSTATE_BV, as readers of the FXSAVE image. */
+static void fill_initial(struct _fpstate_64 *fp, u64 present)
+{
+	if (!(present & 1)) {
+		memset(fp, 0, offsetof(struct _fpstate_64, mxcsr));
+		memset(fp->st_space, 0, sizeof(fp->st_space));
+		fp->cwd = 0x37f;
+	}
+	if (!(present & 2))
+		memset(fp->xmm_space, 0, sizeof(fp->xmm_space));
+}
+
+void arch_core_fpu(struct arch_thread *t, void *out)
+{
+	struct _fpstate_64 *fp = out;
+	unsigned long flags = irq_save();
+
+	if (t == this_cpu_read(x86_current))
+		save_registers(t->fpu, true);
+	irq_restore(flags);
+	memcpy(out, t->fpu, g_x86.fpu_size);
+	if (!g_x86.xsave)
+		return;
+	fill_initial(fp, ((struct _header *)(fp + 1))->xfeatures);
+	memset(&fp->sw_reserved, 0, sizeof(fp->sw_reserved));
+	memcpy(&fp->sw_reserved, &g_x86.xcr0, sizeof(g_x86.xcr0)); /* debuggers look for it here */
+}

@@ -215,13 +215,14 @@ const char *arch_elf_platform(void)
 
 void arch_core_regs(const struct arch_thread *t, const struct pt_regs *regs, u64 out[27])
 {
+	bool current = t == this_cpu_read(x86_current);
 	u16 ds, es, fs, gs;
 
 	memcpy(out, regs, sizeof(*regs)); /* the same 21 words in the same order */
 	__asm__("mov %%ds, %0\n\tmov %%es, %1\n\tmov %%fs, %2\n\tmov %%gs, %3"
 		: "=rm"(ds), "=rm"(es), "=rm"(fs), "=rm"(gs));
-	out[21] = read_fs_base(t);
-	out[22] = read_user_gs_base(t);
+	out[21] = current ? read_fs_base(t) : t->fs_base;
+	out[22] = current ? read_user_gs_base(t) : t->gs_base;
 	out[23] = ds;
 	out[24] = es;
 	out[25] = fs;

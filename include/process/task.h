@@ -135,7 +135,7 @@ struct process {
 #define PROC_STOPPED    2u  /* every thread is stopped */
 #define PROC_UNKILLABLE 4u  /* init: signals without handler are ignored, KILL and STOP too */
 #define PROC_EXECING    8u  /* exec_task kills the other threads */
-#define PROC_DUMPING    16u /* the exit goes with a core dump */
+#define PROC_DUMPING    16u /* a thread writes a core file, the others wait for it (core_park) */
 #define PROC_OOM_VICTIM 32u
 
 struct restart_block {
@@ -156,14 +156,15 @@ struct task {
 	struct fd_table *files;
 	struct fs_context *fs;
 
-	sigset_t blocked;             /* siglock to write; own thread reads freely */
-	sigset_t real_blocked;        /* sigtimedwait: what was blocked before; siglock */
-	sigset_t saved_mask;          /* own thread: restored when no handler runs */
-	bool restore_saved_mask;      /* own thread: sigsuspend, ppoll */
-	bool exiting;                 /* takes no more signals; siglock */
-	bool stop_pending;            /* has to take part in the stop; siglock */
-	bool stopped;                 /* sits in the stop loop; siglock */
-	bool stop_dequeued;           /* took a stop signal that no SIGCONT has undone; siglock */
+	sigset_t blocked;        /* siglock to write; own thread reads freely */
+	sigset_t real_blocked;   /* sigtimedwait: what was blocked before; siglock */
+	sigset_t saved_mask;     /* own thread: restored when no handler runs */
+	bool restore_saved_mask; /* own thread: sigsuspend, ppoll */
+	bool exiting;            /* takes no more signals; siglock */
+	bool core_parked;        /* on its way out, waits for a core file to be written; siglock */
+	bool stop_pending;       /* has to take part in the stop; siglock */
+	bool stopped;            /* sits in the stop loop; siglock */
+	bool stop_dequeued;      /* took a stop signal that no SIGCONT has undone; siglock */
 	struct sigpending pending;    /* siglock */
 	stack_t altstack;             /* own thread */
 	struct restart_block restart; /* own thread; process/signal.h */

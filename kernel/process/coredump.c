@@ -1,40 +1,20 @@
 /*
- * Core files: an ELF file of the process's registers and memory, written to core_pattern's name in
- * its working directory when RLIMIT_CORE allows. Of several threads the one that took the signal is
- * recorded; the others are ended first, so that memory holds still. Patterns that name a program
- * ("|...") are not followed: then nothing is written and wait's status says so.
+ * Core files: an ELF file of the registers of all threads and of memory, written to core_pattern's
+ * name in the process's working directory when RLIMIT_CORE allows. The other threads are killed
+ * first, and park on their way out while their address space and registers are still there
+ * (core_park), so that memory holds still. Patterns that name a program ("|...") are not followed:
+ * then nothing is written and wait's status says so.
  */
-#include "process.h"
-#include <abi/elfcore.h>
+#include "core.h"
 #include <kmem/slab.h>
 #include <lib/printf.h>
 #include <lib/string.h>
 #include <linux/elf.h>
 
-#define CORE_MODE    0600
-#define NOTE_NAME    "CORE"
-#define MAX_SEGMENTS 4096
+#define CORE_MODE 0600
 
 char g_core_pattern[128] = "core";
 int g_suid_dumpable;
-
-struct core_segment {
-	unsigned long start, end;
-	u32 flags;
-	size_t dumped; /* bytes of it that are in the file */
-};
-
-struct core_writer {
-	struct file *file;
-	off64_t pos;
-	u64 limit;
-	struct core_segment *seg;
-	int nr_seg;
-	u8 *page;
-	struct core_prstatus status;
-	struct core_prpsinfo info;
-	siginfo_t siginfo;
-};
 
 /* ---- who may, and where ---- */
 
@@ -103,7 +83,7 @@ static struct file *open_core(int sig)
 	return f;
 }
 
-/* End the other threads. False: the process is ending anyway. */
+/* Every other thread is parked or gone. False: the process is ending anyway, or was killed. */
 static bool stop_others(struct task *t, int sig)
 {
 	struct process *p = t->process;
@@ -120,9 +100,49 @@ static bool stop_others(struct task *t, int sig)
 	return mine && wait_event_killable(&p->exec_wait, READ_ONCE(p->live_threads) == 1) == 0;
 }
 
+void core_park(struct task *t)
+{
+	struct process *p = t->process;
+
+	wait_event(&p->exec_wait, !(READ_ONCE(p->flags) & PROC_DUMPING));
+}
+
+/* The parked ones go on. status: what wait is to say, 0: as it is. */
+static void release_others(struct task *t, int status)
+{
+	struct process *p = t->process;
+
+	spin_lock_irq(&p->siglock);
+	p->flags &= ~PROC_DUMPING;
+	if (status)
+		p->exit_status = status;
+	spin_unlock_irq(&p->siglock);
+	wake_up_all(&p->exec_wait);
+}
+
+/* The writer and those that are parked, switched out so that what they had in registers is saved. */
+static bool collect_tasks(struct core_writer *w, struct task *me)
+{
+	struct process *p = me->process;
+	u32 room = READ_ONCE(p->nr_threads); /* it only shrinks */
+	struct task *t;
+
+	w->tasks = kvmalloc(room * sizeof(*w->tasks), GFP_KERNEL);
+	if (!w->tasks)
+		return false;
+	w->tasks[w->nr_tasks++] = me;
+	spin_lock_irq(&g_tasklist_lock);
+	for_each_thread(t, p) if (t->core_parked && w->nr_tasks < room) w->tasks[w->nr_tasks++] = t;
+	spin_unlock_irq(&g_tasklist_lock);
+	for (u32 i = 1; i < w->nr_tasks; i++)
+		while (load_acquire(&w->tasks[i]->thread.on_cpu))
+			sched_yield_now();
+	return true;
+}
+
 /* ---- content ---- */
 
-static bool put(struct core_writer *w, const void *data, size_t n)
+bool core_put(struct core_writer *w, const void *data, size_t n)
 {
 	if ((u64)w->pos + n > w->limit || signal_fatal_pending(current_task()))
 		return false;
@@ -142,77 +162,20 @@ static size_t dump_size(const struct region *r)
 
 static bool collect_segments(struct core_writer *w, struct mm *mm)
 {
+	u32 room = READ_ONCE(
+		mm->nr_regions); /* at most VM_MAX_MAP_COUNT, so that e_phnum has room */
 	struct region *r;
 
-	w->seg = kvmalloc(MAX_SEGMENTS * sizeof(*w->seg), GFP_KERNEL);
+	w->seg = kvmalloc(room * sizeof(*w->seg), GFP_KERNEL);
 	w->page = kmalloc(PAGE_SIZE, GFP_KERNEL);
 	if (!w->seg || !w->page)
 		return false;
 	rwsem_read_lock(&mm->map_lock);
-	for (r = mm_first_region(mm); r && w->nr_seg < MAX_SEGMENTS; r = mm_next_region(r))
+	for (r = mm_first_region(mm); r && w->nr_seg < room; r = mm_next_region(r))
 		w->seg[w->nr_seg++] = (struct core_segment){
 			r->start, r->end, r->flags, dump_size(r)};
 	rwsem_read_unlock(&mm->map_lock);
 	return true;
-}
-
-static void set_time(s64 to[2], u64 ns)
-{
-	to[0] = (s64)(ns / NS_PER_SEC);
-	to[1] = (s64)(ns % NS_PER_SEC / NS_PER_US);
-}
-
-static void fill_notes(struct core_writer *w, int sig, const siginfo_t *si, struct pt_regs *regs)
-{
-	struct task *t = current_task();
-	struct task_info info;
-
-	task_get_info(t, true, &info);
-	w->siginfo = *si;
-	w->status = (struct core_prstatus){
-		.signo = sig,
-		.code = si->si_code,
-		.err = si->si_errno,
-		.cursig = (s16)sig,
-		.sigpend = info.pending,
-		.sighold = info.blocked,
-		.pid = info.tid,
-		.ppid = info.ppid,
-		.pgrp = info.pgrp,
-		.sid = info.sid,
-	};
-	set_time(w->status.utime, info.utime_ns);
-	set_time(w->status.stime, info.stime_ns);
-	set_time(w->status.cutime, info.cutime_ns);
-	set_time(w->status.cstime, info.cstime_ns);
-	arch_core_regs(&t->thread.arch, regs, w->status.regs);
-	w->info = (struct core_prpsinfo){
-		.sname = 'R',
-		.nice = (char)info.nice,
-		.uid = current_cred()->uid,
-		.gid = current_cred()->gid,
-		.pid = info.pid,
-		.ppid = info.ppid,
-		.pgrp = info.pgrp,
-		.sid = info.sid,
-	};
-	memcpy(w->info.fname, info.name, sizeof(w->info.fname));
-	str_copy(w->info.args, info.name, sizeof(w->info.args));
-}
-
-static size_t note_size(size_t len)
-{
-	return sizeof(Elf64_Nhdr) + round_up(sizeof(NOTE_NAME), 4ul) + round_up(len, 4ul);
-}
-
-static bool put_note(struct core_writer *w, u32 type, const void *data, size_t len)
-{
-	Elf64_Nhdr h = {sizeof(NOTE_NAME), (u32)len, type};
-	char name[8] = NOTE_NAME;
-	static const u8 zero[4];
-
-	return put(w, &h, sizeof(h)) && put(w, name, sizeof(name)) && put(w, data, len) &&
-		put(w, zero, round_up(len, 4ul) - len);
 }
 
 static bool put_headers(struct core_writer *w, size_t notes)
@@ -230,10 +193,10 @@ static bool put_headers(struct core_writer *w, size_t notes)
 	};
 	Elf64_Phdr ph = {.p_type = PT_NOTE, .p_offset = headers, .p_filesz = notes};
 
-	if (!put(w, &e, sizeof(e)) || !put(w, &ph, sizeof(ph)))
+	if (!core_put(w, &e, sizeof(e)) || !core_put(w, &ph, sizeof(ph)))
 		return false;
 	off = round_up(headers + notes, PAGE_SIZE);
-	for (int i = 0; i < w->nr_seg; i++) {
+	for (u32 i = 0; i < w->nr_seg; i++) {
 		const struct core_segment *s = &w->seg[i];
 
 		ph = (Elf64_Phdr){
@@ -247,7 +210,7 @@ static bool put_headers(struct core_writer *w, size_t notes)
 				(s->flags & REG_EXEC ? PF_X : 0),
 			.p_align = PAGE_SIZE,
 		};
-		if (!put(w, &ph, sizeof(ph)))
+		if (!core_put(w, &ph, sizeof(ph)))
 			return false;
 		off += s->dumped;
 	}
@@ -269,7 +232,7 @@ static bool put_page_at(struct core_writer *w, struct mm *mm, unsigned long addr
 {
 	if (mm_access(mm, addr, w->page, PAGE_SIZE, false) == (ssize_t)PAGE_SIZE &&
 		!is_zero(w->page))
-		return put(w, w->page, PAGE_SIZE);
+		return core_put(w, w->page, PAGE_SIZE);
 	if ((u64)w->pos + PAGE_SIZE > w->limit || signal_fatal_pending(current_task()))
 		return false;
 	w->pos += (off64_t)PAGE_SIZE;
@@ -280,7 +243,7 @@ static bool put_page_at(struct core_writer *w, struct mm *mm, unsigned long addr
 static void put_memory(struct core_writer *w, struct mm *mm)
 {
 	w->pos = (off64_t)round_up((u64)w->pos, PAGE_SIZE);
-	for (int i = 0; i < w->nr_seg; i++)
+	for (u32 i = 0; i < w->nr_seg; i++)
 		for (size_t at = 0; at < w->seg[i].dumped; at += PAGE_SIZE) {
 			if (!put_page_at(w, mm, w->seg[i].start + at))
 				return;
@@ -290,16 +253,13 @@ static void put_memory(struct core_writer *w, struct mm *mm)
 		log_info("core file: its last hole is missing");
 }
 
-static void write_core(struct core_writer *w, struct mm *mm)
+static bool write_core(struct core_writer *w, struct task *t)
 {
-	size_t notes = note_size(sizeof(w->status)) + note_size(sizeof(w->info)) +
-		note_size(sizeof(w->siginfo)) + note_size(sizeof(mm->auxv));
-
-	if (put_headers(w, notes) && put_note(w, NT_PRSTATUS, &w->status, sizeof(w->status)) &&
-		put_note(w, NT_PRPSINFO, &w->info, sizeof(w->info)) &&
-		put_note(w, NT_SIGINFO, &w->siginfo, sizeof(w->siginfo)) &&
-		put_note(w, NT_AUXV, mm->auxv, sizeof(mm->auxv)))
-		put_memory(w, mm);
+	if (!collect_tasks(w, t) || !collect_segments(w, t->mm) || !core_notes_prepare(w, t->mm))
+		return false;
+	if (put_headers(w, core_notes_size(w, t->mm)) && core_put_notes(w, t->mm))
+		put_memory(w, t->mm);
+	return true;
 }
 
 /* True: a core file is there, and the status is to say so. */
@@ -312,17 +272,17 @@ bool coredump_write(int sig, const siginfo_t *info, struct pt_regs *regs)
 	if (rlimit(RLIMIT_CORE) < PAGE_SIZE || !(w = kzalloc(sizeof(*w), GFP_KERNEL)))
 		return false;
 	w->limit = rlimit(RLIMIT_CORE);
+	w->sig = sig;
+	w->info = info;
+	w->regs = regs;
 	w->file = open_core(sig);
-	if (w->file && stop_others(t, sig) && collect_segments(w, t->mm)) {
-		fill_notes(w, sig, info, regs);
-		write_core(w, t->mm);
-		done = true;
-		spin_lock_irq(&t->process->siglock);
-		t->process->exit_status = sig | 0x80;
-		spin_unlock_irq(&t->process->siglock);
-	}
-	if (w->file)
+	if (w->file) {
+		done = stop_others(t, sig) && write_core(w, t);
+		release_others(t, done ? sig | 0x80 : 0);
 		put_file(w->file);
+	}
+	core_notes_free(w);
+	kvfree(w->tasks);
 	kvfree(w->seg);
 	kfree(w->page);
 	kfree(w);

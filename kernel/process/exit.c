@@ -374,7 +374,7 @@ noreturn void task_exit(int code)
 {
 	struct task *t = current_task();
 	struct process *p = t->process;
-	bool group_dead, stopped;
+	bool group_dead, stopped, dumping;
 
 	spin_lock_irq(&p->siglock);
 	t->exiting = true;
@@ -383,11 +383,15 @@ noreturn void task_exit(int code)
 	stopped = stop_thread_leaves_locked(t);
 	signal_retarget_locked(t, ~t->blocked);
 	group_dead = --p->live_threads == 0;
-	if (p->flags & PROC_DUMPING)
+	dumping = p->flags & PROC_DUMPING;
+	t->core_parked = dumping;
+	if (dumping)
 		wake_up_all(&p->exec_wait);
 	spin_unlock_irq(&p->siglock);
 	if (stopped)
 		stop_notify_parent(p, CLD_STOPPED);
+	if (dumping)
+		core_park(t);
 	if (group_dead)
 		group_is_dead(p, code);
 	exit_mm(t);

@@ -112,6 +112,8 @@ void rseq_exec(struct task *t);
 int pidfd_reserve(struct pid *pid, struct file **f) must_check; /* descriptor, to be installed */
 
 /* ---- coredump.c ---- */
+/* While another thread of the process writes a core file, which shows this one. */
+void core_park(struct task *t);
 bool coredump_write(int sig, const siginfo_t *info, struct pt_regs *regs);
 
 /* ---- clone.c ---- */

@@ -99,8 +99,14 @@ int arch_signal_push(struct pt_regs *regs, const struct signal_delivery *d) must
 int arch_signal_return(struct pt_regs *regs, sigset_t *mask, stack_t *altstack) must_check;
 size_t arch_min_sigstack(void); /* AT_MINSIGSTKSZ, bytes */
 
-/* ELF core files: the thread's user registers in the order of the ABI's user_regs_struct. Current. */
+/* ELF core files: a thread's user registers in the order of the ABI's user_regs_struct. The thread
+ * is the current one or is switched out. */
 void arch_core_regs(const struct arch_thread *t, const struct pt_regs *regs, u64 out[27]);
+/* The same of its extended state, arch_core_fpu_size() bytes: the FXSAVE image first, then with
+ * xstate the rest of XSAVE's standard format. */
+void arch_core_fpu(struct arch_thread *t, void *out);
+size_t arch_core_fpu_size(void);
+bool arch_core_has_xstate(void);
 
 /* ELF */
 #define ARCH_ELF_MACHINE 62 /* EM_X86_64; host the same */
