@@ -501,6 +501,88 @@ int ext4_free_blocks(struct handle *h, struct inode *i, ext4_block b, u32 count,
 	return err;
 }
 
+/* ---- given blocks ------------------------------------------------------------------------------ */
+
+static int claim_in_group(
+	struct handle *h, struct inode *i, struct ext4 *fs, u32 n, u32 start, u32 count)
+{
+	struct ext4_group *g = ext4_group(fs, n);
+	struct block_ref ref;
+	int err;
+
+	mutex_lock(&g->lock);
+	err = load_bitmap(fs, n, g, &ref);
+	if (!err && ref.page && bitmap_next_set(ref.data, start + count, start) < start + count)
+		err = ext4_corrupt(fs, i->ino, ext4_group_first(fs, n) + start,
+			"blocks of a fast commit are in use");
+	if (!err)
+		err = begin_change(h, fs, n, g, &ref);
+	if (!err) {
+		bitmap_set_range(g->busy, start, count);
+		bitmap_set_range(ref.data, start, count);
+		WRITE_ONCE(g->free_blocks, g->free_blocks - count);
+		add(&fs->free_blocks, -(s64)count);
+		err = end_change(h, fs, n, g, &ref);
+	}
+	block_ref_put(&ref);
+	mutex_unlock(&g->lock);
+	return err;
+}
+
+static int hold_in_group(struct ext4 *fs, u32 n, u32 start, u32 count)
+{
+	struct ext4_group *g = ext4_group(fs, n);
+	struct block_ref ref;
+	int err;
+
+	mutex_lock(&g->lock);
+	err = load_bitmap(fs, n, g, &ref);
+	if (!err)
+		bitmap_set_range(g->busy, start, count);
+	block_ref_put(&ref);
+	mutex_unlock(&g->lock);
+	return err;
+}
+
+int ext4_claim_blocks(struct handle *h, struct inode *i, ext4_block b, u32 count)
+{
+	struct ext4 *fs = ext4_of(i);
+	int err = 0;
+
+	if (!ext4_blocks_valid(fs, b, count))
+		return ext4_corrupt(fs, i->ino, b, "claims %u blocks that can't be a file's", count);
+	while (count && !err) {
+		u64 off = b - fs->es->s_first_data_block;
+		u32 n = (u32)(off / fs->blocks_per_group), bit = (u32)(off % fs->blocks_per_group);
+		u32 part = min(count, fs->blocks_per_group - bit);
+
+		err = claim_in_group(h, i, fs, n, bit, part);
+		if (!err)
+			count_blocks(i, part);
+		b += part;
+		count -= part;
+	}
+	return err;
+}
+
+int ext4_hold_blocks(struct ext4 *fs, ext4_block b, u32 count)
+{
+	int err = 0;
+
+	if (!ext4_blocks_valid(fs, b, count))
+		return -EFSCORRUPTED;
+	while (count && !err) {
+		u64 off = b - fs->es->s_first_data_block;
+		u32 n = (u32)(off / fs->blocks_per_group), bit = (u32)(off % fs->blocks_per_group);
+		u32 part = min(count, fs->blocks_per_group - bit);
+
+		err = hold_in_group(fs, n, bit, part);
+		b += part;
+		count -= part;
+	}
+	return err;
+}
+
 /* ---- growing ----------------------------------------------------------------------------------- */
 
 int ext4_group_lengthen(struct handle *h, struct ext4 *fs, u32 n, u32 from, u32 to)

@@ -311,6 +311,8 @@ extern const struct vm_object_ops g_ext4_object_ops;
 struct inode *ext4_new_inode(struct handle *h, struct inode *dir, kmode_t mode,
 	const struct cred *c, u64 goal) must_check;
 void ext4_free_inode(struct handle *h, struct inode *i); /* bitmap and counts */
+/* This number is in use from now on: 1; it was: 0; error. For the replay of fast commits. credits 4 */
+int ext4_claim_inode(struct handle *h, struct ext4 *fs, u64 ino, bool dir) must_check;
 #define EXT4_NEW_INODE_CREDITS 12 /* bitmap, descriptor, table, super block, ACL block ... */
 
 /* ---- balloc.c
@@ -333,6 +335,11 @@ int ext4_alloc_blocks(struct handle *h, struct ext4_alloc *a, ext4_block *out) m
 /* Allocatable again after h's transaction has committed. credits: 3 per group touched. */
 int ext4_free_blocks(
 	struct handle *h, struct inode *i, ext4_block b, u32 count, u32 flags) must_check;
+/* For the replay of fast commits: these blocks become i's, which were free; -EFSCORRUPTED when they
+ * weren't. credits: 2 per group. */
+int ext4_claim_blocks(struct handle *h, struct inode *i, ext4_block b, u32 count) must_check;
+/* Until the groups are loaded anew no search finds these blocks. */
+int ext4_hold_blocks(struct ext4 *fs, ext4_block b, u32 count) must_check;
 /* The last group's blocks [from, to) begin to exist: free. resizing; in h: credits 2. */
 int ext4_group_lengthen(struct handle *h, struct ext4 *fs, u32 n, u32 from, u32 to) must_check;
 /* Delayed allocation: promise n blocks for inode; root's reserve respected. -ENOSPC -EDQUOT. */
@@ -423,6 +430,9 @@ int ext4_orphan_add(struct handle *h, struct inode *i) must_check; /* credits 2 
 int ext4_orphan_del(struct handle *h, struct inode *i) must_check; /* h NULL: memory only */
 /* At mount, after the journal. file: the orphan file may have entries. */
 void ext4_orphan_recover(struct ext4 *fs, bool file);
+
+/* fastcommit.c: at mount, after the journal; nothing else has changed yet. Errors leave all as it was. */
+int ext4_fast_commits_replay(struct ext4 *fs) must_check;
 
 /* ---- dir.c, htree.c, hash.c, namei.c, symlink.c
  * ------------------------------------------------------------ */

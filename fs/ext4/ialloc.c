@@ -197,6 +197,47 @@ out:
 	return err;
 }
 
+int ext4_claim_inode(struct handle *h, struct ext4 *fs, u64 ino, bool dir)
+{
+	u32 n = group_of(fs, ino), bit = (u32)((ino - 1) % fs->inodes_per_group);
+	struct ext4_group *g;
+	struct block_ref ref;
+	u32 used;
+	int err;
+
+	if (ino < fs->first_ino || n >= fs->nr_groups)
+		return ext4_corrupt(fs, ino, 0, "no inode of a file has this number");
+	g = ext4_group(fs, n);
+	mutex_lock(&g->lock);
+	err = load_bitmap(h, fs, n, g, &ref);
+	if (err || bitmap_test(ref.data, bit))
+		goto out;
+	used = fs->inodes_per_group - ext4_desc_itable_unused(fs, g->desc);
+	if (has_csums(fs) && bit >= used) {
+		/* All blocks of the table up to this one. */
+		for (u32 at = round_up(used, fs->inodes_per_block); at <= bit && !err;
+			at += fs->inodes_per_block)
+			err = fresh_table_block(h, fs, g, at);
+		if (!err)
+			ext4_desc_set_itable_unused(fs, g->desc, fs->inodes_per_group - bit - 1);
+	}
+	if (err)
+		goto out;
+	bitmap_set(ref.data, bit);
+	g->free_inodes--;
+	add(&fs->free_inodes, -1);
+	if (dir) {
+		g->used_dirs++;
+		add(&fs->used_dirs, 1);
+	}
+	err = end_change(h, fs, n, g, &ref);
+	err = err ? err : 1;
+out:
+	block_ref_put(&ref);
+	mutex_unlock(&g->lock);
+	return err;
+}
+
 static void inherit(struct inode *i, struct inode *dir)
 {
 	struct ext4_inode_info *n = ext4_info(i), *p = ext4_info(dir);

@@ -26,7 +26,7 @@ static bool dir_is_full(const struct inode *dir)
 		!(ext4_has_ro_compat(ext4_of(dir), DIR_NLINK) && ext4_is_indexed(dir));
 }
 
-static void dir_gain(struct inode *dir)
+void ext4_dir_gain(struct inode *dir)
 {
 	spin_lock(&dir->spin);
 	if (dir->nlink != 1)
@@ -37,7 +37,7 @@ static void dir_gain(struct inode *dir)
 	spin_unlock(&dir->spin);
 }
 
-static void dir_lose(struct inode *dir)
+void ext4_dir_lose(struct inode *dir)
 {
 	spin_lock(&dir->spin);
 	if (dir->nlink > 2)
@@ -194,7 +194,7 @@ static int create_once(
 		abandon(h, i);
 	} else {
 		if (S_ISDIR(c->mode))
-			dir_gain(dir);
+			ext4_dir_gain(dir);
 		touch_dir(dir);
 		err = ext4_mark_inode_dirty(h, dir);
 	}
@@ -343,7 +343,7 @@ static int remove(struct inode *dir, struct dentry *d)
 	block_ref_put(&p.ref);
 	if (!err) {
 		if (is_dir)
-			dir_lose(dir);
+			ext4_dir_lose(dir);
 		touch_dir(dir);
 		err = ext4_mark_inode_dirty(h, dir);
 	}
@@ -450,10 +450,10 @@ static int rename_commit(struct handle *h, struct rename *r)
 		err = lose_link(h, victim, S_ISDIR(victim->mode));
 	if (S_ISDIR(i->mode)) {
 		if (victim)
-			dir_lose(r->ndir);
+			ext4_dir_lose(r->ndir);
 		if (r->moves_dir) {
-			dir_lose(r->odir);
-			dir_gain(r->ndir);
+			ext4_dir_lose(r->odir);
+			ext4_dir_gain(r->ndir);
 		}
 	}
 	touch_dir(r->odir);
@@ -572,11 +572,11 @@ static int exchange_commit(struct handle *h, struct exchange *x)
 	if (!err && x->other_moves_dir)
 		err = set_up(h, b, &x->other_up, r->odir);
 	if (r->moves_dir && !x->other_moves_dir) {
-		dir_lose(r->odir);
-		dir_gain(r->ndir);
+		ext4_dir_lose(r->odir);
+		ext4_dir_gain(r->ndir);
 	} else if (!r->moves_dir && x->other_moves_dir) {
-		dir_lose(r->ndir);
-		dir_gain(r->odir);
+		ext4_dir_lose(r->ndir);
+		ext4_dir_gain(r->odir);
 	}
 	inode_touch(a, ATTR_CTIME);
 	inode_touch(b, ATTR_CTIME);

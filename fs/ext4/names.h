@@ -85,6 +85,12 @@ int ext4_find_parent(struct inode *dir, struct ext4_place *out) must_check;
 /* 1: only "." and ".."; 0: more; error. */
 int ext4_dir_is_empty(struct inode *dir) must_check;
 
+/* ---- namei.c ---- */
+
+/* A subdirectory more or less: its link count, as far as the field can count. */
+void ext4_dir_gain(struct inode *dir);
+void ext4_dir_lose(struct inode *dir);
+
 /* ---- htree.c ---- */
 
 /* The index leads nowhere sensible: the caller searches all blocks instead. */

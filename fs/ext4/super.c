@@ -469,6 +469,8 @@ static int fill_super(struct ext4 *fs, const struct fs_type *t, char *data)
 	if (!err)
 		err = ext4_quota_load(fs);
 	if (!err)
+		err = ext4_fast_commits_replay(fs);
+	if (!err)
 		err = open_root(fs);
 	if (err)
 		return err;

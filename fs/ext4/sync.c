@@ -154,9 +154,12 @@ void ext4_journal_aborted(void *owner, int err)
 
 	if (READ_ONCE(fs->aborted))
 		return;
+	if (!fs->mounted) { /* the mount fails: nothing is written */
+		WRITE_ONCE(fs->aborted, true);
+		return;
+	}
 	log_err("ext4: %s: the journal has stopped: error %s", fs->super->id, errno_name(err));
-	if (fs->mounted)
-		record(fs, err, 0, 0, "journal");
+	record(fs, err, 0, 0, "journal");
 	go_read_only(fs);
 	work_queue(&fs->error_work);
 }

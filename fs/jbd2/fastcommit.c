@@ -1,8 +1,8 @@
 /*
  * Fast commits: changes of files, logged by the file system itself behind the log proper since the
  * last full commit. We write none. Those that another kernel left are valid if they belong to the
- * transaction that would have come next and their tail's checksum agrees; they would have to be
- * replayed as operations on files, which is not done here: such a file system is refused.
+ * transaction that would have come next and the checksums in their tails agree. What they say is the
+ * file system's business.
  */
 #include <lib/crc32.h>
 #include "internal.h"
@@ -16,11 +16,12 @@ struct fc_state {
 static int scan_block(
 	const struct journal *j, const u8 *block, journal_tid next, struct fc_state *s)
 {
-	struct jbd2_fc_tl tl;
+	u32 pos = 0;
 
-	for (u32 pos = 0; pos + sizeof(tl) <= j->c.block_size; pos += sizeof(tl) + tl.fc_len) {
-		const u8 *value = block + pos + sizeof(tl);
-		u32 room = j->c.block_size - pos - (u32)sizeof(tl);
+	while (pos + sizeof(struct jbd2_fc_tl) <= j->c.block_size) {
+		const u8 *value = block + pos + sizeof(struct jbd2_fc_tl);
+		u32 room = j->c.block_size - pos - (u32)sizeof(struct jbd2_fc_tl);
+		struct jbd2_fc_tl tl;
 
 		memcpy(&tl, block + pos, sizeof(tl));
 		if (!tl.fc_tag || tl.fc_tag > JBD2_FC_TAG_LAST || tl.fc_len > room)
@@ -31,7 +32,7 @@ static int scan_block(
 			if (tl.fc_len < sizeof(head))
 				return -EINVAL;
 			memcpy(&head, value, sizeof(head));
-			if (head.fc_tid != next)
+			if (head.fc_tid != next || head.fc_features)
 				return -EINVAL;
 			s->head = true;
 		} else if (!s->head) {
@@ -48,24 +49,54 @@ static int scan_block(
 			return tail.fc_tid == next && tail.fc_crc == s->crc ? 1 : -EINVAL;
 		}
 		s->crc = crc32c_update(s->crc, block + pos, sizeof(tl) + tl.fc_len);
+		pos += (u32)sizeof(tl) + tl.fc_len;
 	}
+	/* Too little for a tag. */
+	s->crc = crc32c_update(s->crc, block + pos, j->c.block_size - pos);
 	return 0;
 }
 
-int fast_commit_check(struct journal *j, u8 *buf, journal_tid next)
+int fast_commit_load(struct journal *j, journal_tid next)
 {
+	u32 size = j->c.block_size, first = j->last + 1, end = be32(j->sb->s_maxlen);
+	u32 nr = end > first ? end - first : 0, valid = 0;
 	struct fc_state s = {};
-	int err, r = 0;
+	int err = 0, r = 0;
+	u8 *area;
 
-	for (u32 b = j->last; b < be32(j->sb->s_maxlen) && !r; b++) {
-		err = log_read_blocks(j, b, buf, 1);
-		if (err)
-			return err;
-		r = scan_block(j, buf, next, &s);
-	}
-	if (r <= 0)
+	if (!nr)
 		return 0;
-	log_err("jbd2: %s: fast commits after transaction %u need a replay by e2fsck",
-		j->c.fs_dev->name, next - 1);
-	return -EOPNOTSUPP;
+	area = kvmalloc((size_t)nr * size, GFP_KERNEL);
+	if (!area)
+		return -ENOMEM;
+	for (u32 n = 0; n < nr && r >= 0; n++) {
+		err = log_read_blocks(j, first + n, area + (size_t)n * size, 1);
+		if (err)
+			break;
+		r = scan_block(j, area + (size_t)n * size, next, &s);
+		if (r > 0) {
+			valid = n + 1;
+			s.crc = 0;
+		}
+	}
+	if (err || !valid) {
+		kvfree(area);
+		return err;
+	}
+	j->fc = area;
+	j->fc_bytes = (size_t)valid * size;
+	return 0;
+}
+
+const u8 *journal_fast_commits(const struct journal *j, size_t *bytes)
+{
+	*bytes = j->fc_bytes;
+	return j->fc;
+}
+
+void journal_fast_commits_done(struct journal *j)
+{
+	kvfree(j->fc);
+	j->fc = NULL;
+	j->fc_bytes = 0;
 }

@@ -115,6 +115,8 @@ struct journal {
 	/* Commit thread: pages for when memory is out. */
 	struct page *reserve[JOURNAL_RESERVE];
 	u32 reserve_used;
+	u8 *fc; /* valid fast commits, until they are replayed */
+	size_t fc_bytes;
 	u64 stat_commits, stat_blocks, stat_handles;
 	struct list_head link;
 };
@@ -165,8 +167,8 @@ int journal_recover(struct journal *j, journal_tid *next) must_check;
 int log_read_blocks(struct journal *j, u32 log_block, void *buf, u32 n) must_check;
 
 /* fastcommit.c */
-/* Is there a valid fast commit on top of the last full one? -EOPNOTSUPP, 0, error. buf: a block */
-int fast_commit_check(struct journal *j, u8 *buf, journal_tid next) must_check;
+/* The valid fast commits on top of the last full one into j->fc. -EIO -ENOMEM */
+int fast_commit_load(struct journal *j, journal_tid next) must_check;
 
 /* transaction.c */
 struct jblock *jblock_find(struct journal *j, u64 block);           /* lock held or RCU */

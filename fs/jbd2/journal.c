@@ -172,7 +172,7 @@ static int check_super(struct journal *j)
 		(s->s_checksum_type != JBD2_CHKSUM_CRC32C || be32(s->s_checksum) != super_csum(s)))
 		return -EINVAL;
 	if (journal_has(j, JBD2_INCOMPAT_FAST_COMMIT))
-		fc = s->s_num_fc_blks ? be32(s->s_num_fc_blks) : 256;
+		fc = s->s_num_fc_blks ? be32(s->s_num_fc_blks) : JBD2_FC_DEFAULT_BLOCKS;
 	if (be32(s->s_maxlen) > j->c.nr_blocks || be32(s->s_maxlen) < MIN_BLOCKS ||
 		fc > be32(s->s_maxlen) / 2)
 		return -EINVAL;
@@ -204,7 +204,8 @@ static void set_layout(struct journal *j)
 }
 
 /* The log is empty, and the format may be brought up to what we write. The disk learns of it with
- * the first commit, but after a recovery at once. */
+ * the first commit, but after a recovery at once. With fast commits the super block doesn't call it
+ * empty: they count until a transaction with the number tid has committed. */
 static int start_fresh(struct journal *j, journal_tid tid, bool recovered)
 {
 	struct jbd2_super *s = j->sb;
@@ -226,8 +227,8 @@ static int start_fresh(struct journal *j, journal_tid tid, bool recovered)
 	}
 	set_layout(j);
 	s->s_sequence = be32(tid);
-	s->s_start = 0;
-	j->empty = true;
+	s->s_start = j->fc ? be32(j->first) : 0;
+	j->empty = !j->fc;
 	if (recovered)
 		err = super_write(j, BIO_PREFLUSH | BIO_FUA);
 	mutex_unlock(&j->sb_lock);
@@ -242,6 +243,7 @@ static void free_journal(struct journal *j)
 {
 	rcu_synchronize(); /* journal_ordered_end may still be waking us */
 	xa_destroy(&j->blocks);
+	kvfree(j->fc);
 	kfree(j->map);
 	block_ref_put(&j->sb_ref);
 	for (u32 i = 0; i < JOURNAL_RESERVE; i++)

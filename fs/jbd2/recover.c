@@ -298,8 +298,7 @@ static int recover(struct recovery *r, u8 *desc)
 	int err = run_pass(r, PASS_SCAN, desc);
 
 	if (!err && be32(j->sb->s_maxlen) > j->last)
-		err = fast_commit_check(j, r->buf, r->end);
-	r->buf_count = 0;
+		err = fast_commit_load(j, r->end);
 	if (!err)
 		err = run_pass(r, PASS_REVOKE, desc);
 	if (!err)
@@ -328,8 +327,9 @@ int journal_recover(struct journal *j, journal_tid *next)
 	else
 		log_info("jbd2: %s: recovered transactions %u to %u: %u blocks, %u revoked",
 			j->c.fs_dev->name, first, r.end, r.replayed, r.revoked);
-	/* One more than the end: blocks of a transaction that did not commit carry its number. */
-	*next = r.end + 1;
+	/* One more than the end: blocks of a transaction that did not commit carry its number. But what
+	 * takes fast commits over must have their number. */
+	*next = j->fc ? r.end : r.end + 1;
 	revoke_free(&r.revokes);
 	kfree(r.buf);
 	kfree(desc);

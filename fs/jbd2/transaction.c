@@ -274,6 +274,8 @@ int journal_restart(struct handle *h, u32 credits)
 
 	if (!j)
 		return 0;
+	if (h->whole)
+		return -ENOSPC;
 	if (h->transaction)
 		leave(h);
 	err = join(j, credits, &h->transaction);

@@ -75,8 +75,16 @@ struct jbd2_revoke {
 };
 
 /* The fast-commit area (filesystems/ext4/journal, "Fast commits"), little-endian: tag, length,
- * value. */
+ * value. It begins one block behind the log proper. Each fast commit ends with a TAIL, the length of
+ * which goes to the end of its block; the checksum (crc32c from 0) begins anew with each. */
 #define JBD2_FC_DEFAULT_BLOCKS 256 /* where the superblock says 0 */
+#define JBD2_FC_TAG_ADD_RANGE  1
+#define JBD2_FC_TAG_DEL_RANGE  2
+#define JBD2_FC_TAG_CREAT      3
+#define JBD2_FC_TAG_LINK       4
+#define JBD2_FC_TAG_UNLINK     5
+#define JBD2_FC_TAG_INODE      6
+#define JBD2_FC_TAG_PAD        7
 #define JBD2_FC_TAG_TAIL       8
 #define JBD2_FC_TAG_HEAD       9
 #define JBD2_FC_TAG_LAST       9
@@ -88,6 +96,19 @@ struct jbd2_fc_head {
 };
 struct jbd2_fc_tail {
 	u32 fc_tid, fc_crc;
+};
+struct jbd2_fc_add_range { /* fc_ex: a struct ext4_extent */
+	u32 fc_ino;
+	u8 fc_ex[12];
+};
+struct jbd2_fc_del_range {
+	u32 fc_ino, fc_lblk, fc_len;
+};
+struct jbd2_fc_dentry { /* of CREAT, LINK, UNLINK; the name follows to the end of the value */
+	u32 fc_parent_ino, fc_ino;
+};
+struct jbd2_fc_inode { /* the inode as in the table follows, as much as is in use */
+	u32 fc_ino;
 };
 
 #endif
