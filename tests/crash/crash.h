@@ -54,6 +54,7 @@ struct media *media_create(const u8 *image, u64 size, const char *path);
 void media_reset(struct media *m);
 void media_copy(struct media *to, const struct media *from); /* of one image */
 void media_write(struct media *m, u64 sector, const void *data, u64 sectors);
+void media_poke(struct media *m, u64 offset, const void *data, u32 n); /* any bytes */
 /* Someone else may have written to the file. */
 void media_rescan(struct media *m);
 

@@ -81,6 +81,22 @@ void media_write(struct media *m, u64 sector, const void *data, u64 sectors)
 		m->touched[s / CHUNK_SECTORS / 64] |= 1ull << (s / CHUNK_SECTORS % 64);
 }
 
+void media_poke(struct media *m, u64 offset, const void *data, u32 n)
+{
+	while (n) {
+		u64 sector = offset >> SECTOR_SHIFT;
+		u32 at = (u32)(offset % SECTOR_SIZE), part = min(n, SECTOR_SIZE - at);
+		u8 buf[SECTOR_SIZE];
+
+		memcpy(buf, m->bytes + (sector << SECTOR_SHIFT), SECTOR_SIZE);
+		memcpy(buf + at, data, part);
+		media_write(m, sector, buf, 1);
+		offset += part;
+		data = (const u8 *)data + part;
+		n -= part;
+	}
+}
+
 void media_reset(struct media *m)
 {
 	for (u64 c = 0; c < m->size / MEDIA_CHUNK; c++)

@@ -17,8 +17,8 @@ int LLVMFuzzerRunDriver(int *argc, char ***argv, int (*fn)(const u8 *data, size_
 #define FILLER     0xa5
 
 static struct image {
-	u8 *pristine, *work;
-	u64 size;
+	u8 *pristine;
+	struct media *media;
 	u32 *meta; /* offsets of bytes that mke2fs wrote */
 	u32 nr_meta;
 } g_images[MAX_IMAGES];
@@ -38,16 +38,16 @@ static void load_images(void)
 
 	for (u32 i = 0; i < ARRAY_SIZE(names); i++) {
 		struct image *im = &g_images[g_nr_images];
-		u64 n = 0;
+		u64 n = 0, size;
 
 		os_format(path, sizeof(path), "build/crash/%s.img", names[i]);
-		im->pristine = os_load(path, &im->size);
+		im->pristine = os_load(path, &size);
 		if (!im->pristine)
 			continue;
-		im->work = os_alloc(im->size);
-		im->meta = os_alloc(im->size * sizeof(u32));
+		im->media = media_create(im->pristine, size, NULL);
+		im->meta = os_alloc(size * sizeof(u32));
 		/* Whole blocks of zeroes are tables that say nothing: every 64th byte of them. */
-		for (u64 at = 0; at < im->size; at++)
+		for (u64 at = 0; at < size; at++)
 			if (im->pristine[at] != FILLER && (im->pristine[at] || at % 64 == 0))
 				im->meta[n++] = (u32)at;
 		im->nr_meta = (u32)n;
@@ -165,24 +165,24 @@ static int one(const u8 *data, size_t size)
 	if (size < 2)
 		return 0;
 	im = &g_images[data[0] % g_nr_images];
-	memcpy(im->work, im->pristine, im->size);
+	media_reset(im->media);
 	if (data[1] & 1) { /* without metadata_csum changes get further */
 		u32 ro;
 
-		memcpy(&ro, im->work + 1024 + 0x64, 4);
+		memcpy(&ro, im->pristine + 1024 + 0x64, 4);
 		ro &= ~0x400u;
-		memcpy(im->work + 1024 + 0x64, &ro, 4);
+		media_poke(im->media, 1024 + 0x64, &ro, 4);
 	}
 	for (size_t at = 2; at + 4 < size;) {
 		u32 where = data[at] | (u32)data[at + 1] << 8 | (u32)data[at + 2] << 16;
 		u32 n = min((u32)data[at + 3] % 16 + 1, (u32)(size - at - 4));
 		u64 to = im->meta[where % im->nr_meta];
 
-		n = (u32)min((u64)n, im->size - to);
-		memcpy(im->work + to, data + at + 4, n);
+		n = (u32)min((u64)n, im->media->size - to);
+		media_poke(im->media, to, data + at + 4, n);
 		at += 4 + n;
 	}
-	d = crash_disk_create("fuzz", im->work, im->size);
+	d = crash_disk_create("fuzz", im->media);
 	if (!d)
 		return 0;
 	if (!vfs_mount(&e, "/dev/fuzz", "/mnt", types[data[0] % g_nr_images], 0, "")) {

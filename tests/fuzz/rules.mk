@@ -52,14 +52,14 @@ $(fuzz-kernel-lib):
 	$(Q)$(MAKE) -s ARCH=host CC=clang HOST_SAN=fuzzer-no-link,address,undefined \
 		obj=$(fuzz-out)/kernel hostlib=$@ $@
 
-$(fuzz-out)/%-kernel: tests/fuzz/%_kernel_fuzz.c tests/crash/disk.c tests/crash/crash.h $(fuzz-kernel-lib) tests/crash/os.c
+$(fuzz-out)/%-kernel: tests/fuzz/%_kernel_fuzz.c tests/crash/disk.c tests/crash/media.c tests/crash/crash.h $(fuzz-kernel-lib) tests/crash/os.c
 	$(call quiet,LD,$@)clang -std=gnu17 -g -O1 -D_GNU_SOURCE -fsanitize=address,undefined -c -o $(fuzz-out)/crash_os.o tests/crash/os.c
-	$(Q)for f in $< tests/crash/disk.c; do \
+	$(Q)for f in $< tests/crash/disk.c tests/crash/media.c; do \
 		clang $(filter-out -DARCH_%,$(cflags)) -DARCH_host=1 -fno-builtin -fno-stack-protector -O1 \
 			-fsanitize=fuzzer-no-link,address,undefined $(warn) -Wno-frame-larger-than -nostdinc \
 			-isystem $(uapi) -Iinclude -Iarch/include -Iarch/host/include -I$(fuzz-out)/kernel/gen \
 			-Itests/crash -c -o $(fuzz-out)/$$(basename $$f .c).o $$f || exit 1; done
-	$(Q)clang -fsanitize=address,undefined $(ldflags-arch) -o $@ $(fuzz-out)/$*_kernel_fuzz.o $(fuzz-out)/disk.o \
+	$(Q)clang -fsanitize=address,undefined $(ldflags-arch) -o $@ $(fuzz-out)/$*_kernel_fuzz.o $(fuzz-out)/disk.o $(fuzz-out)/media.o \
 		$(fuzz-out)/crash_os.o $(fuzz-kernel-lib) \
 		-Wl,--whole-archive $$(clang --print-file-name=libclang_rt.fuzzer_no_main-x86_64.a) -Wl,--no-whole-archive -lstdc++ -lm
 

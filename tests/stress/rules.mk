@@ -22,3 +22,9 @@ build/stress/busy_init: tests/stress/busy_init.c
 	$(call quiet,CC,$@)gcc -std=gnu17 -O2 -Wall -Wextra -Werror -static -o $@ $<
 
 stress-programs: build/stress/busy_init
+
+build/stress/root/bin/fsops: tests/stress/fsops.c
+	@mkdir -p $(@D)
+	$(call quiet,CC,$@)gcc -std=gnu17 -O2 -Wall -Wextra -Werror -Wno-sign-compare -static -o $@ $<
+
+stress-programs: build/stress/root/bin/fsops
