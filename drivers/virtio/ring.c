@@ -56,8 +56,8 @@ static struct virtqueue *make_queue(struct virtio_device *v, u16 index, u16 size
 	return q;
 }
 
-int virtio_make_queues(
-	struct virtio_device *v, u32 n, void (*const *callbacks)(struct virtqueue *), u16 max_size)
+int virtio_make_queues(struct virtio_device *v, u32 n, u32 group,
+	void (*const *callbacks)(struct virtqueue *), u16 max_size)
 {
 	v->queues = kcalloc(n, sizeof(*v->queues), GFP_KERNEL);
 	if (!v->queues)
@@ -75,7 +75,7 @@ int virtio_make_queues(
 		q->callback = callbacks[i];
 		v->queues[i] = q;
 		v->nr_queues = i + 1;
-		err = v->transport->start_queue(v, q, (int)(i % (u32)g_nr_cpus));
+		err = v->transport->start_queue(v, q, (int)(i / group % (u32)g_nr_cpus));
 		if (err)
 			return err;
 	}

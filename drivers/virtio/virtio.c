@@ -28,6 +28,8 @@ static int negotiate(struct virtio_device *v, const struct virtio_driver *d)
 	add_status(v, VIRTIO_CONFIG_S_DRIVER);
 	offered = v->transport->features(v);
 	v->features = offered & (d->features | COMMON_FEATURES);
+	if (d->choose)
+		v->features = d->choose(v->features);
 	if (!virtio_has(v, VIRTIO_F_VERSION_1))
 		return -EOPNOTSUPP;
 	v->transport->set_features(v, v->features);

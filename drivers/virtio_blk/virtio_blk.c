@@ -309,7 +309,7 @@ static int make_queues(struct virtio_device *v, struct disk *d)
 	for (u16 i = 0; i < n; i++)
 		callbacks[i] = completed;
 	d->nr_queues = n;
-	return virtio_make_queues(v, n, callbacks, QUEUE_DEPTH);
+	return virtio_make_queues(v, n, 1, callbacks, QUEUE_DEPTH);
 }
 
 static int vblk_probe(struct virtio_device *v)

@@ -47,6 +47,8 @@ struct virtio_driver {
 	const char *name;
 	u32 id;
 	u64 features; /* those it knows; VERSION_1, indirect and event index come on top */
+	/* Which of the features that both know are taken; NULL: all. */
+	u64 (*choose)(u64 features);
 	int (*probe)(struct virtio_device *v);
 	/* The configuration changed. Interrupts off. NULL: don't care. */
 	void (*config_changed)(struct virtio_device *v);
@@ -90,9 +92,10 @@ struct virtqueue {
 	u64 phys[3];         /* desc, avail, used */
 };
 
-/* Queues 0..n-1 with callbacks; interrupts of queue i go to CPU i % online. Sets v->queues. */
-int virtio_make_queues(struct virtio_device *v, u32 n, void (*const *callbacks)(struct virtqueue *),
-	u16 max_size) must_check;
+/* Queues 0..n-1 with callbacks; interrupts of each group of queues in a row go to one CPU, in turn.
+ * Sets v->queues. */
+int virtio_make_queues(struct virtio_device *v, u32 n, u32 group,
+	void (*const *callbacks)(struct virtqueue *), u16 max_size) must_check;
 
 /* A buffer of several parts: first those that the device reads, then those that it writes. With
  * table (of at least n entries, in direct-mapped memory, the caller's until it is used) and
