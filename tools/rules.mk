@@ -7,9 +7,9 @@ guest-flags := -std=gnu17 -static -Os -s -Wall -Wextra -Werror -Wno-unused-resul
 .PHONY: guest-init
 guest-init: build/guest/init
 
-build/guest/init: tools/guest/init.c tools/guest/protocol.h tools/rules.mk | $(uapi)/.stamp
+build/guest/init: tools/guest/init.c tools/guest/net.c tools/guest/net.h tools/guest/protocol.h tools/rules.mk | $(uapi)/.stamp
 	@mkdir -p $(@D)
-	$(call quiet,CC,$@)$(guest-cc) $(guest-flags) -idirafter $(uapi) -o $@ $<
+	$(call quiet,CC,$@)$(guest-cc) $(guest-flags) -idirafter $(uapi) -o $@ $(filter %.c,$^)
 
 ifneq ($(ARCH),host)
 all: build/guest/init

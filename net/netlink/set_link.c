@@ -86,6 +86,19 @@ int link_set(struct nl_request *rq)
 	return err ? err : set(rq, n, ifi, tb);
 }
 
+/* All interfaces of a group. */
+static int set_group(struct nl_request *rq, const struct ifinfomsg *ifi, const struct nlattr **tb)
+{
+	u32 group = nla_u32(tb[IFLA_GROUP]);
+	struct netif *n;
+	int err = 0;
+
+	for (int i = 0; !err && (n = netif_next(rq->net, i)); i = n->ifindex)
+		if (n->group == group)
+			err = set(rq, n, ifi, tb);
+	return err;
+}
+
 int link_new(struct nl_request *rq)
 {
 	const struct nlattr *tb[IFLA_MAX + 1];
@@ -104,10 +117,8 @@ int link_new(struct nl_request *rq)
 			return -EOPNOTSUPP;
 		return set(rq, n, ifi, tb);
 	}
-	if (err == -EINVAL && !(flags & NLM_F_CREATE))
-		return -EINVAL; /* neither number nor name */
 	if (!(flags & NLM_F_CREATE))
-		return -ENODEV;
+		return !ifi->ifi_index && tb[IFLA_GROUP] ? set_group(rq, ifi, tb) : -ENODEV;
 	return nl_error(rq->ack, -EOPNOTSUPP, "Unknown device type");
 }
 

@@ -15,7 +15,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -35,6 +34,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "net.h"
 #include "protocol.h"
 
 #define PORT        "/dev/ttyS1"
@@ -165,20 +165,6 @@ static void link_at(const char *target, const char *path)
 		complain("symlink %s: %s", path, strerror(errno));
 }
 
-static void loopback_up(void)
-{
-	struct ifreq ifr = {.ifr_name = "lo"};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return; /* a kernel without a network */
-	if (ioctl(fd, SIOCGIFFLAGS, &ifr) == 0) {
-		ifr.ifr_flags |= IFF_UP | IFF_RUNNING;
-		ioctl(fd, SIOCSIFFLAGS, &ifr);
-	}
-	close(fd);
-}
-
 static void set_host_name(void)
 {
 	char name[65];
@@ -242,7 +228,6 @@ static void switch_to_disk(void)
 		return;
 	device[n] = 0;
 	mount_at("devtmpfs", "/dev", MS_NOSUID, "mode=0755");
-	load_modules();
 	mkdir(ROOT_FOLDER, 0755);
 	/* Linux finds its disks while we run already. */
 	for (int i = 0; i < 1000; i++) {
@@ -270,6 +255,7 @@ static void switch_to_disk(void)
 static void set_root_up(void)
 {
 	umask(022);
+	load_modules();
 	switch_to_disk();
 	mount_at("devtmpfs", "/dev", MS_NOSUID, "mode=0755");
 	mount_at("proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
@@ -284,7 +270,8 @@ static void set_root_up(void)
 		chmod("/tmp", 01777);
 	mkdir("/run", 0755);
 	set_host_name();
-	loopback_up();
+	network_up(getenv("aramid_net"), complain);
+	unsetenv("aramid_net");
 }
 
 static void open_port(void)

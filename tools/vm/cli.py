@@ -41,8 +41,10 @@ def parser():
     r.add_argument("--smp", type=int, default=1, metavar="N", help="number of CPUs (default 1)")
     r.add_argument("--mem", metavar="SIZE",
                    help="RAM (default 512M, more for an initramfs that would not fit)")
-    r.add_argument("--net", metavar="user|none|tap=NAME", help="network (default: none)")
-    r.add_argument("-p", dest="ports", action="append", default=[], metavar="HOSTPORT:GUESTPORT")
+    r.add_argument("--net", metavar="user|none|tap=NAME", help="network (default: user)")
+    r.add_argument("-p", dest="ports", action="append", default=[], metavar="HOSTPORT:GUESTPORT",
+                   help="TCP connections to the host's 127.0.0.1:HOSTPORT reach the guest "
+                        "(repeatable)")
     r.add_argument("--disk", action="append", default=[], metavar="FILE",
                    help="one more disk (repeatable): /dev/vdb, ...; written to")
     r.add_argument("--keep", metavar="IMAGE",
@@ -63,26 +65,20 @@ def parser():
     return p
 
 
-def refuse_what_is_missing(o):
-    """Options that need a network, which the kernel does not have yet."""
+def refuse_nonsense(o):
     if not 1 <= o.smp <= MAX_CPUS:
         raise ToolError(f"--smp {o.smp}: from 1 to {MAX_CPUS}")
     if len(o.disk) > machine.MAX_DISKS:
         raise ToolError(f"--disk: {len(o.disk)} of them; {machine.MAX_DISKS} at most")
     if o.timeout is not None and o.timeout <= 0:
         raise ToolError(f"--timeout {o.timeout:g}: more than 0 seconds")
-    if o.net not in (None, "none", "user") and not (o.net.startswith("tap=") and o.net[4:]):
-        raise ToolError(f"--net {o.net}: user, none or tap=NAME")
-    net = [name for name, used in ((f"--net {o.net}", o.net not in (None, "none")),
-                                   ("-p", o.ports)) if used]
-    if net:
-        raise ToolError(f"{net[0]} needs a network, which this kernel does not have yet")
     if o.keep and o.present == "initramfs":
         raise ToolError("--keep needs --as ext4")
 
 
-def kernel_parameters(o, kernel):
+def kernel_parameters(o, kernel, network):
     words = ["console=ttyS0", "rdinit=/.aramid/init"]
+    words += network.guest_word()
     if kernel.is_linux:
         words.append("panic=-1")
     if o.trace:
@@ -98,7 +94,8 @@ def guest_environment():
 
 
 def run(o, command):
-    refuse_what_is_missing(o)
+    refuse_nonsense(o)
+    network = machine.Network(o.net, o.ports)
     kernel = kernels.find(o.kernel)
     root = roots.find(o.root)
     with contextlib.ExitStack() as stack:
@@ -112,15 +109,15 @@ def run(o, command):
                 disks.insert(0, machine.Disk(image, images.disk_format(image), throwaway=True))
             initramfs = stack.enter_context(roots.start_archive(kernel))
         else:
-            initramfs = stack.enter_context(roots.initramfs(root, o.trust_host))
+            initramfs = stack.enter_context(roots.initramfs(root, o.trust_host, kernel))
         mem = machine.parse_size(o.mem) if o.mem else \
             machine.default_mem(os.path.getsize(initramfs))
         if mem < os.path.getsize(initramfs) + KERNEL_NEEDS:
             raise ToolError(f"--mem {o.mem}: too little for the kernel and an initramfs of "
                             f"{os.path.getsize(initramfs) >> 10} KiB")
-        append = kernel_parameters(o, kernel)
+        append = kernel_parameters(o, kernel, network)
         vm = machine.Machine(lambda log, channel: machine.command_line(
-            o, kernel, initramfs, append, mem, log, channel, disks))
+            o, kernel, initramfs, append, mem, log, channel, disks, network))
         try:
             if o.gdb:
                 say(f"waiting for a debugger: gdb {kernel.path} "

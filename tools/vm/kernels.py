@@ -9,6 +9,8 @@ from .util import BUILD, ToolError, cache_folder, cached, run, step
 
 LINUX_MODULES = ["virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev",
                  "virtio_pci", "virtio_mmio", "virtio_blk", "loop"]
+NET_MODULES = ["failover", "net_failover", "virtio_net", "af_packet_diag", "netlink_diag",
+               "unix_diag", "inet_diag", "tcp_diag", "udp_diag"]
 LINUX_PACKAGE = "linux-image-cloud-amd64"
 
 
@@ -19,13 +21,14 @@ class Kernel:
         self.is_linux = is_linux
 
     def modules(self):
-        """Debian's cloud kernel has its virtio drivers as modules: their files in loading order."""
+        """Debian's cloud kernel has its virtio drivers as modules: their files in loading order.
+        Those that sockets would load by themselves come too: the guest has no module folder."""
         if not self.is_linux:
             return []
         version = os.path.basename(self.path).removeprefix("vmlinuz-")
         folder = pathlib.Path(self.path).parents[1] / "lib" / "modules" / version
         found = {p.name: p for p in folder.rglob("*.ko")} if folder.is_dir() else {}
-        return [found[f"{name}.ko"] for name in LINUX_MODULES if f"{name}.ko" in found]
+        return [found[f"{name}.ko"] for name in LINUX_MODULES + NET_MODULES if f"{name}.ko" in found]
 
 
 def _linux_dependency():

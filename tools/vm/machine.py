@@ -14,7 +14,7 @@ GDB_PORT = 1234
 PANIC_STATUS = 97  # what the kernel's panic makes of QEMU's exit status, by isa-debug-exit
 DEFAULT_MEM = 512 << 20
 MICROVM_SLOTS = 24  # virtio-mmio transports, with the second I/O APIC that ACPI brings
-MAX_DISKS = MICROVM_SLOTS - 2  # beside the root's, with any machine
+MAX_DISKS = MICROVM_SLOTS - 3  # beside the root's and the network, with any machine
 
 
 def parse_size(text):
@@ -62,7 +62,44 @@ class Disk:
         yield from ("-device", f"{kind},drive=disk{index},serial=disk{index}")
 
 
-def command_line(options, kernel, initramfs, append, mem, log_fd, channel_fd, disks=()):
+class Network:
+    """What --net and -p say: QEMU's user network, a tap of the host's, or none."""
+
+    def __init__(self, net, ports):
+        self.net = net or "user"
+        if self.net not in ("user", "none") and not (self.net.startswith("tap=") and
+                                                     self.net[4:]):
+            raise ToolError(f"--net {net}: user, none or tap=NAME")
+        if ports and self.net != "user":
+            raise ToolError(f"-p needs --net user, not {self.net}")
+        self.forwards = [self._forward(p) for p in ports]
+
+    @staticmethod
+    def _forward(text):
+        match = re.fullmatch(r"(\d+):(\d+)", text)
+        if not match or not all(0 < int(n) < 65536 for n in match.groups()):
+            raise ToolError(f"-p {text}: not HOSTPORT:GUESTPORT")
+        return f"hostfwd=tcp:127.0.0.1:{match[1]}-:{match[2]}"
+
+    def guest_word(self):
+        """For the guest's init: what it has to set up."""
+        return {"user": ["aramid_net=user"], "none": []}.get(self.net, ["aramid_net=up"])
+
+    def arguments(self, machine, slot):
+        if self.net == "none":
+            return []
+        if self.net == "user":
+            back = ",".join(["user,id=net0", *self.forwards])
+        else:
+            name = self.net[4:].replace(",", ",,")
+            back = f"tap,id=net0,ifname={name},script=no,downscript=no"
+        kind = f"virtio-net-device,bus=virtio-mmio-bus.{slot}" if machine == "microvm" else \
+            "virtio-net-pci,romfile="
+        return ["-netdev", back, "-device", f"{kind},netdev=net0"]
+
+
+def command_line(options, kernel, initramfs, append, mem, log_fd, channel_fd, disks,
+                 network):
     accel = options.accel
     if accel == "auto":
         accel = "kvm" if kvm_works() else "tcg"
@@ -84,6 +121,7 @@ def command_line(options, kernel, initramfs, append, mem, log_fd, channel_fd, di
         args += ["-global", "virtio-mmio.force-legacy=false"]
     for i, disk in enumerate(disks):
         args += disk.arguments(i, options.machine)
+    args += network.arguments(options.machine, MICROVM_SLOTS - 1 - len(disks))
     if options.gdb:
         args += ["-S", "-gdb", f"tcp:127.0.0.1:{GDB_PORT}"]
     return args + options.qemu

@@ -330,10 +330,10 @@ def _write_own_part(out, init, modules=(), disk=None):
     w.close()
 
 
-def _write_archive(path, root, init, bundle):
+def _write_archive(path, root, init, bundle, modules):
     with open(path, "wb") as out:
         _write_root(out, root, bundle)
-        _write_own_part(out, init)
+        _write_own_part(out, init, modules)
 
 
 def _bundle_for(root, trust_host):
@@ -373,24 +373,25 @@ def _trim(folder):
 
 
 @contextlib.contextmanager
-def initramfs(root, trust_host):
+def initramfs(root, trust_host, kernel):
     """The path of an archive of ROOT with the guest's init in it."""
     init = guest_init()
     bundle = _bundle_for(root, trust_host)
+    modules = kernel.modules()
     if root.key is None:
         with tempfile.NamedTemporaryFile(prefix="aramid-", suffix=".cpio") as f:
             try:
-                _write_archive(f.name, root, init, bundle)
+                _write_archive(f.name, root, init, bundle, modules)
             except (OSError, ValueError) as e:
                 raise ToolError(f"ROOT {root.name}: {e}") from e
             yield f.name
         return
     sources = [file_sha256(cpio.__file__), file_sha256(__file__)]
-    key = digest(root.key, init, bundle or b"", *sources)
+    key = digest(root.key, init, bundle or b"", *map(str, modules), *sources)
     folder = cache_folder()
     path = folder / f"initramfs-{key}.cpio"
     made = not path.exists()
-    cached(path, lambda part: _write_archive(part, root, init, bundle))
+    cached(path, lambda part: _write_archive(part, root, init, bundle, modules))
     if made:
         _trim(folder)
     with contextlib.suppress(OSError):
