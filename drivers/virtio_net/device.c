@@ -218,8 +218,10 @@ static int vnet_probe(struct virtio_device *d)
 		log_warn("%s: the device refused %u queue pairs", d->name, v->pairs);
 		v->pairs = v->netif->nr_queues = v->netif->num_rx_queues = 1;
 	}
-	if (virtio_has(d, VIRTIO_NET_F_STATUS))
+	if (virtio_has(d, VIRTIO_NET_F_STATUS)) {
+		netif_carrier(v->netif, false); /* not known yet */
 		netif_carrier(v->netif, link_is_up(v));
+	}
 	d->driver_data = v;
 	return netif_register(&g_init_net, v->netif);
 }

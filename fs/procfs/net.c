@@ -1,6 +1,7 @@
 /* /proc/PID/net and /proc/sys/net. */
 #include "procfs.h"
 #include <lib/seq_buf.h>
+#include <netdev/netdev.h>
 #include <socket/socket.h>
 #include <unix/af_unix.h>
 
@@ -9,7 +10,25 @@ static int show_unix(struct seq_buf *s, struct proc_node *n)
 	return unix_show(s);
 }
 
+static int show_dev(struct seq_buf *s, struct proc_node *n)
+{
+	return netdev_show(&g_init_net, s);
+}
+
+static int show_dev_mcast(struct seq_buf *s, struct proc_node *n)
+{
+	return netdev_show_mcast(&g_init_net, s);
+}
+
+static int show_softnet(struct seq_buf *s, struct proc_node *n)
+{
+	return softnet_show(s);
+}
+
 const struct proc_entry g_net_entries[] = {
+	{.name = "dev", .mode = S_IFREG | 0444, .show = show_dev},
+	{.name = "dev_mcast", .mode = S_IFREG | 0444, .show = show_dev_mcast},
+	{.name = "softnet_stat", .mode = S_IFREG | 0444, .show = show_softnet},
 	{.name = "unix", .mode = S_IFREG | 0444, .show = show_unix},
 	{0},
 };
@@ -21,6 +40,8 @@ const struct proc_entry g_net_entries[] = {
 	}
 
 static const struct proc_entry g_core_entries[] = {
+	INT("netdev_budget", g_netdev_budget, 0, INT_MAX),
+	INT("netdev_max_backlog", g_netdev_max_backlog, 0, INT_MAX),
 	INT("optmem_max", g_net_core.optmem_max, 0, INT_MAX),
 	INT("rmem_default", g_net_core.rmem_default, 2304, INT_MAX),
 	INT("rmem_max", g_net_core.rmem_max, 2304, INT_MAX),

@@ -71,6 +71,7 @@ extern const struct proc_dir_ops g_pids_dir, g_tasks_dir, g_fd_dir, g_fdinfo_dir
 
 /* sysblock.c */
 extern const struct proc_dir_ops g_block_links, g_class_block_links, g_dev_block_links, g_disks_dir;
+extern const struct proc_dir_ops g_netifs_dir, g_class_net_links; /* sysnet.c */
 
 /* pid_stat.c, pid_maps.c, pid_fd.c */
 extern const struct file_ops g_pid_mem_fops;

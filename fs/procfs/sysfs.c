@@ -72,7 +72,8 @@ static const struct proc_entry g_cpu_files[] = {
 };
 static const struct proc_entry g_system[] = {
 	{.name = "cpu", .mode = S_IFDIR | 0755, .children = g_cpu_files, .dir = &g_cpus_dir}, {0}};
-static const struct proc_entry g_virtual[] = {GENERATED("block", g_disks_dir), {0}};
+static const struct proc_entry g_virtual[] = {
+	GENERATED("block", g_disks_dir), GENERATED("net", g_netifs_dir), {0}};
 static const struct proc_entry g_devices[] = {
 	DIR("system", g_system), DIR("virtual", g_virtual), {0}};
 
@@ -99,7 +100,7 @@ static const struct proc_entry g_mem_class[] = {DIR("full", g_dev_full), DIR("km
 static const struct proc_entry g_tty_class[] = {DIR("console", g_dev_console),
 	DIR("ptmx", g_dev_ptmx), DIR("tty", g_dev_tty), DIR("ttyS0", g_dev_ttyS0), {0}};
 static const struct proc_entry g_class[] = {GENERATED("block", g_class_block_links),
-	DIR("mem", g_mem_class), EMPTY("net"), DIR("tty", g_tty_class), {0}};
+	DIR("mem", g_mem_class), GENERATED("net", g_class_net_links), DIR("tty", g_tty_class), {0}};
 static const struct proc_entry g_dev[] = {
 	GENERATED("block", g_dev_block_links), EMPTY("char"), {0}};
 

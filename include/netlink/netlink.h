@@ -97,7 +97,7 @@ enum nl_kind {
 	NL_U16,
 	NL_U32,
 	NL_U64,
-	NL_STRING, /* NUL-terminated, at most len bytes without it (0: any) */
+	NL_STRING, /* at most len bytes before a NUL, which may be missing (0: any) */
 	NL_NESTED, /* empty, or attributes */
 	NL_BINARY, /* at most len bytes (0: any) */
 	NL_REJECT, /* not allowed in this message */

@@ -169,6 +169,8 @@ int netif_register(struct net *net, struct netif *n)
 		goto out;
 	n->net = net;
 	n->ifindex = t->next_index;
+	if (n->carrier_changes) /* the driver knows */
+		n->operstate = n->carrier ? IF_OPER_UP : IF_OPER_DOWN;
 	err = xa_store(&t->by_index, (u64)n->ifindex, n, GFP_KERNEL);
 	if (err)
 		goto out;

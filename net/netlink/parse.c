@@ -27,9 +27,7 @@ static int check_string(const struct nlattr *a, u32 max, struct nl_ext_ack *ack)
 	u32 len = nla_len(a);
 	const char *s = nla_data(a);
 
-	if (!len || s[len - 1])
-		return bad(ack, -EINVAL, a, "Attribute failed policy validation");
-	if (max && strnlen(s, len) > max)
+	if (!len || (max && strnlen(s, len) > max))
 		return bad(ack, -ERANGE, a, "Attribute failed policy validation");
 	return 0;
 }
