@@ -49,21 +49,44 @@ static bool still_same(struct gen *g, struct proc_node *n)
 	return same;
 }
 
-/* Asked again at each reading: the program may be another by now, with rights of its own. */
-static bool may_show(struct gen *g, struct proc_node *n)
+static int show(struct gen *g, struct proc_node *n)
 {
-	struct task *t;
-	bool ok;
+	return n->entry->show ? n->entry->show(&g->text, n) : 0;
+}
 
-	if (!n->pid || !(n->entry->flags & PROC_PTRACE))
-		return true;
-	if (n->entry->flags & (PROC_MM | PROC_SNAPSHOT))
-		return still_same(g, n);
-	t = node_task(n);
-	ok = t && task_may_access(t, false, false);
-	if (t)
-		put_task(t);
-	return ok;
+/* About the mm that was judged at open, and no other. */
+static int show_of_mm(struct gen *g, struct proc_node *n)
+{
+	int err;
+
+	if (!still_same(g, n))
+		return n->entry->flags & PROC_MM ? 0 : -EACCES;
+	err = show(g, n);
+	/* An exec that came while the text was made may have got into it. */
+	if (!still_same(g, n))
+		g->text.len = 0;
+	return err;
+}
+
+/* Asked again at each reading: the program may be another by now, with rights of its own. */
+static int show_judged(struct gen *g, struct proc_node *n)
+{
+	struct task *t = node_task(n);
+	int err;
+
+	if (!t)
+		return -EACCES;
+	for (;;) {
+		struct task_access a;
+
+		g->text.len = 0;
+		err = task_access_begin(&a, t, false) ? show(g, n) : -EACCES;
+		if (task_access_end(&a))
+			break;
+		cond_resched();
+	}
+	put_task(t);
+	return err;
 }
 
 static int fill(struct gen *g, struct proc_node *n);
@@ -76,18 +99,17 @@ static int gen_open(struct inode *i, struct file *f)
 
 	if (n->pid) {
 		struct task *t = node_task(n);
-		bool ok;
 
 		if (!t)
 			return -ESRCH;
-		/* The mm first: one that an exec brings after the check isn't covered by it. */
-		if (n->entry->flags & (PROC_MM | PROC_SNAPSHOT))
-			mm = task_get_mm(t);
-		ok = !(n->entry->flags & PROC_PTRACE) || task_may_access(t, false, false);
+		if (n->entry->flags & PROC_PTRACE)
+			mm = task_access_mm(t, false);
 		put_task(t);
-		if (!ok) {
-			drop_mm(mm);
+		if (is_err(mm))
 			return -EACCES;
+		if (!(n->entry->flags & (PROC_MM | PROC_SNAPSHOT))) {
+			drop_mm(mm);
+			mm = NULL;
 		}
 	}
 	if ((f->mode & FMODE_WRITE) && !n->entry->store) {
@@ -123,14 +145,12 @@ static int fill(struct gen *g, struct proc_node *n)
 
 	g->text.len = 0;
 	g->text.overflow = false;
-	if (!may_show(g, n)) {
-		g->filled = true;
-		return n->entry->flags & PROC_MM ? 0 : -EACCES;
-	}
-	err = n->entry->show ? n->entry->show(&g->text, n) : 0;
-	/* One that came while the text was made may have got into it. */
-	if (!may_show(g, n))
-		g->text.len = 0;
+	if (!n->pid || !(n->entry->flags & PROC_PTRACE))
+		err = show(g, n);
+	else if (n->entry->flags & (PROC_MM | PROC_SNAPSHOT))
+		err = show_of_mm(g, n);
+	else
+		err = show_judged(g, n);
 	if (!err && g->text.overflow)
 		err = -ENOMEM;
 	g->filled = !err;

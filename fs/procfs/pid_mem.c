@@ -10,16 +10,16 @@
 static int mem_open(struct inode *i, struct file *f)
 {
 	struct task *t = node_task(i->priv);
-	int err = -EACCES;
+	struct mm *mm;
 
 	if (!t)
 		return -ESRCH;
-	if (task_may_access(t, true, false)) {
-		f->priv = task_get_mm(t); /* NULL: it has exited, reads give nothing */
-		err = 0;
-	}
+	mm = task_access_mm(t, false);
 	put_task(t);
-	return err;
+	if (is_err(mm))
+		return -EACCES;
+	f->priv = mm; /* NULL: it has exited, reads give nothing */
+	return 0;
 }
 
 static void mem_release(struct file *f)

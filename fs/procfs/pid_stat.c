@@ -31,14 +31,15 @@ int pid_show_stat(struct seq_buf *s, struct proc_node *n)
 {
 	struct task *t = node_task(n);
 	struct task_info in;
+	struct task_access a;
 	struct mm *mm;
 	bool open;
 
 	if (!t)
 		return -ESRCH;
 	task_get_info(t, !n->thread, &in);
-	mm = task_get_mm(t);
-	open = task_may_access(t, false, false);
+	open = task_access_begin(&a, t, false); /* covers what is shown of this mm */
+	mm = a.mm;
 	seq_printf(s, "%d (%s) %c %d %d %d %u %d 4194304 %llu %llu %llu %llu %llu %llu %lld %lld ",
 		in.tid, in.name, in.state, in.ppid, in.pgrp, in.sid, in.tty_nr, in.tpgid,
 		(unsigned long long)in.minflt, (unsigned long long)in.cminflt,

@@ -271,7 +271,16 @@ static int jump(struct inode *i, const struct cred *c, struct path *out)
 
 	if (!t)
 		return -ENOENT;
-	err = task_may_access(t, false, false) ? n->entry->jump(n, out) : -EACCES;
+	for (;;) {
+		struct task_access a;
+
+		err = task_access_begin(&a, t, false) ? n->entry->jump(n, out) : -EACCES;
+		if (task_access_end(&a))
+			break;
+		if (!err)
+			put_path(out);
+		cond_resched();
+	}
 	put_task(t);
 	return err;
 }

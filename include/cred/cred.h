@@ -49,6 +49,10 @@ const struct cred *get_cred(const struct cred *c);
 void put_cred(const struct cred *c);
 struct cred *cred_prepare(const struct cred *old) must_check; /* NULL: no memory */
 void cred_commit(struct cred *new); /* current thread; consumes the reference; old one is put */
+/* The same without putting the old one, which is returned, and without the hook: for exec. */
+const struct cred *cred_replace(struct cred *new) must_check;
+/* Called by cred_commit before the new ones can be seen; set once at start-up. */
+void cred_set_commit_hook(void (*fn)(const struct cred *old, const struct cred *new));
 void cred_abort(struct cred *new);
 
 /* The one decision on capabilities (a user namespace argument comes with namespaces). */

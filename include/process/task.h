@@ -343,12 +343,27 @@ void process_set_subreaper(bool on);
 int process_set_limit(struct process *p, int resource, const struct rlimit64 *new_limit,
 	struct rlimit64 *old) must_check;
 
-/* Permission to act on another (ptrace-style access: procfs, process_vm_*, pidfd_getfd, futex
- * lists). */
-bool task_may_access(struct task *t, bool attach, bool real_creds) must_check;
+/*
+ * Permission to look into another (ptrace-style access: procfs, process_vm_*, pidfd_getfd, futex
+ * lists). An exec may put a program with more rights in the place of the one that was judged, so
+ * there is no bare question: the judgement holds for a->mm, and for what is taken between begin and
+ * end if end says that there was no exec meanwhile; else drop it and begin again. end is due after
+ * begin in any case. real_creds: the caller's real ids count, not those for file access.
+ */
+struct task_access {
+	struct task *task; /* borrowed */
+	struct mm *mm;     /* the judged program's, referenced until end; NULL: it has exited */
+	bool allowed;
+};
+bool task_access_begin(struct task_access *a, struct task *t, bool real_creds) must_check;
+bool task_access_end(struct task_access *a) must_check;
+/* The address space, referenced; NULL: it has exited; error pointer -EPERM. */
+struct mm *task_access_mm(struct task *t, bool real_creds) must_check;
+/* The file that t's descriptor names, referenced; error pointer -EPERM -EBADF -ESRCH. */
+struct file *task_access_file(struct task *t, int fd, bool real_creds) must_check;
 
-/* After cred_commit of other ids: dumpable, parent-death signal. Called by the calls that set ids. */
-void task_creds_changed(const struct cred *old, const struct cred *new_cred);
+/* After cred_commit of other ids: the charge to the user. Called by the calls that set ids. */
+void task_creds_changed(const struct cred *new_cred);
 
 /* Terminals register these; process calls them with no lock held. */
 struct process_tty_ops {

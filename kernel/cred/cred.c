@@ -87,13 +87,26 @@ struct cred *cred_prepare(const struct cred *old)
 	return c;
 }
 
-void cred_commit(struct cred *new)
+static void (*g_commit_hook)(const struct cred *old, const struct cred *new);
+
+void cred_set_commit_hook(void (*fn)(const struct cred *old, const struct cred *new))
 {
-	struct thread *t = current_thread();
+	g_commit_hook = fn;
+}
+
+const struct cred *cred_replace(struct cred *new)
+{
 	const struct cred *old = current_cred();
 
-	rcu_publish(t->cred, new);
-	put_cred(old);
+	rcu_publish(current_thread()->cred, new);
+	return old;
+}
+
+void cred_commit(struct cred *new)
+{
+	if (g_commit_hook)
+		g_commit_hook(current_cred(), new);
+	put_cred(cred_replace(new));
 }
 
 void cred_abort(struct cred *new)

@@ -304,8 +304,10 @@ static void reset_handlers(struct process *p)
 	spin_unlock_irq(&s->lock);
 }
 
+/* The new address space and the credentials that go with it. */
 static void take_mm(struct exec *x)
 {
+	const struct cred *old_cred;
 	struct task *t = current_task();
 	struct mm *old = t->mm;
 
@@ -315,10 +317,13 @@ static void take_mm(struct exec *x)
 	}
 	if (old)
 		task_mm_release(t, old);
-	spin_lock_irq(&t->lock);
+	spin_lock_irq(&t->lock); /* both at once: task_access_begin */
 	t->mm = x->mm;
+	old_cred = cred_replace(x->cred);
 	spin_unlock_irq(&t->lock);
+	x->cred = NULL;
 	thread_use_mm(&x->mm->arch);
+	put_cred(old_cred);
 	if (old)
 		task_leave_mm(t, old);
 }
@@ -354,15 +359,13 @@ static void reset_task(struct exec *x)
 	spin_unlock_irq(&g_tasklist_lock);
 }
 
-static void take_cred(struct exec *x)
+/* What else the credentials that were taken mean for the task. */
+static void apply_cred(struct exec *x)
 {
 	struct task *t = current_task();
-	struct cred *c = x->cred;
 
-	x->cred = NULL;
 	if (x->secure || x->setid)
 		WRITE_ONCE(t->pdeath_signal, 0);
-	cred_commit(c);
 	task_charge_user(t, current_cred()->user);
 	if (x->secure) {
 		struct rlimit64 *lim = &t->process->limits.lim[RLIMIT_STACK];
@@ -382,7 +385,7 @@ static int commit(struct exec *x)
 
 	take_mm(x);
 	reset_task(x);
-	take_cred(x);
+	apply_cred(x);
 	at = mm_setup_stack(x->mm, layout_stack_top(x), x->exec_stack, &top);
 	if (at < 0)
 		return (int)at;

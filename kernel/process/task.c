@@ -41,8 +41,11 @@ static void show_counters(struct seq_buf *s)
 	seq_printf(s, "processes %u\n", n);
 }
 
+static void creds_will_change(const struct cred *old, const struct cred *new_cred);
+
 static int task_init(void)
 {
+	cred_set_commit_hook(creds_will_change);
 	return counters_register("process", show_counters);
 }
 INIT_HOOK(INIT_CORE, task_init);
@@ -235,10 +238,15 @@ bool task_over_nproc(const struct cred *c)
 	return limit != RLIM64_INFINITY && n > 0 && (u64)n > limit && c->user->uid != 0;
 }
 
-void task_creds_changed(const struct cred *old, const struct cred *new_cred)
+/* Before the new ids can be seen: no moment in which a process that gave up rights may be looked
+ * into by those it has come down to. The other side: judge. */
+static void creds_will_change(const struct cred *old, const struct cred *new_cred)
 {
-	struct task *t = current_task();
+	struct task *t;
 
+	if (!thread_is_task(current_thread()))
+		return;
+	t = current_task();
 	if (old->euid != new_cred->euid || old->egid != new_cred->egid ||
 		old->fsuid != new_cred->fsuid || old->fsgid != new_cred->fsgid ||
 		(new_cred->cap_permitted & ~old->cap_permitted)) {
@@ -246,6 +254,12 @@ void task_creds_changed(const struct cred *old, const struct cred *new_cred)
 			WRITE_ONCE(t->mm->dumpable, (u32)g_suid_dumpable);
 		WRITE_ONCE(t->pdeath_signal, 0);
 	}
+}
+
+void task_creds_changed(const struct cred *new_cred)
+{
+	struct task *t = current_task();
+
 	task_charge_user(t, new_cred->user);
 	t->nproc_exceeded = task_over_nproc(new_cred);
 }

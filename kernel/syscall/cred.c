@@ -45,14 +45,12 @@ long sys_getresgid(u32 __user *rgid, u32 __user *egid, u32 __user *sgid)
 }
 
 /* Run a change and let the process level know what it means for the task. */
-#define CHANGE(call)                                               \
-	({                                                         \
-		const struct cred *old = get_cred(current_cred()); \
-		long r = (call);                                   \
-		if (!r)                                            \
-			task_creds_changed(old, current_cred());   \
-		put_cred(old);                                     \
-		r;                                                 \
+#define CHANGE(call)                                        \
+	({                                                  \
+		long r = (call);                            \
+		if (!r)                                     \
+			task_creds_changed(current_cred()); \
+		r;                                          \
 	})
 
 long sys_setuid(kuid_t uid)
@@ -87,21 +85,17 @@ long sys_setresgid(kgid_t rgid, kgid_t egid, kgid_t sgid)
 
 long sys_setfsuid(kuid_t uid)
 {
-	const struct cred *old = get_cred(current_cred());
 	long was = cred_set_fsuid(uid);
 
-	task_creds_changed(old, current_cred());
-	put_cred(old);
+	task_creds_changed(current_cred());
 	return was;
 }
 
 long sys_setfsgid(kgid_t gid)
 {
-	const struct cred *old = get_cred(current_cred());
 	long was = cred_set_fsgid(gid);
 
-	task_creds_changed(old, current_cred());
-	put_cred(old);
+	task_creds_changed(current_cred());
 	return was;
 }
 

@@ -355,21 +355,23 @@ long sys_set_robust_list(struct robust_list_head __user *head, size_t len)
 
 long sys_get_robust_list(int pid, void __user *head, void __user *len)
 {
-	struct robust_list_head __user *list;
-	struct task *t = NULL;
+	struct robust_list_head __user *list = current_task()->robust_list;
+	struct task_access a;
+	bool allowed;
 
 	if (pid) {
-		t = task_find(pid);
+		struct task *t = task_find(pid);
+
 		if (!t)
 			return -ESRCH;
-		if (!task_may_access(t, false, true)) {
-			put_task(t);
-			return -EPERM;
-		}
-	}
-	list = READ_ONCE((t ? t : current_task())->robust_list);
-	if (t)
+		do {
+			allowed = task_access_begin(&a, t, true);
+			list = READ_ONCE(t->robust_list);
+		} while (!task_access_end(&a));
 		put_task(t);
+		if (!allowed)
+			return -EPERM;
+	}
 	if (put_user(sizeof(*list), (size_t __user *)len))
 		return -EFAULT;
 	return put_user((u64)(uintptr_t)list, (u64 __user *)head);

@@ -62,21 +62,32 @@ static long compare_resources(struct task *a, struct task *b, int type)
 	}
 }
 
+static long compare_tasks(
+	struct task *a, struct task *b, int type, unsigned long idx1, unsigned long idx2)
+{
+	if (type < 0 || type >= KCMP_TYPES)
+		return -EINVAL;
+	if (type == KCMP_FILE)
+		return compare_files(a, b, idx1, idx2);
+	return compare_resources(a, b, type);
+}
+
 long sys_kcmp(int pid1, int pid2, int type, unsigned long idx1, unsigned long idx2)
 {
 	struct task *a = task_find(pid1), *b = task_find(pid2);
 	long r = -ESRCH;
 
 	if (a && b) {
-		r = -EPERM;
-		if (task_may_access(a, false, true) && task_may_access(b, false, true)) {
-			if (type < 0 || type >= KCMP_TYPES)
-				r = -EINVAL;
-			else if (type == KCMP_FILE)
-				r = compare_files(a, b, idx1, idx2);
-			else
-				r = compare_resources(a, b, type);
-		}
+		struct task_access of_a, of_b;
+		bool ok, same;
+
+		do {
+			ok = task_access_begin(&of_a, a, true);
+			ok &= task_access_begin(&of_b, b, true);
+			r = ok ? compare_tasks(a, b, type, idx1, idx2) : -EPERM;
+			same = task_access_end(&of_a);
+			same &= task_access_end(&of_b);
+		} while (!same);
 	}
 	if (a)
 		put_task(a);

@@ -291,13 +291,12 @@ static long access_process(int pid, const struct iovec __user *lvec, unsigned lo
 	t = task_find(pid);
 	if (!t)
 		goto out;
-	r = -EPERM;
-	if (!task_may_access(t, true, true))
+	mm = task_access_mm(t, true);
+	if (is_err_or_null(mm)) {
+		r = mm ? ptr_err(mm) : -ESRCH;
+		mm = NULL;
 		goto out;
-	r = -ESRCH;
-	mm = task_get_mm(t);
-	if (!mm)
-		goto out;
+	}
 	r = move_vec(mm, &local, rv, nr_remote, bounce, write);
 out:
 	if (mm)

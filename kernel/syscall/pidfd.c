@@ -83,23 +83,13 @@ long sys_pidfd_send_signal(int fd, int sig, siginfo_t __user *uinfo, unsigned in
 static struct file *foreign_file(struct process *p, int fd)
 {
 	struct task *leader = process_get_leader(p);
-	struct fd_table *files;
-	struct file *f = NULL;
-	long err = -EBADF;
+	struct file *f;
 
 	if (!leader)
 		return err_ptr(-ESRCH);
-	if (!task_may_access(leader, true, true)) {
-		put_task(leader);
-		return err_ptr(-EPERM);
-	}
-	files = task_get_files(leader);
+	f = task_access_file(leader, fd, true);
 	put_task(leader);
-	if (!files)
-		return err_ptr(-ESRCH);
-	f = fd_get_any(files, fd);
-	put_fd_table(files);
-	return f ? f : err_ptr(err);
+	return f;
 }
 
 long sys_pidfd_getfd(int pidfd, int fd, unsigned int flags)
