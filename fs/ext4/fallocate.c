@@ -193,6 +193,11 @@ int ext4_fallocate(struct file *f, int mode, u64 off, u64 len)
 			mode == FALLOC_FL_KEEP_SIZE))
 		return -EOPNOTSUPP;
 	rwsem_write_lock(&i->rwsem);
+	err = inode_shed_privileges_now(i, current_cred());
+	if (err) {
+		rwsem_write_unlock(&i->rwsem);
+		return err;
+	}
 	switch (mode & ~FALLOC_FL_KEEP_SIZE) {
 	case 0:
 		err = allocate(i, mode, off, end);

@@ -166,9 +166,12 @@ static ssize_t direct_write(struct file *f, struct iter *from, off64_t *pos)
 	rwsem_write_lock(&i->rwsem);
 	if ((f->flags & O_APPEND) || from->append)
 		*pos = (off64_t)i->object.size;
-	inode_touch(i, ATTR_MTIME | ATTR_CTIME);
-	ext4_dirty_inode(i);
-	n = file_direct_write(f, from, pos, ext4_of(i)->block_size, direct_io);
+	n = inode_shed_privileges_now(i, current_cred());
+	if (!n) {
+		inode_touch(i, ATTR_MTIME | ATTR_CTIME);
+		ext4_dirty_inode(i);
+		n = file_direct_write(f, from, pos, ext4_of(i)->block_size, direct_io);
+	}
 	rwsem_write_unlock(&i->rwsem);
 	if (n > 0 && is_sync(f)) {
 		int err = ext4_fsync(f, 0, S64_MAX, !(f->flags & (O_SYNC & ~O_DSYNC)));

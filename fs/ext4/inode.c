@@ -254,13 +254,14 @@ void ext4_set_ops(struct inode *i)
 
 void ext4_apply_flags(struct inode *i)
 {
-	u32 f = ext4_info(i)->flags, v = i->flags;
+	u32 f = ext4_info(i)->flags, on = 0;
 
-	v &= ~(INODE_IMMUTABLE | INODE_APPEND | INODE_NOATIME);
-	v |= f & EXT4_IMMUTABLE_FL ? INODE_IMMUTABLE : 0;
-	v |= f & EXT4_APPEND_FL ? INODE_APPEND : 0;
-	v |= f & EXT4_NOATIME_FL ? INODE_NOATIME : 0;
-	WRITE_ONCE(i->flags, v);
+	on |= f & EXT4_IMMUTABLE_FL ? INODE_IMMUTABLE : 0;
+	on |= f & EXT4_APPEND_FL ? INODE_APPEND : 0;
+	on |= f & EXT4_NOATIME_FL ? INODE_NOATIME : 0;
+	__atomic_fetch_or(&i->flags, on, __ATOMIC_RELAXED);
+	__atomic_fetch_and(&i->flags, ~(INODE_IMMUTABLE | INODE_APPEND | INODE_NOATIME) | on,
+		__ATOMIC_RELAXED);
 }
 
 static int read_inode(struct inode *i, u32 flags)

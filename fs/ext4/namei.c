@@ -313,7 +313,7 @@ static int ext4_link(struct inode *dir, struct dentry *d, struct inode *i)
 		while (err == -ENOSPC && ext4_retry_nospace(ext4_of(dir), &tries));
 	}
 	if (!err)
-		i->flags &= ~INODE_UNHASHED;
+		__atomic_fetch_and(&i->flags, ~INODE_UNHASHED, __ATOMIC_RELAXED);
 	rwsem_write_unlock(&i->rwsem);
 	if (!err) {
 		get_inode(i);

@@ -150,7 +150,10 @@ static int tmpfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 		return -EOPNOTSUPP;
 	rwsem_write_lock(&i->rwsem);
 	seals = node_of(i)->seals;
-	if (mode & FALLOC_FL_PUNCH_HOLE) {
+	err = inode_shed_privileges_now(i, current_cred());
+	if (err) {
+		/* nothing is changed */
+	} else if (mode & FALLOC_FL_PUNCH_HOLE) {
 		err = seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
 			? -EPERM
 			: object_punch(&i->object, off, end);

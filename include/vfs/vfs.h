@@ -200,7 +200,7 @@ struct inode {
 	struct vm_object object;                    /* content; object.size is the file's size */
 	s64 atime_ns, mtime_ns, ctime_ns, btime_ns; /* spin */
 	u64 blocks;                                 /* 512-byte units; spin */
-	u32 flags;                                  /* S_IMMUTABLE..., INODE_* */
+	u32 flags;                                  /* INODE_*; atomic */
 	u64 version;
 	struct spinlock spin;          /* RANK_INODE_SPIN */
 	struct list_head super_link;   /* super->inodes_lock */
@@ -220,6 +220,7 @@ struct inode {
 #define INODE_DELETED   8u
 #define INODE_UNHASHED  16u /* unlinked or never linked (tmpfile): no reclaim of the name */
 #define INODE_NO_ACL    32u /* known to have no ACL: ops->permission isn't asked */
+#define INODE_NO_CAPS   64u /* known to have no file capabilities; rwsem held to clear */
 
 struct inode *inode_alloc(
 	struct super *s) must_check; /* refs 1, zeroed, ino unique; NULL: no memory */

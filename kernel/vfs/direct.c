@@ -122,6 +122,9 @@ ssize_t file_direct_write(
 	size_t done = 0;
 	int err = 0;
 
+	err = file_limit_size(from, *pos);
+	if (err)
+		return err;
 	if (!aligned(from, *pos, align))
 		return -EINVAL;
 	while (from->count && !err) {

@@ -399,25 +399,22 @@ ssize_t file_object_read(struct file *f, struct iter *to, off64_t *pos)
 	return n;
 }
 
-/* Writing sheds setuid and setgid, unless the writer may keep them. */
-static void shed_privileges(struct file *f)
+int file_limit_size(struct iter *from, off64_t pos)
 {
-	struct inode *i = f->inode;
+	u64 limit = g_vfs_limits.fsize ? g_vfs_limits.fsize() : RLIM64_INFINITY;
 
-	if (likely(!(i->mode & S_ISUID) && (i->mode & (S_ISGID | 010)) != (S_ISGID | 010)))
-		return;
-	if (capable(CAP_FSETID))
-		return;
-	if (i->mode & 010)
-		i->mode &= ~S_ISGID;
-	i->mode &= ~S_ISUID;
+	if ((u64)pos >= limit) {
+		g_vfs_limits.fsize_exceeded();
+		return -EFBIG;
+	}
+	from->count = min_t(u64, from->count, limit - (u64)pos);
+	return 0;
 }
 
 ssize_t file_object_write(struct file *f, struct iter *from, off64_t *pos)
 {
 	struct inode *i = f->inode;
 	u64 limit = i->super->max_size;
-	kmode_t mode;
 	ssize_t n;
 	s64 now;
 
@@ -434,25 +431,21 @@ ssize_t file_object_write(struct file *f, struct iter *from, off64_t *pos)
 			return err;
 		}
 	}
-	if (g_vfs_limits.fsize) {
-		u64 fsize = g_vfs_limits.fsize();
-
-		if (unlikely(fsize < limit)) {
-			limit = fsize;
-			if ((u64)*pos >= limit) {
-				rwsem_write_unlock(&i->rwsem);
-				g_vfs_limits.fsize_exceeded();
-				return -EFBIG;
-			}
-		}
+	n = file_limit_size(from, *pos);
+	if (n) {
+		rwsem_write_unlock(&i->rwsem);
+		return n;
 	}
 	n = -EFBIG;
 	if ((u64)*pos < limit) {
 		from->count = min_t(size_t, from->count, limit - (u64)*pos);
-		mode = i->mode;
-		shed_privileges(f);
+		n = inode_shed_privileges_now(i, current_cred());
+		if (n) {
+			rwsem_write_unlock(&i->rwsem);
+			return n;
+		}
 		now = clock_coarse_real_ns();
-		if (i->mtime_ns != now || i->ctime_ns != now || i->mode != mode) {
+		if (i->mtime_ns != now || i->ctime_ns != now) {
 			inode_touch(i, ATTR_MTIME | ATTR_CTIME);
 			if (i->super->ops->dirty_inode)
 				i->super->ops->dirty_inode(i);

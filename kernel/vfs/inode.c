@@ -153,6 +153,7 @@ void inode_init_owner(struct inode *i, const struct inode *dir, kmode_t mode, co
 			mode &= ~S_ISGID;
 	}
 	i->mode = mode;
+	__atomic_fetch_or(&i->flags, INODE_NO_CAPS, __ATOMIC_RELAXED); /* it is new */
 	i->atime_ns = i->mtime_ns = i->ctime_ns = i->btime_ns = clock_coarse_real_ns();
 	if (S_ISDIR(mode))
 		rwsem_init(&i->rwsem, RANK_INODE_DIR);

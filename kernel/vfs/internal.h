@@ -116,7 +116,11 @@ void fs_contexts_pivot(const struct path *from, const struct path *to);
 char *link_text(const struct path *p, const struct path *root, char *buf, size_t size) must_check;
 int inode_truncate(struct inode *i, struct dentry *d, const struct cred *c, u64 size,
 	u32 extra_valid) must_check;
+kmode_t mode_without_set_ids(kmode_t mode);        /* privileges.c */
+int inode_remove_caps(struct inode *i) must_check; /* i->rwsem held for writing */
 extern struct vfs_limits g_vfs_limits;
+/* RLIMIT_FSIZE: what is left of a write at pos; nothing: SIGXFSZ and -EFBIG. */
+int file_limit_size(struct iter *from, off64_t pos) must_check;
 void inode_locks_free(struct inode *i);
 void inode_watches_free(struct inode *i);
 

@@ -292,7 +292,7 @@ static int remove_name(
 			rwsem_write_lock_nested(&i->rwsem); /* child after its parent */
 			err = dir->ops->rmdir ? dir->ops->rmdir(dir, d) : -EPERM;
 			if (!err)
-				i->flags |= INODE_DELETED;
+				__atomic_fetch_or(&i->flags, INODE_DELETED, __ATOMIC_RELAXED);
 			rwsem_write_unlock(&i->rwsem);
 		} else {
 			err = dir->ops->unlink ? dir->ops->unlink(dir, d) : -EPERM;
@@ -445,7 +445,7 @@ static int do_rename(const struct vfs_env *env, struct walk *ow, struct walk *nw
 		rwsem_write_lock_nested(&victim->rwsem); /* below its parent, which is locked */
 	err = op->inode->ops->rename(op->inode, od, np->inode, nd, flags, env->cred);
 	if (!err && lock_victim)
-		victim->flags |= INODE_DELETED;
+		__atomic_fetch_or(&victim->flags, INODE_DELETED, __ATOMIC_RELAXED);
 	if (lock_victim)
 		rwsem_write_unlock(&victim->rwsem);
 	if (!err) {
@@ -589,23 +589,22 @@ static int check_setattr(const struct vfs_env *env, struct inode *i, struct iatt
 	return 0;
 }
 
-/* Bits that a change of owner or content takes away; updates a. */
+static bool gives_away(const struct inode *i, const struct iattr *a)
+{
+	return !S_ISDIR(i->mode) && (a->valid & (ATTR_UID | ATTR_GID));
+}
+
+/* Bits that a change of owner takes away; updates a. */
 static void kill_privileges(struct inode *i, struct iattr *a)
 {
 	kmode_t mode = a->valid & ATTR_MODE ? a->mode : i->mode;
-	kmode_t drop = 0;
 
-	if (S_ISDIR(i->mode) || !(a->valid & (ATTR_UID | ATTR_GID)))
-		return;
-	drop |= mode & S_ISUID;
-	if ((mode & (S_ISGID | 010)) == (S_ISGID | 010))
-		drop |= S_ISGID;
-	if (!drop)
+	if (!gives_away(i, a) || mode == mode_without_set_ids(mode))
 		return;
 	if (!(a->valid & ATTR_MODE))
 		a->valid |= ATTR_KILL_SUID | ATTR_KILL_SGID;
 	a->valid |= ATTR_MODE;
-	a->mode = mode & ~drop;
+	a->mode = mode_without_set_ids(mode);
 }
 
 static int apply_locked(struct inode *i, struct iattr *a)
@@ -648,6 +647,8 @@ int vfs_setattr(const struct vfs_env *env, const struct path *p, struct iattr *a
 	rwsem_write_lock(&i->rwsem);
 	kill_privileges(i, a);
 	err = check_setattr(env, i, a);
+	if (!err && gives_away(i, a))
+		err = inode_remove_caps(i);
 	if (!err)
 		err = apply_locked(i, a);
 	rwsem_write_unlock(&i->rwsem);
@@ -657,7 +658,7 @@ int vfs_setattr(const struct vfs_env *env, const struct path *p, struct iattr *a
 	return err;
 }
 
-/* Set the size of an open or permitted file; sheds setuid bits. i->rwsem not held. */
+/* Set the size of an open or permitted file; sheds privileges. i->rwsem not held. */
 int inode_truncate(
 	struct inode *i, struct dentry *d, const struct cred *c, u64 size, u32 extra_valid)
 {
@@ -667,15 +668,9 @@ int inode_truncate(
 	if (size > i->super->max_size)
 		return -EFBIG;
 	rwsem_write_lock(&i->rwsem);
-	if ((i->mode & S_ISUID) || (i->mode & (S_ISGID | 010)) == (S_ISGID | 010)) {
-		if (!cred_capable(c, CAP_FSETID)) {
-			a.valid |= ATTR_MODE;
-			a.mode = i->mode & ~S_ISUID;
-			if (i->mode & 010)
-				a.mode &= ~S_ISGID;
-		}
-	}
-	err = apply_locked(i, &a);
+	err = inode_shed_privileges(i, c, &a);
+	if (!err)
+		err = apply_locked(i, &a);
 	rwsem_write_unlock(&i->rwsem);
 	if (!err)
 		notify_child(d, IN_MODIFY, 0);

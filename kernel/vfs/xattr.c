@@ -88,6 +88,8 @@ int vfs_setxattr(const struct vfs_env *env, const struct path *p, const char *na
 		err = -EINVAL;
 	if (!err) {
 		rwsem_write_lock(&i->rwsem);
+		if (strcmp(name, XATTR_NAME_CAPS) == 0)
+			__atomic_fetch_and(&i->flags, ~INODE_NO_CAPS, __ATOMIC_RELAXED);
 		err = i->ops->setxattr(i, name, value, size, flags);
 		rwsem_write_unlock(&i->rwsem);
 	}
