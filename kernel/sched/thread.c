@@ -131,7 +131,6 @@ static struct thread *create(void (*fn)(void *), void *arg, const char *fmt, va_
 		return err_ptr(-ENOMEM);
 	}
 	kvsnprintf(t->name, sizeof(t->name), fmt, ap);
-	t->cred = current_thread()->cred;
 	thread_prepare(t, fn, arg);
 	return t;
 }
