@@ -229,6 +229,15 @@ static inline void get_inode(struct inode *i)
 	ref_get(&i->refs);
 }
 void put_inode(struct inode *i); /* sleeps when last */
+/* Mode and ids of one moment. */
+void inode_get_owner(struct inode *i, kmode_t *mode, kuid_t *uid, kgid_t *gid);
+/*
+ * Before the content is changed for c: set-ID bits go unless c has CAP_FSETID, file capabilities in
+ * any case. The first leaves the bits to the caller, in a, the second takes them away at once.
+ * i->rwsem held for writing. Sleep; errors of the file system: then nothing may be changed.
+ */
+int inode_shed_privileges(struct inode *i, const struct cred *c, struct iattr *a) must_check;
+int inode_shed_privileges_now(struct inode *i, const struct cred *c) must_check;
 /*
  * Inodes by number, for file systems on storage: one in memory for each. Referenced; *is_new: the
  * caller has to fill it and call _ready, or _fail, which puts it; others that want it wait for
@@ -355,7 +364,9 @@ extern struct mount_ns *g_init_mount_ns;
 /* What path resolution needs of its caller. Pointers stay valid during the call. */
 struct fs_context { /* "fs_struct": shared by CLONE_FS; process owns the sharing */
 	struct refcount refs;
-	struct spinlock lock; /* RANK_FS: root, cwd, umask */
+	struct spinlock lock; /* RANK_FS: root, cwd, umask, users, execs */
+	s32 users;            /* tasks whose context it is; others only hold references */
+	s32 execs;            /* of these, how many are in execve: no new users meanwhile */
 	struct path root, cwd;
 	kmode_t umask;
 	struct mount_ns *ns;
@@ -366,6 +377,8 @@ struct fs_context *fs_context_copy(
 void fs_context_set_root(struct fs_context *fs, struct path p); /* takes the reference over */
 void fs_context_set_cwd(struct fs_context *fs, struct path p);
 void put_fs_context(struct fs_context *fs);
+/* A task more shares it; -EAGAIN: an execve counts on knowing them all. Takes a reference. */
+int fs_context_join(struct fs_context *fs) must_check;
 
 struct vfs_env {
 	const struct cred *cred;

@@ -62,8 +62,7 @@ static int take_fs(struct task *child, const struct task *parent, bool share)
 {
 	if (share) {
 		child->fs = parent->fs;
-		ref_get(&child->fs->refs);
-		return 0;
+		return fs_context_join(child->fs);
 	}
 	child->fs = fs_context_copy(parent->fs);
 	return child->fs ? 0 : -ENOMEM;
@@ -71,7 +70,7 @@ static int take_fs(struct task *child, const struct task *parent, bool share)
 
 static void drop_fs(struct task *child)
 {
-	put_fs_context(child->fs);
+	task_swap_fs(child, NULL);
 }
 
 /* A new process's dispositions; threads have their process's. */
@@ -424,15 +423,12 @@ static int unshare_fs(struct task *t)
 {
 	struct fs_context *old = t->fs, *copy;
 
-	if (ref_read(&old->refs) == 1)
+	if (READ_ONCE(old->users) == 1)
 		return 0;
 	copy = fs_context_copy(old);
 	if (!copy)
 		return -ENOMEM;
-	spin_lock_irq(&t->lock);
-	t->fs = copy;
-	spin_unlock_irq(&t->lock);
-	put_fs_context(old);
+	task_swap_fs(t, copy);
 	return 0;
 }
 
@@ -495,7 +491,7 @@ static int init_resources(struct task *t)
 	t->fs = g_init_fs;
 	if (!p->sighand || !t->files)
 		return -ENOMEM;
-	ref_get(&t->fs->refs);
+	ref_get(&t->fs->refs); /* it is its first user */
 	t->thread.cred = get_cred(&g_init_cred);
 	task_charge_user(t, g_init_cred.user);
 	p->limits = g_default_limits;

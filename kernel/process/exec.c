@@ -268,21 +268,20 @@ static int prepare_mm(struct exec *x)
 	return 0;
 }
 
-/* A table shared with another process must not lose its descriptors to our close-on-exec. */
+/* A table shared with another process must not lose its descriptors to our close-on-exec. Past the
+ * point of no return, when other threads have let go of it, so it may fail: then the process ends. */
 static int own_files(struct task *t)
 {
 	return (int)task_unshare(CLONE_FILES);
 }
 
-static int own_sighand(struct process *p)
+static void own_sighand(struct exec *x, struct process *p)
 {
-	struct sighand *new_hand, *old = p->sighand;
+	struct sighand *new_hand = x->sighand, *old = p->sighand;
 
 	if (ref_read(&old->refs) == 1)
-		return 0;
-	new_hand = sighand_alloc();
-	if (!new_hand)
-		return -ENOMEM;
+		return;
+	x->sighand = NULL;
 	spin_lock_irq(&g_tasklist_lock);
 	spin_lock(&p->siglock);
 	memcpy(new_hand->action, old->action, sizeof(old->action));
@@ -290,7 +289,6 @@ static int own_sighand(struct process *p)
 	spin_unlock(&p->siglock);
 	spin_unlock_irq(&g_tasklist_lock);
 	put_sighand(old);
-	return 0;
 }
 
 static void reset_handlers(struct process *p)
@@ -322,6 +320,7 @@ static void take_mm(struct exec *x)
 	old_cred = cred_replace(x->cred);
 	spin_unlock_irq(&t->lock);
 	x->cred = NULL;
+	x->mm_taken = true;
 	thread_use_mm(&x->mm->arch);
 	put_cred(old_cred);
 	if (old)
@@ -424,15 +423,22 @@ static int run(struct exec *x)
 	if (err)
 		return err;
 	layout_choose(x);
+	/* Until the other threads have gone, they may make a process that shares it. */
+	if (ref_read(&t->process->sighand->refs) > 1 || READ_ONCE(t->process->nr_threads) > 1) {
+		x->sighand = sighand_alloc();
+		if (!x->sighand)
+			return -ENOMEM;
+	}
 	err = exec_dethread(t);
 	if (err)
 		return err;
 	x->committed = true;
 	/* Only now: other threads have let go of the table, and record locks belong to it. */
 	err = own_files(t);
-	if (!err)
-		err = own_sighand(t->process);
-	return err ? err : commit(x);
+	if (err)
+		return err;
+	own_sighand(x, t->process);
+	return commit(x);
 }
 
 static int exec_start(struct exec *x)
@@ -452,8 +458,12 @@ static void exec_free(struct exec *x)
 	elf_free(x);
 	exec_close(x->file);
 	args_free(&x->args);
-	if (x->mm && !x->committed)
+	if (x->mm && !x->mm_taken)
 		put_mm_users(x->mm);
+	if (x->sighand)
+		put_sighand(x->sighand);
+	if (x->fs_held)
+		fs_exec_end(current_task()->fs);
 	if (x->cred)
 		cred_abort(x->cred);
 	kfree(x->interp);

@@ -42,6 +42,9 @@ struct exec {
 	bool secure, setid, unreadable;
 	bool committed; /* point of no return */
 	struct mm *mm;
+	bool mm_taken;               /* it is the task's */
+	struct sighand *sighand;     /* in case that ours is shared; NULL: it isn't */
+	bool fs_held;                /* fs_exec_begin was called */
 	struct elf_image prog, ldso; /* ldso.file NULL: none */
 	bool exec_stack;
 	u32 personality;
@@ -72,6 +75,7 @@ struct file *exec_share_exe(struct mm *mm); /* its program once more, for anothe
 
 /* exec_cred.c: the credentials that running x->file gives; sets x->secure, x->setid. */
 int exec_prepare_cred(struct exec *x) must_check;
+void fs_exec_end(struct fs_context *fs);
 
 /* elf.c */
 int elf_prepare(struct exec *x) must_check; /* everything that may fail with an errno */

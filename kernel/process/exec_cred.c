@@ -67,14 +67,18 @@ static int read_file_caps(const struct exec *x, struct file_caps *fc)
 static void apply_set_ids(const struct exec *x, struct cred *c)
 {
 	struct inode *i = x->file->inode;
-	kmode_t mode = READ_ONCE(i->mode);
+	kmode_t mode;
+	kuid_t uid;
+	kgid_t gid;
 
 	if (!may_suid(x))
 		return;
+	/* Of one moment: chown and chmod change them together. */
+	inode_get_owner(i, &mode, &uid, &gid);
 	if (mode & S_ISUID)
-		c->euid = i->uid;
+		c->euid = uid;
 	if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
-		c->egid = i->gid;
+		c->egid = gid;
 }
 
 /* Root's program gets everything in the bounding set, as if the file had all capabilities. */
@@ -92,12 +96,31 @@ static void root_caps(const struct cred *c, const struct cred *old, struct file_
 		fc->effective = true;
 }
 
-/* Somebody outside the new program could steer it: no gain. */
-static bool may_not_gain(void)
+/* Nobody joins our root and working directory until fs_exec_end. True: tasks outside our process
+ * share them already, and could steer the new program. */
+static bool fs_exec_begin(struct exec *x)
 {
-	struct task *t = current_task();
+	struct task *t = current_task(), *other;
+	struct fs_context *fs = t->fs;
+	s32 ours = 0;
+	bool shared;
 
-	return t->no_new_privs || ref_read(&t->fs->refs) > (u32)t->process->nr_threads;
+	spin_lock_irq(&g_tasklist_lock);
+	spin_lock(&fs->lock);
+	for_each_thread(other, t->process) if (READ_ONCE(other->fs) == fs) ours++;
+	shared = fs->users > ours;
+	fs->execs++;
+	spin_unlock(&fs->lock);
+	spin_unlock_irq(&g_tasklist_lock);
+	x->fs_held = true;
+	return shared;
+}
+
+void fs_exec_end(struct fs_context *fs)
+{
+	spin_lock(&fs->lock);
+	fs->execs--;
+	spin_unlock(&fs->lock);
 }
 
 int exec_prepare_cred(struct exec *x)
@@ -105,11 +128,12 @@ int exec_prepare_cred(struct exec *x)
 	const struct cred *old = current_cred();
 	struct cred *c = x->cred = cred_prepare(old);
 	struct file_caps fc = {0};
-	bool had_file_caps, set_ids, gained;
+	bool had_file_caps, set_ids, gained, fs_shared;
 	int err;
 
 	if (!c)
 		return -ENOMEM;
+	fs_shared = fs_exec_begin(x);
 	apply_set_ids(x, c);
 	set_ids = c->euid != old->uid || c->egid != old->gid;
 	err = read_file_caps(x, &fc);
@@ -125,7 +149,7 @@ int exec_prepare_cred(struct exec *x)
 		? (old->cap_inheritable & fc.inheritable) | (fc.permitted & old->cap_bset)
 		: 0;
 	gained = c->cap_permitted & ~old->cap_permitted;
-	if ((set_ids || gained) && may_not_gain()) {
+	if ((set_ids || gained) && (fs_shared || current_task()->no_new_privs)) {
 		if (current_task()->no_new_privs || !cred_capable(old, CAP_SETUID)) {
 			c->euid = c->uid;
 			c->egid = c->gid;

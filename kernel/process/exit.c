@@ -95,18 +95,15 @@ static void exit_mm(struct task *t)
 static void exit_files(struct task *t)
 {
 	struct fd_table *files;
-	struct fs_context *fs;
 
 	spin_lock_irq(&t->lock);
 	files = t->files;
-	fs = t->fs;
 	t->files = NULL;
-	t->fs = NULL;
 	spin_unlock_irq(&t->lock);
 	if (files)
 		put_fd_table(files);
-	if (fs)
-		put_fs_context(fs);
+	if (t->fs)
+		task_swap_fs(t, NULL);
 }
 
 /* ---- release ---- */

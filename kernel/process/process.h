@@ -36,6 +36,7 @@ struct sighand *sighand_alloc(void) must_check;
 struct session *session_alloc(struct pid *sid) must_check;
 void task_charge_user(struct task *t, struct user_account *u); /* NULL: uncharge */
 bool task_over_nproc(const struct cred *c);
+void task_swap_fs(struct task *t, struct fs_context *fs); /* own or unseen; leaves the old one */
 void task_work_run(struct task *t);
 void task_work_close(struct task *t);
 

@@ -380,6 +380,19 @@ struct fs_context *task_get_fs(struct task *t)
 	return fs;
 }
 
+void task_swap_fs(struct task *t, struct fs_context *fs)
+{
+	struct fs_context *old = t->fs;
+	unsigned long flags = spin_lock_irqsave(&t->lock);
+
+	spin_lock(&old->lock); /* for exec: users and the tasks' pointers agree */
+	t->fs = fs;
+	old->users--;
+	spin_unlock(&old->lock);
+	spin_unlock_irqrestore(&t->lock, flags);
+	put_fs_context(old);
+}
+
 const struct cred *task_get_cred(struct task *t)
 {
 	const struct cred *c;

@@ -16,6 +16,8 @@ struct fs_context *fs_context_copy(struct fs_context *old)
 		return NULL;
 	ref_init(&fs->refs, 1);
 	spin_init(&fs->lock, RANK_FS);
+	fs->users = 1;
+	fs->execs = 0;
 	spin_lock(&g_contexts_lock);
 	if (old) {
 		spin_lock(&old->lock);
@@ -37,6 +39,21 @@ struct fs_context *fs_context_copy(struct fs_context *old)
 	list_add_tail(&fs->link, &g_contexts);
 	spin_unlock(&g_contexts_lock);
 	return fs;
+}
+
+int fs_context_join(struct fs_context *fs)
+{
+	int err = 0;
+
+	spin_lock(&fs->lock);
+	if (fs->execs)
+		err = -EAGAIN;
+	else
+		fs->users++;
+	spin_unlock(&fs->lock);
+	if (!err)
+		ref_get(&fs->refs);
+	return err;
 }
 
 void put_fs_context(struct fs_context *fs)
