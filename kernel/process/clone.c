@@ -272,6 +272,11 @@ static int publish(struct task *child, const struct clone_args_k *a)
 	rcu_publish(child->pid->task, child);
 	spin_unlock(&parent->siglock);
 	spin_unlock_irq(&g_tasklist_lock);
+	if (p != parent && process_limit(p, RLIMIT_CPU) != RLIM64_INFINITY) {
+		spin_lock_irq(&p->siglock);
+		cpu_timers_update_locked(p);
+		spin_unlock_irq(&p->siglock);
+	}
 	return 0;
 }
 
