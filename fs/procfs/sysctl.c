@@ -308,7 +308,7 @@ static const struct proc_entry g_vm_entries[] = {
 	DIRTY("dirty_ratio", g_dirty_ratio, proc_show_int),
 	INT("dirty_writeback_centisecs", g_dirty_writeback_centisecs, 0, INT_MAX),
 	{.name = "drop_caches", .mode = S_IFREG | 0200, .store = store_drop_caches},
-	CONST("max_map_count", VM_MAX_MAP_COUNT),
+	INT("max_map_count", g_max_map_count, 0, INT_MAX),
 	CONST("mmap_min_addr", USER_START),
 	INT("overcommit_memory", g_overcommit_memory, 0, 2),
 	INT("overcommit_ratio", g_overcommit_ratio, 0, INT_MAX),

@@ -105,9 +105,6 @@ struct mm {
 	u32 dumpable;         /* 0, 1, 2 */
 	u64 membarrier_state; /* atomic; registrations */
 	s16 oom_score_adj;
-	struct rlimit_snapshot {
-		u64 as, data, stack, memlock; /* bytes, copied from the process at each call */
-	} limits; /* atomic words, set by process on setrlimit and exec */
 	bool oom_reaped;
 	bool no_huge; /* PR_SET_THP_DISABLE; atomic */
 };
@@ -124,7 +121,8 @@ static inline u64 mm_rss_pages(const struct mm *mm)
 /* What killing its processes would free, in pages: the OOM killer's measure. */
 static inline u64 mm_badness_pages(const struct mm *mm)
 {
-	return mm_rss_pages(mm) + (u64)atomic_read(&mm->table_pages);
+	return mm_rss_pages(mm) + (u64)atomic_read(&mm->table_pages) +
+		(READ_ONCE(mm->nr_regions) * sizeof(struct region) >> PAGE_SHIFT);
 }
 /* Peak of mm_rss_pages. */
 u64 mm_hiwater_rss(struct mm *mm);
@@ -136,7 +134,9 @@ static inline void get_mm(struct mm *mm)
 {
 	ref_get(&mm->refs);
 }
-void put_mm(struct mm *mm);                        /* structure */
+void put_mm(struct mm *mm); /* structure */
+/* Set by process at start-up: the current process's RLIMIT_* (rlim_cur). */
+void vm_set_limit_hook(u64 (*limit)(int resource));
 void vm_set_exe_hook(void (*put)(void *exe_file)); /* how to release mm->exe_file; set by process */
 void put_mm_users(struct mm *mm); /* a task leaves; the last one unmaps everything. Sleeps. */
 static inline struct mm *mm_of(struct arch_mm *a)
@@ -216,7 +216,7 @@ struct region_stats {
 };
 void region_get_stats(struct region *r, struct region_stats *s); /* map_lock held for reading */
 
-/* exec: stack region below top with room to grow to limits.stack. 0 or an error. */
+/* exec: stack region below top with room to grow to RLIMIT_STACK. 0 or an error. */
 long mm_setup_stack(
 	struct mm *mm, unsigned long top, bool exec, unsigned long *stack_top) must_check;
 extern int g_randomize_va_space; /* 0, 1, 2: kernel.randomize_va_space */
@@ -225,6 +225,6 @@ extern int g_overcommit_ratio;
 extern int g_huge_policy; /* transparent_hugepage: 0 never, 1 madvise, 2 always */
 u64 vm_committed_pages(void);
 u64 vm_commit_limit_pages(void);
-#define VM_MAX_MAP_COUNT 65530
+extern int g_max_map_count; /* vm.max_map_count: regions of an address space; atomic */
 
 #endif

@@ -258,10 +258,6 @@ static int prepare_mm(struct exec *x)
 	}
 	if (x->secure)
 		x->stack_limit = min(x->stack_limit, STACK_LIMIT_SECURE);
-	x->mm->limits.as = process_limit(p, RLIMIT_AS);
-	x->mm->limits.data = process_limit(p, RLIMIT_DATA);
-	x->mm->limits.stack = x->stack_limit;
-	x->mm->limits.memlock = process_limit(p, RLIMIT_MEMLOCK);
 	x->mm->oom_score_adj = p->oom_score_adj;
 	x->mm->no_huge = current_task()->mm && current_task()->mm->no_huge;
 	x->mm->dumpable = x->setid || x->secure || x->unreadable ? (u32)g_suid_dumpable : 1;

@@ -94,26 +94,6 @@ void task_get_rusage(struct task *t, struct rusage *ru)
 
 /* ---- limits ---- */
 
-static void copy_to_mm(struct process *p, int resource, u64 v)
-{
-	struct task *leader = process_get_leader(p);
-	struct mm *mm = leader ? task_get_mm(leader) : NULL;
-
-	if (mm) {
-		if (resource == RLIMIT_AS)
-			WRITE_ONCE(mm->limits.as, v);
-		else if (resource == RLIMIT_DATA)
-			WRITE_ONCE(mm->limits.data, v);
-		else if (resource == RLIMIT_STACK)
-			WRITE_ONCE(mm->limits.stack, v);
-		else if (resource == RLIMIT_MEMLOCK)
-			WRITE_ONCE(mm->limits.memlock, v);
-		put_mm(mm);
-	}
-	if (leader)
-		put_task(leader);
-}
-
 int process_set_limit(
 	struct process *p, int resource, const struct rlimit64 *new_limit, struct rlimit64 *old)
 {
@@ -139,7 +119,6 @@ int process_set_limit(
 	spin_unlock_irq(&p->limits_lock);
 	if (err || !new_limit)
 		return err;
-	copy_to_mm(p, resource, new_limit->rlim_cur);
 	if (resource == RLIMIT_CPU) {
 		spin_lock_irq(&p->siglock);
 		cpu_timers_update_locked(p);
@@ -177,12 +156,19 @@ static void broken_pipe(void)
 		(void)signal_send_task(current_task(), SIGPIPE, NULL);
 }
 
+/* What vm asks: the limits are the caller's, whoever else uses its address space. */
+static u64 limit_memory(int resource)
+{
+	return in_task() ? rlimit(resource) : RLIM64_INFINITY;
+}
+
 static const struct vfs_limits g_vfs_limits = {
 	limit_fsize, fsize_exceeded, limit_nofile, broken_pipe};
 
 static int rusage_init(void)
 {
 	vfs_set_limits_hook(&g_vfs_limits);
+	vm_set_limit_hook(limit_memory);
 	return 0;
 }
 INIT_HOOK(INIT_CORE, rusage_init);

@@ -7,8 +7,20 @@
 
 int g_overcommit_memory;
 int g_overcommit_ratio = 50;
+int g_max_map_count = 65530;
 
 static atomic64_t g_committed; /* pages */
+static u64 (*g_limit)(int resource);
+
+void vm_set_limit_hook(u64 (*limit)(int resource))
+{
+	g_limit = limit;
+}
+
+u64 vm_limit(int resource)
+{
+	return g_limit ? g_limit(resource) : RLIM_INFINITY;
+}
 
 /* In mode 2 ordinary users leave this share of the limit to root (admin_reserve_kbytes). */
 #define ADMIN_RESERVE_PAGES (MiB(8) >> PAGE_SHIFT)
@@ -66,25 +78,29 @@ void commit_uncharge(struct mm *mm, s64 pages)
 	atomic_sub(&g_committed, pages);
 }
 
+bool regions_full(const struct mm *mm, u32 more)
+{
+	return mm->nr_regions + more > (u32)READ_ONCE(g_max_map_count);
+}
+
 int limits_check(struct mm *mm, u64 pages, u32 flags)
 {
-	if (mm->nr_regions > VM_MAX_MAP_COUNT)
+	if (mm->nr_regions > (u32)READ_ONCE(g_max_map_count))
 		return -ENOMEM;
-	if (mm->total_pages + pages > READ_ONCE(mm->limits.as) >> PAGE_SHIFT)
+	if (mm->total_pages + pages > vm_limit(RLIMIT_AS) >> PAGE_SHIFT)
 		return -ENOMEM;
-	if (flags_are_data(flags) &&
-		mm->data_pages + pages > READ_ONCE(mm->limits.data) >> PAGE_SHIFT)
+	if (flags_are_data(flags) && mm->data_pages + pages > vm_limit(RLIMIT_DATA) >> PAGE_SHIFT)
 		return -ENOMEM;
 	return 0;
 }
 
 int memlock_check(struct mm *mm, u64 pages)
 {
-	u64 limit = READ_ONCE(mm->limits.memlock) >> PAGE_SHIFT;
+	u64 limit = vm_limit(RLIMIT_MEMLOCK);
 
-	if (mm->locked_pages + pages <= limit || capable(CAP_IPC_LOCK))
+	if (mm->locked_pages + pages <= limit >> PAGE_SHIFT || capable(CAP_IPC_LOCK))
 		return 0;
-	return READ_ONCE(mm->limits.memlock) == 0 ? -EPERM : -ENOMEM;
+	return limit == 0 ? -EPERM : -ENOMEM;
 }
 
 void mm_update_hiwater(struct mm *mm)

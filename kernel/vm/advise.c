@@ -142,8 +142,8 @@ static int advise_region(struct region **rp, unsigned long start, unsigned long 
 		if (err)
 			return err;
 		r = change_flags(r, start, end, flags);
-		if (is_err(r))
-			return ptr_err(r);
+		if (is_err(r)) /* madvise(2): a resource is temporarily short */
+			return ptr_err(r) == -ENOMEM ? -EAGAIN : ptr_err(r);
 		*rp = r;
 		return 0;
 	}
@@ -316,7 +316,7 @@ int mm_lock_range(struct mm *mm, unsigned long addr, size_t len, bool lock, bool
 		return -EINVAL;
 	if (end == start)
 		return 0;
-	if (lock && READ_ONCE(mm->limits.memlock) == 0 && !capable(CAP_IPC_LOCK))
+	if (lock && vm_limit(RLIMIT_MEMLOCK) == 0 && !capable(CAP_IPC_LOCK))
 		return -EPERM;
 	if (end > USER_END)
 		return -ENOMEM;
@@ -338,7 +338,7 @@ int mm_lock_all(struct mm *mm, int mcl_flags)
 	u32 set = 0;
 	int err = 0;
 
-	if (mcl_flags && READ_ONCE(mm->limits.memlock) == 0 && !capable(CAP_IPC_LOCK))
+	if (mcl_flags && vm_limit(RLIMIT_MEMLOCK) == 0 && !capable(CAP_IPC_LOCK))
 		return -EPERM;
 	if (mm_write_lock(mm))
 		return -EINTR;

@@ -127,7 +127,6 @@ static void copy_layout(struct mm *to, const struct mm *from)
 	to->dumpable = from->dumpable;
 	to->no_huge = from->no_huge;
 	to->oom_score_adj = from->oom_score_adj;
-	to->limits = from->limits;
 	to->membarrier_state = from->membarrier_state;
 }
 

@@ -199,14 +199,14 @@ int cut_edges(struct mm *mm, struct region *first, unsigned long start, unsigned
 	struct region *r = first, *last;
 	int err;
 
-	if (r->start < start && r->end > end && mm->nr_regions >= VM_MAX_MAP_COUNT)
+	if (r->start < start && r->end > end && regions_full(mm, 1))
 		return -ENOMEM;
 	if (r->start < start) {
 		region_freeze(r);
 		err = huge_split_at(mm, start);
 		if (err)
 			return err;
-		r = region_split(r, start);
+		r = region_split_always(r, start);
 		if (is_err(r))
 			return ptr_err(r);
 	}
@@ -216,7 +216,7 @@ int cut_edges(struct mm *mm, struct region *first, unsigned long start, unsigned
 		err = huge_split_at(mm, end);
 		if (err)
 			return err;
-		last = region_split(last, end);
+		last = region_split_always(last, end);
 		if (is_err(last))
 			return ptr_err(last);
 	}

@@ -35,9 +35,6 @@ struct mm *mm_create(void)
 	mm->map_gen = 1; /* regions start with frozen == 0 */
 	mm->mmap_top = USER_END;
 	mm->dumpable = 1;
-	mm->limits.as = mm->limits.data = RLIM_INFINITY;
-	mm->limits.stack = MiB(8);
-	mm->limits.memlock = MiB(8);
 	return mm;
 }
 

@@ -92,7 +92,7 @@ static int check(struct region *r, u32 prot, u32 flags)
 	if (r->ops && r->ops->may_mprotect && !r->ops->may_mprotect(r, prot))
 		return -EACCES;
 	if (flags_are_data(flags) && !flags_are_data(r->flags) &&
-		r->mm->data_pages + region_pages(r) > READ_ONCE(r->mm->limits.data) >> PAGE_SHIFT)
+		r->mm->data_pages + region_pages(r) > vm_limit(RLIMIT_DATA) >> PAGE_SHIFT)
 		return -ENOMEM;
 	return 0;
 }

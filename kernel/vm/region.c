@@ -111,8 +111,8 @@ struct region *mm_find_region(struct mm *mm, unsigned long addr)
 	return best;
 }
 
-/* More steps than the deepest tree of VM_MAX_MAP_COUNT regions has: a tree in rotation. */
-#define MAX_STEPS 48
+/* More steps than the deepest tree of 2^31 regions has: a tree in rotation. */
+#define MAX_STEPS 64
 
 struct region *region_find_rcu(struct mm *mm, unsigned long addr)
 {
@@ -326,6 +326,11 @@ void region_resize(struct region *r, unsigned long start, unsigned long end)
 }
 
 struct region *region_split(struct region *r, unsigned long addr)
+{
+	return regions_full(r->mm, 1) ? err_ptr(-ENOMEM) : region_split_always(r, addr);
+}
+
+struct region *region_split_always(struct region *r, unsigned long addr)
 {
 	struct region *n = region_dup(r, r->mm);
 	unsigned long end = r->end;

@@ -104,6 +104,9 @@ static long move_region(struct region *r, unsigned long old, size_t old_len, uns
 	struct region *n;
 	int err;
 
+	/* The new one and two cuts, with one to spare, as Linux counts. */
+	if (regions_full(mm, 3))
+		return -ENOMEM;
 	/* Afterwards the old range is a region of its own: taking it away cannot fail. */
 	err = old_len ? cut_edges(mm, r, old, old + old_len) : 0;
 	if (err)
@@ -271,7 +274,7 @@ unsigned long mm_brk(struct mm *mm, unsigned long brk)
 	new_end = round_up(brk, PAGE_SIZE);
 	if (brk < mm->start_brk || brk > USER_END - PAGE_SIZE)
 		goto out;
-	if (brk - mm->start_brk + (mm->end_data - mm->start_data) > READ_ONCE(mm->limits.data))
+	if (brk - mm->start_brk + (mm->end_data - mm->start_data) > vm_limit(RLIMIT_DATA))
 		goto out;
 	if (new_end < old_end) {
 		if (unmap_locked(mm, new_end, old_end))

@@ -36,7 +36,7 @@ int stack_expand(struct region *r, unsigned long addr)
 		return -ENOMEM;
 	if (prev && start < prev->end)
 		return -ENOMEM;
-	if (r->end - start > READ_ONCE(mm->limits.stack))
+	if (r->end - start > vm_limit(RLIMIT_STACK))
 		return -ENOMEM;
 	err = limits_check(mm, more, r->flags);
 	if (!err && (r->flags & REG_LOCKED))

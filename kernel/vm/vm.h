@@ -12,6 +12,7 @@
 #include <kmem/slab.h>
 #include <core/rcu.h>
 #include <core/log.h>
+#include <linux/resource.h>
 #include <vm/mm.h>
 #include "pt.h"
 #include "gather.h"
@@ -30,7 +31,9 @@ void region_release(struct region *r); /* ops->close; memory after a grace perio
 /* Change bounds (keeping pgoff right) without crossing a neighbour; frozen. */
 void region_resize(struct region *r, unsigned long start, unsigned long end);
 /* Make addr (inside r) a region boundary: r keeps the lower part, the upper is returned. */
-struct region *region_split(struct region *r, unsigned long addr) must_check;
+struct region *region_split(struct region *r, unsigned long addr) must_check; /* -ENOMEM: full */
+/* The same on the way to a part's end: vm.max_map_count doesn't hinder it. */
+struct region *region_split_always(struct region *r, unsigned long addr) must_check;
 /* Join r with equal neighbours; the region that now covers r's range is returned. */
 struct region *region_merge(struct region *r);
 bool region_is_plain(const struct region *r, u32 flags); /* anonymous with just these flags */
@@ -123,7 +126,9 @@ int stack_expand(struct region *r, unsigned long addr) must_check;
 /* ---- account.c ------------------------------------------------------------------------------ */
 int commit_charge(struct mm *mm, s64 pages) must_check; /* -ENOMEM by the overcommit policy */
 void commit_uncharge(struct mm *mm, s64 pages);
+u64 vm_limit(int resource); /* of the current process */
 /* RLIMIT_AS, RLIMIT_DATA, map count for a new region; -ENOMEM. */
+bool regions_full(const struct mm *mm, u32 more); /* would more regions be too many? */
 int limits_check(struct mm *mm, u64 pages, u32 flags) must_check;
 int memlock_check(struct mm *mm, u64 pages) must_check; /* -ENOMEM, -EPERM when the limit is 0 */
 static inline bool flags_accountable(u32 flags)
