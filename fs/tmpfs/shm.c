@@ -58,10 +58,10 @@ long memfd_add_seals(struct file *f, u32 seals)
 	rwsem_write_lock(&f->inode->rwsem);
 	if (n->seals & F_SEAL_SEAL)
 		r = -EPERM;
-	else if ((seals & F_SEAL_WRITE) && READ_ONCE(f->inode->object.writable_maps))
-		r = -EBUSY;
-	else
-		n->seals |= seals;
+	else if (seals & F_SEAL_WRITE)
+		r = object_deny_writers(&f->inode->object);
+	if (!r)
+		WRITE_ONCE(n->seals, n->seals | seals);
 	rwsem_write_unlock(&f->inode->rwsem);
 	return r;
 }

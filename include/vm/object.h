@@ -70,10 +70,12 @@ struct vm_object {
 	u32 gfp;                  /* GFP_* added when its pages are allocated; immutable */
 	bool unevictable;         /* tmpfs: pages are the only copy */
 	u32 wb_err;               /* errseq: I/O errors, see object_wb_error */
-	u32 writable_maps;        /* atomic: shared writable regions; for seals and exec */
+	s32 writable_maps;        /* atomic: shared writable regions; < 0: there may be none */
 	u64 id;                   /* unique, never reused: futex keys */
 };
 
+/* No shared writable mapping from now on, for good: mmap answers -EPERM. -EBUSY: there is one. */
+int object_deny_writers(struct vm_object *o) must_check;
 void object_init(struct vm_object *o, const struct vm_object_ops *ops, void *owner);
 /* All regions gone and nobody uses it: drop all pages. Sleeps. */
 void object_destroy(struct vm_object *o);

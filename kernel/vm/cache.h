@@ -36,6 +36,10 @@ void mapping_remove(struct vm_object *o, struct region *r);
 struct region *mapping_first(struct vm_object *o, u64 first, u64 last);
 struct region *mapping_next(struct region *r, u64 first, u64 last);
 bool mapping_none(const struct vm_object *o);
-void object_count_writable(struct region *r, int n);
+void object_count_writable(struct region *r, int n); /* one more where there is one, or one less */
+/* Before the first region with flags: -EPERM when writers are denied. Until _done they cannot be
+ * denied; by then the region counts itself. o may be NULL. */
+int object_admit_writer(struct vm_object *o, u32 flags) must_check;
+void object_admit_done(struct vm_object *o, u32 flags);
 
 #endif

@@ -3,6 +3,7 @@
  */
 #include <cred/cred.h>
 #include <core/trace.h>
+#include "cache.h"
 #include "vm.h"
 
 /* MAP_32BIT: where Linux puts it. */
@@ -115,10 +116,13 @@ long map_locked(struct mm *mm, const struct map_request *rq, unsigned long addr,
 		return err;
 	if ((flags & REG_LOCKED) && memlock_check(mm, pages))
 		return -EAGAIN;
+	err = object_admit_writer(rq->object, flags);
+	if (err)
+		return err;
 	if (flags_accountable(flags)) {
 		err = commit_charge(mm, pages);
 		if (err)
-			return err;
+			goto refuse;
 		flags |= REG_ACCOUNT;
 	}
 	err = rq->fixed ? unmap_locked(mm, addr, addr + len) : 0;
@@ -139,11 +143,14 @@ long map_locked(struct mm *mm, const struct map_request *rq, unsigned long addr,
 	r->ops = rq->ops;
 	r->priv = rq->priv;
 	region_insert(r);
+	object_admit_done(rq->object, flags);
 	region_merge(r);
 	return addr;
 uncharge:
 	if (flags & REG_ACCOUNT)
 		commit_uncharge(mm, pages);
+refuse:
+	object_admit_done(rq->object, flags);
 	return err;
 }
 

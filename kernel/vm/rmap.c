@@ -6,10 +6,48 @@
 #include "vm.h"
 #include "cache.h"
 
+static bool is_writer(u32 flags)
+{
+	return (flags & (REG_SHARED | REG_MAYWRITE)) == (REG_SHARED | REG_MAYWRITE);
+}
+
 void object_count_writable(struct region *r, int n)
 {
-	if ((r->flags & (REG_SHARED | REG_MAYWRITE)) == (REG_SHARED | REG_MAYWRITE))
-		__atomic_fetch_add(&r->object->writable_maps, (u32)n, __ATOMIC_RELAXED);
+	if (is_writer(r->flags))
+		__atomic_fetch_add(&r->object->writable_maps, n, __ATOMIC_RELAXED);
+}
+
+int object_admit_writer(struct vm_object *o, u32 flags)
+{
+	s32 n;
+
+	if (!o || !is_writer(flags))
+		return 0;
+	n = __atomic_load_n(&o->writable_maps, __ATOMIC_RELAXED);
+	do
+		if (n < 0)
+			return -EPERM;
+	while (!__atomic_compare_exchange_n(
+		&o->writable_maps, &n, n + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+	return 0;
+}
+
+void object_admit_done(struct vm_object *o, u32 flags)
+{
+	if (o && is_writer(flags))
+		__atomic_fetch_sub(&o->writable_maps, 1, __ATOMIC_RELEASE);
+}
+
+int object_deny_writers(struct vm_object *o)
+{
+	s32 n = 0;
+
+	/* A region may go as well as come: only none at all, or denied before, will do. */
+	return __atomic_compare_exchange_n(
+		       &o->writable_maps, &n, -1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED) ||
+			n < 0
+		? 0
+		: -EBUSY;
 }
 
 void object_map_region(struct region *r)
