@@ -32,6 +32,9 @@ struct region_ops {
 	 * between hold and unhold of the same file. NULL: nothing to do. Sleeps. */
 	int (*sync)(void *file, u64 start, u64 end);
 	void (*hold)(void *file), (*unhold)(void *file);
+	/* mincore: may the caller learn which pages of the file are in memory? NULL: yes. Sleeps,
+	 * with map_lock held. */
+	bool (*may_see_cached)(struct region *r);
 };
 
 /* region->flags; the protection bits equal PROT_* */

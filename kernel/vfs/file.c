@@ -490,11 +490,21 @@ static int mapping_sync(void *file, u64 start, u64 end)
 	return vfs_fsync(file, start, end, false);
 }
 
+/* As Linux: who could change the file anyway; others could spy on its readers. */
+static bool mapping_may_see_cached(struct region *r)
+{
+	struct inode *i = ((struct file *)r->file)->inode;
+
+	return inode_owner_or_capable(i, current_cred()) ||
+		inode_permission(i, MAY_WRITE, current_cred()) == 0;
+}
+
 static const struct region_ops g_file_mapping_ops = {.open = mapping_open,
 	.close = mapping_close,
 	.sync = mapping_sync,
 	.hold = mapping_hold,
-	.unhold = mapping_unhold};
+	.unhold = mapping_unhold,
+	.may_see_cached = mapping_may_see_cached};
 
 int file_object_mmap(struct file *f, struct map_request *rq)
 {

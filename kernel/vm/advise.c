@@ -435,6 +435,11 @@ int mm_sync(struct mm *mm, unsigned long addr, size_t len, int flags)
 	return err ? err : hole;
 }
 
+static bool may_see_cached(struct region *r)
+{
+	return !r->ops || !r->ops->may_see_cached || r->ops->may_see_cached(r);
+}
+
 static bool resident(struct region *r, unsigned long addr)
 {
 	int level;
@@ -463,17 +468,24 @@ int mm_mincore(struct mm *mm, unsigned long addr, size_t len, unsigned char __us
 		return -ENOMEM;
 	while (addr < end) {
 		size_t n = min((end - addr) >> PAGE_SHIFT, sizeof(buf));
+		struct region *last = NULL;
+		bool hidden = false;
 
 		if (rwsem_read_lock_killable(&mm->map_lock))
 			return -EINTR;
 		for (size_t i = 0; i < n; i++, addr += PAGE_SIZE) {
 			struct region *r = mm_find_region(mm, addr);
 
+			if (r != last) {
+				last = r;
+				hidden = r && !may_see_cached(r);
+			}
+
 			if (!r || r->start > addr) {
 				rwsem_read_unlock(&mm->map_lock);
 				return -ENOMEM;
 			}
-			buf[i] = resident(r, addr);
+			buf[i] = hidden || resident(r, addr);
 		}
 		rwsem_read_unlock(&mm->map_lock);
 		if (copy_to_user(vec, buf, n))
