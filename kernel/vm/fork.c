@@ -149,6 +149,7 @@ struct mm *mm_fork(struct mm *parent)
 		region_freeze(r);
 		if (!(r->flags & REG_DONTFORK))
 			err = copy_region(&c, r);
+		cond_resched();
 	}
 	if (c.wipe_writes)
 		arch_tlb_flush_all(&parent->arch);

@@ -12,15 +12,17 @@ void gather_init(struct gather *g, struct mm *mm, bool dead)
 	g->anon = g->file = g->shmem = 0;
 	g->count = 0;
 	g->chunks = NULL;
+	g->nr_chunks = 0;
 }
 
-/* The inline slots are full: move them to a page of slots, or flush when there is no memory. */
+/* The inline slots are full: move them to a page of slots, or flush when there is no memory,
+ * and when much has come together: memory comes back while a large range goes. */
 void gather_add_slow(struct gather *g, struct page *p)
 {
 	struct gather_chunk *c = g->chunks;
 
 	if (!c || c->count + GATHER_INLINE > ARRAY_SIZE(c->pages)) {
-		struct page *page = page_alloc(GFP_NOWAIT);
+		struct page *page = g->nr_chunks < GATHER_CHUNKS ? page_alloc(GFP_NOWAIT) : NULL;
 
 		if (!page) {
 			gather_flush(g);
@@ -31,6 +33,7 @@ void gather_add_slow(struct gather *g, struct page *p)
 		c->next = g->chunks;
 		c->count = 0;
 		g->chunks = c;
+		g->nr_chunks++;
 	}
 	for (u32 i = 0; i < GATHER_INLINE; i++)
 		c->pages[c->count++] = g->pages[i];
@@ -65,7 +68,9 @@ void gather_flush(struct gather *g)
 		for (u32 i = 0; i < c->count; i++)
 			put_page(c->pages[i]);
 		put_page(virt_to_page(c));
+		cond_resched();
 	}
+	g->nr_chunks = 0;
 	g->count = 0;
 	g->tables = g->changed = false;
 	g->start = USER_END;

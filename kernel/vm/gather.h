@@ -11,6 +11,7 @@
 #include <vm/mm.h>
 
 #define GATHER_INLINE 40
+#define GATHER_CHUNKS 32 /* of 510 pages each */
 
 struct gather_chunk {
 	struct gather_chunk *next;
@@ -27,6 +28,7 @@ struct gather {
 	s32 anon, file, shmem;    /* resident counters, given back by gather_flush */
 	u32 count;
 	struct gather_chunk *chunks;
+	u32 nr_chunks;
 	struct page *pages[GATHER_INLINE];
 };
 

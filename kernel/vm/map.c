@@ -252,6 +252,7 @@ int unmap_locked(struct mm *mm, unsigned long start, unsigned long end)
 		zap_range(&g, r, r->start, r->end);
 		r->next_gone = gone;
 		gone = r;
+		cond_resched();
 	}
 	pt_free_range(&g, start, end, prev ? prev->end : 0, r ? r->start : USER_END);
 	gather_flush(&g);
@@ -259,6 +260,7 @@ int unmap_locked(struct mm *mm, unsigned long start, unsigned long end)
 		r = gone;
 		gone = r->next_gone;
 		region_release(r);
+		cond_resched();
 	}
 	return 0;
 }

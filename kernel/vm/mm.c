@@ -78,6 +78,7 @@ static void *mm_empty(struct mm *mm)
 		r = gone;
 		gone = r->next_gone;
 		region_release(r);
+		cond_resched();
 	}
 	return exe;
 }

@@ -107,6 +107,8 @@ static int walk_table(
 			err = w->ptes(w, pt_of(e) + pt_index(a, 0), a, next);
 		else
 			err = walk_table(w, pt_of(e), level - 1, a, next);
+		if (level == 1) /* ranges are as long as users like */
+			cond_resched();
 	}
 	return err;
 }
@@ -138,6 +140,8 @@ static void free_below(const struct free_range *fr, pte_t *table, int level, uns
 			continue;
 		if (level > 1)
 			free_below(fr, pt_of(e), level - 1, a);
+		else
+			cond_resched();
 		if (a < fr->floor || a + size > fr->ceiling)
 			continue;
 		__atomic_store_n(table + i, 0, __ATOMIC_RELAXED);

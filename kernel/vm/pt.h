@@ -61,7 +61,8 @@ pte_t *pt_make_pmd(struct mm *mm, unsigned long addr) must_check;
 pte_t *pt_make(struct mm *mm, unsigned long addr, bool *leaf) must_check;
 /*
  * Walk what exists of [start, end): ptes is called for runs of level-0 entries that share a table,
- * huge for 2 MiB leaves (the part of the range that the leaf covers). Nonzero ends the walk.
+ * huge for 2 MiB leaves (the part of the range that the leaf covers). Nonzero ends the walk. May
+ * sleep between tables.
  */
 struct pt_walk {
 	struct mm *mm;
