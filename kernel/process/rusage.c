@@ -3,8 +3,6 @@
 #include <core/init.h>
 #include <lib/string.h>
 
-#define NR_OPEN_MAX (1u << 20) /* fs.nr_open */
-
 u64 mm_resident(const struct mm *mm)
 {
 	s64 n = atomic_read(&mm->anon_pages) + atomic_read(&mm->file_pages) +
@@ -104,7 +102,8 @@ int process_set_limit(
 		return -EINVAL;
 	if (new_limit && new_limit->rlim_cur > new_limit->rlim_max)
 		return -EINVAL;
-	if (new_limit && resource == RLIMIT_NOFILE && new_limit->rlim_max > NR_OPEN_MAX)
+	if (new_limit && resource == RLIMIT_NOFILE &&
+		new_limit->rlim_max > READ_ONCE(g_nr_open_max))
 		return -EPERM;
 	lim = &p->limits.lim[resource];
 	spin_lock_irq(&p->limits_lock);
@@ -141,7 +140,7 @@ static u64 limit_fsize(void)
 
 static u64 limit_nofile(void)
 {
-	return in_task() ? rlimit(RLIMIT_NOFILE) : NR_OPEN_MAX;
+	return in_task() ? rlimit(RLIMIT_NOFILE) : RLIM64_INFINITY; /* fs.nr_open remains */
 }
 
 static void fsize_exceeded(void)

@@ -82,9 +82,9 @@ struct file *file_from_inode(
 	if (!d)
 		return err_ptr(-ENOMEM);
 	f = file_alloc(o_flags & ~(u32)O_CLOEXEC);
-	if (!f) {
+	if (is_err(f)) {
 		put_dentry(d);
-		return err_ptr(-ENOMEM);
+		return f;
 	}
 	dentry_instantiate(d, i);
 	get_mount(m);

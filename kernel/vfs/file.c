@@ -71,10 +71,19 @@ s64 files_open(void)
 
 struct file *file_alloc(u32 flags)
 {
-	struct file *f = slab_alloc(&g_file_cache, GFP_KERNEL);
+	static u64 told; /* for which limit the log has a line */
+	u64 limit = READ_ONCE(g_max_files);
+	struct file *f;
 
+	if (unlikely((u64)files_open() >= limit) && !capable(CAP_SYS_ADMIN)) {
+		if (__atomic_exchange_n(&told, limit, __ATOMIC_RELAXED) != limit)
+			log_info("fs.file-max: limit of %llu open files reached",
+				(unsigned long long)limit);
+		return err_ptr(-ENFILE);
+	}
+	f = slab_alloc(&g_file_cache, GFP_KERNEL);
 	if (!f)
-		return NULL;
+		return err_ptr(-ENOMEM);
 	/* Memory of files is type-stable: a lock-free reader may look at refs at any time. */
 	memset((char *)f + sizeof(f->refs), 0, sizeof(*f) - sizeof(f->refs));
 	f->flags = flags;

@@ -187,8 +187,8 @@ static struct file *open_at(
 			return err_ptr(err);
 	}
 	f = file_alloc(h->flags & ~(u32)(O_CREAT | O_TRUNC | (S_ISBLK(i->mode) ? 0 : O_EXCL)));
-	if (!f) {
-		err = -ENOMEM;
+	if (is_err(f)) {
+		err = ptr_err(f);
 		goto out;
 	}
 	f->mode = h->mode;
