@@ -86,7 +86,7 @@ struct process {
 		*parent_task; /* thread that created us (PDEATHSIG, __WNOTHREAD); tasklist lock */
 	struct list_head children, sibling; /* tasklist lock */
 	struct list_head all_link;          /* g_processes; tasklist lock */
-	struct pid *pgrp;                   /* tasklist lock, RCU */
+	struct pid *pgrp;                   /* tasklist lock, RCU; NULL: reaped */
 	struct list_head pgrp_link, session_link;
 	struct session *session;       /* tasklist lock to change, referenced */
 	bool session_leader, did_exec; /* tasklist lock */

@@ -164,6 +164,7 @@ struct task *process_release_locked(struct process *p)
 	list_del(&p->session_link);
 	pid_detach(p->session->sid);
 	pid_detach(p->pgrp);
+	rcu_publish(p->pgrp, NULL); /* it may go: who still has a reference to p must not look */
 	spin_lock(&p->siglock);
 	rcu_publish(p->leader, NULL);
 	signal_flush(&p->pending, ~0ul);

@@ -92,7 +92,10 @@ static long number_of(s32 nr, bool session)
 	if (!p)
 		return -ESRCH;
 	spin_lock_irq(&g_tasklist_lock);
-	ret = session ? p->session->sid->nr : p->pgrp->nr;
+	if (!p->pgrp) /* reaped since */
+		ret = -ESRCH;
+	else
+		ret = session ? p->session->sid->nr : p->pgrp->nr;
 	spin_unlock_irq(&g_tasklist_lock);
 	if (nr)
 		put_process(p);
