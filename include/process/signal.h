@@ -1,7 +1,7 @@
 /*
  * Signals. signal_send_* queue; one function (signal_deliverable) decides what the current task
  * would take next; the return to user mode delivers. KILL and STOP are stripped wherever a mask is
- * stored (task_set_blocked is the only writer of task->blocked).
+ * stored (signal_set_blocked_locked is the only writer of task->blocked).
  */
 #ifndef PROCESS_SIGNAL_H
 #define PROCESS_SIGNAL_H

@@ -58,6 +58,7 @@ bool signal_handler_ignored(const struct process *p, int sig);
 void signal_fill_user(siginfo_t *info, int sig, int code);
 bool signal_is_core(int sig);
 bool signal_is_ignored_by_default(int sig);
+void signal_set_blocked_locked(sigset_t mask); /* siglock; current */
 void signal_retarget_locked(struct task *leaving, sigset_t set);
 void signal_force_segv(int failed_sig);
 void signal_force_fatal(int sig); /* default action, whatever was set */

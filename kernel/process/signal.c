@@ -398,20 +398,27 @@ int signal_dequeue(struct task *t, sigset_t set, siginfo_t *info)
 
 /* ---- the mask ---- */
 
-void task_set_blocked(sigset_t mask)
+/* The only place that stores a mask. What we no longer take, another thread may. */
+void signal_set_blocked_locked(sigset_t mask)
 {
 	struct task *t = current_task();
-	struct process *p = t->process;
 
+	spin_assert_held(&t->process->siglock);
 	mask &= ~KERNEL_ONLY;
-	if (t->blocked == mask)
-		return;
-	spin_lock_irq(&p->siglock);
-	/* What we no longer take, another thread may. */
 	signal_retarget_locked(t, mask & ~t->blocked);
 	t->blocked = mask;
 	signal_recalc_own();
-	spin_unlock_irq(&p->siglock);
+}
+
+void task_set_blocked(sigset_t mask)
+{
+	struct task *t = current_task();
+
+	if (t->blocked == (mask & ~KERNEL_ONLY))
+		return;
+	spin_lock_irq(&t->process->siglock);
+	signal_set_blocked_locked(mask);
+	spin_unlock_irq(&t->process->siglock);
 }
 
 int task_set_temp_mask(const sigset_t __user *umask, size_t size)

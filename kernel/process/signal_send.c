@@ -202,7 +202,7 @@ static void force_locked(struct task *t, const siginfo_t *info, bool to_default)
 	if (sa->sa_handler == SIG_DFL)
 		p->flags &= ~PROC_UNKILLABLE; /* init cannot go on either */
 	spin_unlock(&p->sighand->lock);
-	t->blocked &= ~bit;
+	signal_set_blocked_locked(t->blocked & ~bit);
 	(void)signal_send_locked(p, t, info->si_signo, info, true);
 	signal_recalc_own();
 }

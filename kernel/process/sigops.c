@@ -97,21 +97,20 @@ int signal_wait(sigset_t set, siginfo_t *info, s64 deadline_ns)
 		/* Unblocked meanwhile, so that senders wake us; real_blocked keeps them from
 		 * ignoring or killing what we wait for. */
 		t->real_blocked = t->blocked;
-		t->blocked &= ~set;
-		signal_recalc_own();
+		signal_set_blocked_locked(t->blocked & ~set);
 		spin_unlock_irq(&p->siglock);
 		thread_set_state(THREAD_INTERRUPTIBLE);
 		if (!signal_interrupts(&t->thread, THREAD_INTERRUPTIBLE))
 			timed_out = sched_block_until(deadline_ns);
 		thread_set_state(THREAD_RUNNING);
 		spin_lock_irq(&p->siglock);
-		t->blocked = t->real_blocked;
-		t->real_blocked = 0;
 		sig = signal_dequeue_locked(t, set, info);
+		signal_set_blocked_locked(t->real_blocked);
+		t->real_blocked = 0;
 	} else {
 		timed_out = true;
+		signal_recalc_own();
 	}
-	signal_recalc_own();
 	spin_unlock_irq(&p->siglock);
 	if (sig)
 		return sig;
