@@ -67,17 +67,18 @@ struct thread {
 	bool reset_on_fork;
 	u64 affinity; /* CPU mask; run queue lock */
 	struct sched_entity se;
-	u64 nvcsw, nivcsw;       /* own CPU */
-	u64 utime_ns, stime_ns;  /* what ticks saw; read with thread_times */
-	bool in_reclaim;         /* own thread: no reclaim inside reclaim */
-	u32 gfp_scope;           /* GFP_* added to all its allocations; own thread */
-	void *journal;           /* jbd2: the open handle; own thread */
-	struct blk_plug *plug;   /* block layer: bios held back; own thread */
-	u32 nr_dirtied;          /* pages since balance_dirty looked; own thread */
-	u64 io_read, io_written; /* bytes from and to storage; own thread */
-	u64 start_ns;            /* monotonic; immutable */
-	const struct cred *cred; /* effective credentials (cred/cred.h), referenced; own
-				   thread changes; NULL, as in kernel threads: the first */
+	u64 nvcsw, nivcsw;                /* own CPU */
+	u64 utime_ns, stime_ns;           /* what ticks saw; read with thread_times */
+	u64 told_utime_ns, told_stime_ns; /* thread_times' last answer; run queue lock */
+	bool in_reclaim;                  /* own thread: no reclaim inside reclaim */
+	u32 gfp_scope;                    /* GFP_* added to all its allocations; own thread */
+	void *journal;                    /* jbd2: the open handle; own thread */
+	struct blk_plug *plug;            /* block layer: bios held back; own thread */
+	u32 nr_dirtied;                   /* pages since balance_dirty looked; own thread */
+	u64 io_read, io_written;          /* bytes from and to storage; own thread */
+	u64 start_ns;                     /* monotonic; immutable */
+	const struct cred *cred;          /* effective credentials (cred/cred.h), referenced; own
+					    thread changes; NULL, as in kernel threads: the first */
 	struct arch_mm *mm; /* user address space or NULL; changed by own thread in thread_use_mm */
 	u32 block_reason;   /* a short tag for /proc wchan and the hung-task watcher */
 	unsigned long wait_channel; /* return address of the sleeper, for /proc/PID/wchan */
@@ -191,7 +192,8 @@ void might_sleep_at(const char *file, int line);
 int thread_set_policy(struct thread *t, int policy, int rt_priority, int nice) must_check;
 int thread_set_affinity(
 	struct thread *t, u64 mask) must_check; /* -EINVAL: no online CPU; moves it */
-void thread_times(const struct thread *t, u64 *utime_ns, u64 *stime_ns);
+/* CPU time used so far. Neither part is ever less than in an earlier answer. */
+void thread_times(struct thread *t, u64 *utime_ns, u64 *stime_ns);
 s64 sched_rr_interval_ns(const struct thread *t);
 /* User/kernel time accounting at system call and exception boundaries costs instructions, so time
  * is attributed by sampling at ticks and precise in total (sum_exec_ns). */

@@ -92,30 +92,38 @@ int thread_set_affinity(struct thread *t, u64 mask)
 	return 0;
 }
 
-void thread_times(const struct thread *t, u64 *utime_ns, u64 *stime_ns)
+/* What part of total ns was user time, by the ticks' samples. */
+static u64 user_part(const struct thread *t, u64 total)
 {
-	u64 total = READ_ONCE(t->se.sum_exec_ns);
 	u64 u = READ_ONCE(t->utime_ns), s = READ_ONCE(t->stime_ns);
 
-	if (READ_ONCE(t->on_cpu)) {
-		s64 since = clock_mono_ns() - (s64)READ_ONCE(t->se.exec_start_ns);
-
-		if (since > 0)
-			total += (u64)since;
-	}
-	/* The exact sum, split as the ticks saw it. */
 	if (!u && !s)
-		u = t->mm ? 1 : 0;
-	if (!s) {
-		*utime_ns = u ? total : 0;
-	} else {
-		while ((u + s) >> 32) {
-			u >>= 1;
-			s >>= 1;
-		}
-		*utime_ns = total / (u + s) * u + total % (u + s) * u / (u + s);
+		return t->mm ? total : 0;
+	while ((u + s) >> 32) {
+		u >>= 1;
+		s >>= 1;
 	}
-	*stime_ns = total - *utime_ns;
+	return total / (u + s) * u + total % (u + s) * u / (u + s);
+}
+
+/*
+ * The exact sum, split as the ticks saw it. Later samples shift the split of what has long been
+ * told: only what came since the last answer is handed out, so neither part ever shrinks.
+ */
+void thread_times(struct thread *t, u64 *utime_ns, u64 *stime_ns)
+{
+	unsigned long flags;
+	struct run_queue *rq = lock_thread_rq(t, &flags);
+	u64 total = t->se.sum_exec_ns, growth, user;
+
+	if (rq->curr == t)
+		total += (u64)max(clock_mono_ns() - (s64)t->se.exec_start_ns, 0ll);
+	total = max(total, t->told_utime_ns + t->told_stime_ns);
+	growth = total - t->told_utime_ns - t->told_stime_ns;
+	user = clamp(user_part(t, total), t->told_utime_ns, t->told_utime_ns + growth);
+	*utime_ns = t->told_utime_ns = user;
+	*stime_ns = t->told_stime_ns = total - user;
+	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
 s64 sched_rr_interval_ns(const struct thread *t)
