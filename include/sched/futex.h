@@ -6,6 +6,7 @@
 #ifndef SCHED_FUTEX_H
 #define SCHED_FUTEX_H
 
+#include <sched/timer.h>
 #include <sched/wait.h>
 
 struct futex_key {
@@ -20,7 +21,7 @@ static inline bool futex_key_equal(struct futex_key x, struct futex_key y)
 /* load(ctx, &val): 0 or -EFAULT without sleeping (user_load32_nofault). Returns 0 woken, -EAGAIN
  * value differs, -ETIMEDOUT, -ERESTARTSYS signal, -EFAULT from load (caller faults in, retries). */
 int futex_wait(struct futex_key key, u32 __user *uaddr, u32 expected, u32 bitset,
-	s64 deadline_ns) must_check;
+	struct deadline deadline) must_check;
 int futex_wake(struct futex_key key, int nr, u32 bitset); /* number woken */
 /* FUTEX_REQUEUE/CMP_REQUEUE: cmp NULL for no compare; -EAGAIN differs, -EFAULT, else woken + moved.
  */
@@ -35,7 +36,7 @@ struct futex_multi {
 	u32 __user *uaddr;
 	u32 expected;
 };
-int futex_wait_many(struct futex_multi *v, int n, s64 deadline_ns) must_check;
+int futex_wait_many(struct futex_multi *v, int n, struct deadline deadline) must_check;
 
 /*
  * Priority inheritance (futex_pi.c). tid: the caller's, as the word has it. -EFAULT everywhere: the

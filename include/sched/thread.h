@@ -169,6 +169,8 @@ void sched_block(void);
 /* The same with an absolute monotonic deadline in ns; true when it returned because of the
  * deadline. */
 bool sched_block_until(s64 deadline_ns);
+struct deadline; /* sched/timer.h: also one on the wall clock */
+bool sched_block_until_deadline(struct deadline d);
 void thread_set_state(u32 state); /* of current; full barrier after */
 void sched_yield_now(void);       /* sched_yield(2) */
 /* In long kernel loops, no locks held: let others run when due. */

@@ -1,6 +1,6 @@
 /*
- * timerfd_create(2). Deadlines are kept on the timer's own clock; one on CLOCK_REALTIME is armed
- * again when the wall clock is set.
+ * timerfd_create(2). An absolute time on CLOCK_REALTIME follows the settings of the wall clock;
+ * what is relative counts on the monotonic one.
  */
 #include <core/init.h>
 #include <ipc/ipc.h>
@@ -17,7 +17,8 @@ struct timerfd {
 	struct wait_queue wait;
 	struct spinlock lock; /* RANK_DEVICE, interrupts off: all below */
 	int clockid;          /* immutable */
-	s64 deadline_ns;      /* on clockid; 0: disarmed */
+	bool on_wall;         /* the deadline is one of the wall clock */
+	s64 deadline_ns;      /* 0: disarmed */
 	s64 interval_ns;
 	u64 ticks; /* expirations not read yet */
 	bool cancel_on_set, cancelled, absolute;
@@ -35,18 +36,14 @@ static bool is_wall(int clockid)
 
 static s64 clock_now(const struct timerfd *t)
 {
-	return is_wall(t->clockid) ? clock_real_ns() : clock_mono_ns();
+	return t->on_wall ? clock_real_ns() : clock_mono_ns();
 }
 
 static void arm_locked(struct timerfd *t)
 {
-	s64 mono = t->deadline_ns;
-
-	if (t->deadline_ns == 0)
-		return;
-	if (is_wall(t->clockid))
-		mono -= clock_real_offset_ns();
-	timer_arm(&t->timer, max_t(s64, mono, 0));
+	if (t->deadline_ns)
+		timer_arm_deadline(
+			&t->timer, (struct deadline){.ns = t->deadline_ns, .wall = t->on_wall});
 }
 
 /*
@@ -74,14 +71,10 @@ static void timerfd_fired(struct timer *timer)
 {
 	struct timerfd *t = container_of(timer, struct timerfd, timer);
 	unsigned long flags = spin_lock_irqsave(&t->lock);
-	bool wake = false;
+	bool wake = timer_wanted(timer);
 
-	if (clock_now(t) < t->deadline_ns) {
-		arm_locked(t); /* the wall clock was set back */
-	} else if (t->deadline_ns) {
+	if (wake)
 		advance_locked(t);
-		wake = true;
-	}
 	spin_unlock_irqrestore(&t->lock, flags);
 	if (wake)
 		poll_wake(&t->wait, EPOLLIN | EPOLLRDNORM);
@@ -95,11 +88,12 @@ static void wall_clock_set(void)
 	list_for_each_entry(t, &g_wall_timers, link) {
 		unsigned long flags = spin_lock_irqsave(&t->lock);
 
-		if (t->cancel_on_set)
+		bool cancel = t->cancel_on_set;
+
+		if (cancel)
 			t->cancelled = true;
-		arm_locked(t);
 		spin_unlock_irqrestore(&t->lock, flags);
-		if (t->cancelled)
+		if (cancel)
 			poll_wake(&t->wait, EPOLLIN | EPOLLRDNORM);
 	}
 	spin_unlock(&g_lock);
@@ -272,6 +266,9 @@ int timerfd_set(struct file *f, int flags, const struct timer_value *new, struct
 	get_locked(t, &before);
 	t->absolute = (flags & TFD_TIMER_ABSTIME) != 0;
 	t->cancel_on_set = is_wall(t->clockid) && t->absolute && (flags & TFD_TIMER_CANCEL_ON_SET);
+	/* A relative alarm is one of the alarm's clock, other relative times are not on the wall's.
+	 */
+	t->on_wall = is_wall(t->clockid) && (t->absolute || t->clockid == CLOCK_REALTIME_ALARM);
 	t->cancelled = false;
 	t->ticks = 0;
 	t->interval_ns = new->interval_ns;

@@ -18,6 +18,14 @@ bool clock_is_cpu(int clockid)
 		clockid == CLOCK_THREAD_CPUTIME_ID;
 }
 
+bool clock_is_own_thread(int clockid)
+{
+	s32 nr = ~(clockid >> 3);
+
+	return clockid == CLOCK_THREAD_CPUTIME_ID ||
+		(clockid < 0 && (clockid & 4) && (!nr || nr == task_tid(current_task())));
+}
+
 static s64 read_times(u64 u, u64 s, int clockid)
 {
 	return (s64)((clockid & 3) == CLOCK_VIRT && clockid < 0 ? u : u + s);
@@ -165,6 +173,10 @@ void real_timer_fired(struct timer *timer)
 	struct process *p = container_of(timer, struct process, real_timer);
 	unsigned long flags = spin_lock_irqsave(&p->siglock);
 
+	if (!timer_wanted(timer)) {
+		spin_unlock_irqrestore(&p->siglock, flags);
+		return;
+	}
 	(void)signal_send_locked(p, NULL, SIGALRM, NULL, true);
 	if (p->real_interval_ns && p->live_threads) {
 		s64 now = clock_mono_ns(), next = p->real_deadline_ns + p->real_interval_ns;

@@ -4,7 +4,6 @@
  * overrun count. Everything is guarded by the process's siglock.
  */
 #include "process.h"
-#include <core/init.h>
 #include <kmem/slab.h>
 #include <lib/string.h>
 #include <process/timer.h>
@@ -24,8 +23,8 @@ struct posix_timer {
 	s64 expires_ns;  /* on its clock; 0: not set */
 	s64 interval_ns; /* 0: once */
 	s64 overrun, last_overrun;
-	bool realtime_abs; /* follows settings of the wall clock */
-	bool deleted;      /* lives only until its signal is taken */
+	bool on_wall; /* expires_ns is on the wall clock and follows its settings, else monotonic */
+	bool deleted; /* lives only until its signal is taken */
 };
 
 static SLAB_CACHE(g_timer_cache, struct posix_timer);
@@ -38,14 +37,13 @@ static bool is_cpu(const struct posix_timer *pt)
 static s64 now_locked(const struct posix_timer *pt)
 {
 	u64 u, s;
-	s64 now;
 
 	if (pt->clock_task)
 		thread_times(&pt->clock_task->thread, &u, &s);
 	else if (is_cpu(pt))
 		process_own_times(pt->process, &u, &s);
 	else
-		return clock_get(pt->clockid, &now) ? 0 : now;
+		return pt->on_wall ? clock_real_ns() : clock_mono_ns();
 	return (s64)(pt->clockid < 0 && (pt->clockid & 3) == 1 ? u : u + s);
 }
 
@@ -66,14 +64,11 @@ static void timer_free(struct posix_timer *pt)
 
 static void arm_locked(struct posix_timer *pt)
 {
-	s64 mono;
-
-	if (is_cpu(pt)) {
+	if (is_cpu(pt))
 		cpu_timers_update_locked(pt->process);
-		return;
-	}
-	if (clock_to_mono(pt->clockid, pt->expires_ns, &mono) == 0)
-		timer_arm(&pt->timer, mono);
+	else
+		timer_arm_deadline(
+			&pt->timer, (struct deadline){.ns = pt->expires_ns, .wall = pt->on_wall});
 }
 
 /* Move expires_ns behind now by whole intervals; how many. */
@@ -118,12 +113,8 @@ static void posix_timer_fired(struct timer *timer)
 	struct posix_timer *pt = container_of(timer, struct posix_timer, timer);
 	unsigned long flags = spin_lock_irqsave(&pt->process->siglock);
 
-	if (pt->expires_ns && !pt->deleted) {
-		if (now_locked(pt) >= pt->expires_ns)
-			expire_locked(pt);
-		else
-			arm_locked(pt); /* the wall clock was set back */
-	}
+	if (timer_wanted(timer))
+		expire_locked(pt);
 	spin_unlock_irqrestore(&pt->process->siglock, flags);
 }
 
@@ -358,11 +349,11 @@ int posix_timer_set(
 		return -EINVAL;
 	}
 	get_locked(pt, old_value, old_interval);
-	timer_cancel(&pt->timer); /* one that is just firing finds expires_ns changed */
+	timer_cancel(&pt->timer);
 	pt->overrun = pt->last_overrun = 0;
 	pt->interval_ns = value ? interval : 0;
 	pt->expires_ns = 0;
-	pt->realtime_abs = absolute && pt->clockid == CLOCK_REALTIME;
+	pt->on_wall = absolute && clock_is_wall(pt->clockid);
 	if (value) {
 		s64 base = absolute ? 0 : now_locked(pt);
 
@@ -395,8 +386,9 @@ static void destroy(struct process *p, struct posix_timer *pt)
 	spin_lock_irq(&p->siglock);
 	list_del(&pt->link);
 	pt->expires_ns = 0;
+	timer_cancel(&pt->timer);
 	spin_unlock_irq(&p->siglock);
-	timer_cancel_sync(&pt->timer);
+	timer_cancel_sync(&pt->timer); /* the callback may be waiting for siglock */
 	spin_lock_irq(&p->siglock);
 	queued = !list_empty(&pt->queue.link);
 	pt->deleted = true;
@@ -431,28 +423,3 @@ void posix_timers_exit(struct process *p)
 	while (!list_empty(&p->posix_timers))
 		destroy(p, list_first_entry(&p->posix_timers, struct posix_timer, link));
 }
-
-/* ---- the wall clock was set ---- */
-
-static void clock_was_set(void)
-{
-	struct posix_timer *pt;
-	struct process *p;
-	unsigned long flags = spin_lock_irqsave(&g_tasklist_lock);
-
-	list_for_each_entry(p, &g_processes, all_link) {
-		spin_lock(&p->siglock);
-		list_for_each_entry(pt, &p->posix_timers, link)
-			if (pt->realtime_abs && pt->expires_ns)
-				arm_locked(pt);
-		spin_unlock(&p->siglock);
-	}
-	spin_unlock_irqrestore(&g_tasklist_lock, flags);
-}
-
-static int posix_timer_init(void)
-{
-	clock_add_set_hook(clock_was_set);
-	return 0;
-}
-INIT_HOOK(INIT_CORE, posix_timer_init);

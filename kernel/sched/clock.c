@@ -69,6 +69,7 @@ void clock_set_real_ns(s64 ns)
 	__atomic_store_n(&g_real_offset, ns - clock_mono_ns(), __ATOMIC_RELAXED);
 	tell_vdso();
 	spin_unlock_irqrestore(&g_set_lock, flags);
+	timers_wall_clock_set();
 	for (int i = 0; i < g_nr_hooks; i++)
 		g_set_hooks[i]();
 }
@@ -98,26 +99,32 @@ int clock_get(int clockid, s64 *ns)
 	}
 }
 
-int clock_to_mono(int clockid, s64 t, s64 *mono)
+bool clock_is_wall(int clockid)
 {
-	switch (clockid) {
-	case CLOCK_MONOTONIC:
-	case CLOCK_MONOTONIC_RAW:
-	case CLOCK_MONOTONIC_COARSE:
-	case CLOCK_BOOTTIME:
-	case CLOCK_BOOTTIME_ALARM:
-		*mono = t;
-		return 0;
-	case CLOCK_REALTIME:
-	case CLOCK_REALTIME_COARSE:
-	case CLOCK_REALTIME_ALARM:
-	case CLOCK_TAI:
-		if (t == TIME_NEVER || __builtin_sub_overflow(t, clock_real_offset_ns(), mono))
-			*mono = t > 0 ? TIME_NEVER : 0;
-		return 0;
-	default:
-		return -EINVAL;
-	}
+	return clockid == CLOCK_REALTIME || clockid == CLOCK_REALTIME_COARSE ||
+		clockid == CLOCK_REALTIME_ALARM || clockid == CLOCK_TAI;
+}
+
+s64 clock_wall_to_mono_ns(s64 wall_ns)
+{
+	s64 mono;
+
+	if (wall_ns == TIME_NEVER || __builtin_sub_overflow(wall_ns, clock_real_offset_ns(), &mono))
+		return wall_ns > 0 ? TIME_NEVER : 0;
+	return mono;
+}
+
+int deadline_on(int clockid, s64 t, struct deadline *d)
+{
+	s64 now;
+
+	*d = (struct deadline){.ns = t, .wall = clock_is_wall(clockid)};
+	return clock_get(clockid, &now);
+}
+
+bool deadline_passed(struct deadline d)
+{
+	return d.ns != TIME_NEVER && (d.wall ? clock_real_ns() : clock_mono_ns()) >= d.ns;
 }
 
 int ns_from_timespec(const struct __kernel_timespec *ts, s64 *ns)

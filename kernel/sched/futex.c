@@ -96,7 +96,8 @@ int futex_queue(struct futex_waiter *w, u32 __user *uaddr, u32 expected)
 	return err ? -EFAULT : -EAGAIN;
 }
 
-int futex_wait(struct futex_key key, u32 __user *uaddr, u32 expected, u32 bitset, s64 deadline)
+int futex_wait(
+	struct futex_key key, u32 __user *uaddr, u32 expected, u32 bitset, struct deadline deadline)
 {
 	struct thread *t = current_thread();
 	struct futex_waiter w = {.key = key, .bitset = bitset, .thread = t};
@@ -109,7 +110,7 @@ int futex_wait(struct futex_key key, u32 __user *uaddr, u32 expected, u32 bitset
 		thread_set_state(THREAD_INTERRUPTIBLE);
 		if (!load_acquire(&w.bucket) || late || signal_interrupts(t, THREAD_INTERRUPTIBLE))
 			break;
-		late = sched_block_until(deadline);
+		late = sched_block_until_deadline(deadline);
 	}
 	WRITE_ONCE(t->state, THREAD_RUNNING);
 	if (!futex_unqueue(&w))
@@ -278,7 +279,7 @@ static bool any_woken(const struct futex_waiter *w, int n)
 	return false;
 }
 
-int futex_wait_many(struct futex_multi *v, int n, s64 deadline)
+int futex_wait_many(struct futex_multi *v, int n, struct deadline deadline)
 {
 	struct thread *t = current_thread();
 	struct futex_waiter *w = kcalloc((size_t)n, sizeof(*w), GFP_KERNEL);
@@ -298,7 +299,7 @@ int futex_wait_many(struct futex_multi *v, int n, s64 deadline)
 		thread_set_state(THREAD_INTERRUPTIBLE);
 		if (any_woken(w, n) || late || signal_interrupts(t, THREAD_INTERRUPTIBLE))
 			break;
-		late = sched_block_until(deadline);
+		late = sched_block_until_deadline(deadline);
 	}
 	WRITE_ONCE(t->state, THREAD_RUNNING);
 	int woken = unqueue_many(w, queued);

@@ -1,24 +1,32 @@
 /*
- * Timers: a tree per CPU, the hardware timer set to the earliest of the tree's first deadline and
- * the tick. A timer that was cancelled leaves the hardware alone: the interrupt comes for nothing
- * and sets the next one.
+ * Timers: two trees per CPU, one for each clock, the hardware timer set to the earliest of the
+ * trees' first deadlines and the tick. A timer that was cancelled leaves the hardware alone: the
+ * interrupt comes for nothing and sets the next one.
+ *
+ * Deadlines on the wall clock stay what they are when the clock is set; only the hardware timers
+ * have to be set anew then, by each CPU (timers_wall_clock_set).
  *
  * timer->cpu names the base whose lock guards the timer; it changes only while the timer is neither
  * queued nor running.
  */
 #include "sched.h"
+#include <core/irq.h>
 #include <lib/atomic.h>
 #include <sched/timer.h>
 
 enum { TIMER_IDLE, TIMER_QUEUED };
 
+struct timer_tree {
+	struct rb_root root; /* by deadline */
+	struct rb_node *first;
+};
+
 struct timer_base {
 	struct spinlock lock;
-	struct rb_root tree;   /* lock; by deadline */
-	struct rb_node *first; /* lock */
-	struct timer *running; /* lock: its callback is being run by this CPU */
-	s64 programmed_ns;     /* own CPU, interrupts off: what the hardware is set to */
-	bool in_interrupt;     /* own CPU */
+	struct timer_tree mono, wall; /* lock */
+	struct timer *running;        /* lock: its callback is being run by this CPU */
+	s64 programmed_ns; /* own CPU, interrupts off: what the hardware is set to, monotonic */
+	bool in_interrupt; /* own CPU */
 };
 static DEFINE_PER_CPU(struct timer_base, g_base);
 
@@ -50,9 +58,35 @@ static struct timer *timer_of(struct rb_node *n)
 	return rb_entry(n, struct timer, node);
 }
 
+static struct timer_tree *tree_of(struct timer_base *b, const struct timer *t)
+{
+	return t->wall ? &b->wall : &b->mono;
+}
+
+static s64 first_ns(const struct timer_tree *tree)
+{
+	return tree->first ? timer_of(tree->first)->deadline_ns : TIME_NEVER;
+}
+
+/* When the base's next timer is due, monotonic. Its lock held. */
+static s64 next_ns(const struct timer_base *b)
+{
+	return min(first_ns(&b->mono), clock_wall_to_mono_ns(first_ns(&b->wall)));
+}
+
+static struct timer *first_due(const struct timer_base *b, s64 now)
+{
+	if (b->mono.first && first_ns(&b->mono) <= now)
+		return timer_of(b->mono.first);
+	if (b->wall.first && clock_wall_to_mono_ns(first_ns(&b->wall)) <= now)
+		return timer_of(b->wall.first);
+	return NULL;
+}
+
 static void insert(struct timer_base *b, struct timer *t)
 {
-	struct rb_node **link = &b->tree.node, *parent = NULL;
+	struct timer_tree *tree = tree_of(b, t);
+	struct rb_node **link = &tree->root.node, *parent = NULL;
 	bool leftmost = true;
 
 	while (*link) {
@@ -64,17 +98,19 @@ static void insert(struct timer_base *b, struct timer *t)
 			leftmost = false;
 		}
 	}
-	rb_insert(&b->tree, &t->node, parent, link);
+	rb_insert(&tree->root, &t->node, parent, link);
 	if (leftmost)
-		b->first = &t->node;
+		tree->first = &t->node;
 	t->state = TIMER_QUEUED;
 }
 
 static void take_out(struct timer_base *b, struct timer *t)
 {
-	if (b->first == &t->node)
-		b->first = rb_next(&t->node);
-	rb_erase(&b->tree, &t->node);
+	struct timer_tree *tree = tree_of(b, t);
+
+	if (tree->first == &t->node)
+		tree->first = rb_next(&t->node);
+	rb_erase(&tree->root, &t->node);
 	t->state = TIMER_IDLE;
 }
 
@@ -97,9 +133,10 @@ void timer_init(struct timer *t, void (*fn)(struct timer *))
 	t->state = TIMER_IDLE;
 	t->cpu = cpu_id();
 	t->deadline_ns = TIME_NEVER;
+	t->wall = false;
 }
 
-void timer_arm(struct timer *t, s64 deadline)
+void timer_arm_deadline(struct timer *t, struct deadline d)
 {
 	unsigned long flags;
 	struct timer_base *b = lock_base(t, &flags), *own = this_cpu_ptr(&g_base);
@@ -113,11 +150,17 @@ void timer_arm(struct timer *t, s64 deadline)
 		b = own;
 		spin_lock(&b->lock);
 	}
-	t->deadline_ns = deadline;
+	t->deadline_ns = d.ns;
+	t->wall = d.wall;
 	insert(b, t);
-	if (b == own && b->first == &t->node)
-		program(b, deadline);
+	if (b == own && tree_of(b, t)->first == &t->node)
+		program(b, next_ns(b));
 	spin_unlock_irqrestore(&b->lock, flags);
+}
+
+void timer_arm(struct timer *t, s64 deadline)
+{
+	timer_arm_deadline(t, (struct deadline){.ns = deadline});
 }
 
 bool timer_cancel(struct timer *t)
@@ -130,6 +173,7 @@ bool timer_cancel(struct timer *t)
 	pending = t->state == TIMER_QUEUED;
 	if (pending)
 		take_out(b, t);
+	t->deadline_ns = TIME_NEVER;
 	spin_unlock_irqrestore(&b->lock, flags);
 	return pending;
 }
@@ -147,6 +191,7 @@ bool timer_cancel_sync(struct timer *t)
 			take_out(b, t);
 			pending = true;
 		}
+		t->deadline_ns = TIME_NEVER;
 		spin_unlock_irqrestore(&b->lock, flags);
 		if (!running)
 			return pending;
@@ -159,19 +204,37 @@ bool timer_pending(const struct timer *t)
 	return READ_ONCE(t->state) == TIMER_QUEUED;
 }
 
+bool timer_wanted(const struct timer *t)
+{
+	return READ_ONCE(t->state) != TIMER_QUEUED && READ_ONCE(t->deadline_ns) != TIME_NEVER;
+}
+
+static void program_again(void *unused)
+{
+	struct timer_base *b = this_cpu_ptr(&g_base);
+
+	spin_lock(&b->lock);
+	program(b, next_ns(b));
+	spin_unlock(&b->lock);
+}
+
+void timers_wall_clock_set(void)
+{
+	smp_call_mask(READ_ONCE(g_cpus_online_mask), program_again, NULL);
+}
+
 /* The hardware timer fired. Interrupts off. */
 void timer_interrupt(void)
 {
 	struct timer_base *b = this_cpu_ptr(&g_base);
 	struct run_queue *rq = this_rq();
 	s64 now = clock_mono_ns(), next;
+	struct timer *t;
 
 	rcu_irq_enter();
 	b->in_interrupt = true;
 	spin_lock(&b->lock);
-	while (b->first && timer_of(b->first)->deadline_ns <= now) {
-		struct timer *t = timer_of(b->first);
-
+	while ((t = first_due(b, now))) {
 		take_out(b, t);
 		b->running = t;
 		spin_unlock(&b->lock);
@@ -184,7 +247,7 @@ void timer_interrupt(void)
 	if (now >= rq->tick_ns)
 		tick(rq, now);
 	spin_lock(&b->lock);
-	next = b->first ? timer_of(b->first)->deadline_ns : TIME_NEVER;
+	next = next_ns(b);
 	spin_unlock(&b->lock);
 	if (rq->curr != rq->idle) /* leaving idle starts the tick by itself */
 		next = min(next, rq->tick_ns);

@@ -167,39 +167,49 @@ static void sleeper_fire(struct timer *t)
 	thread_wake(s->thread);
 }
 
-bool sched_block_until(s64 deadline)
+bool sched_block_until_deadline(struct deadline d)
 {
 	struct sleeper s;
 
-	if (deadline == TIME_NEVER) {
+	if (d.ns == TIME_NEVER) {
 		sched_block();
 		return false;
 	}
-	if (deadline <= clock_mono_ns()) {
+	if (deadline_passed(d)) {
 		WRITE_ONCE(current_thread()->state, THREAD_RUNNING);
 		return true;
 	}
 	timer_init(&s.timer, sleeper_fire);
 	s.thread = current_thread();
 	s.fired = false;
-	timer_arm(&s.timer, deadline);
+	timer_arm_deadline(&s.timer, d);
 	sched_block();
 	timer_cancel_sync(&s.timer);
 	return s.fired;
 }
 
-int sleep_until(s64 deadline)
+bool sched_block_until(s64 deadline)
 {
-	while (clock_mono_ns() < deadline) {
+	return sched_block_until_deadline((struct deadline){.ns = deadline});
+}
+
+int sleep_until_deadline(struct deadline d)
+{
+	while (!deadline_passed(d)) {
 		thread_set_state(THREAD_INTERRUPTIBLE);
 		if (signal_interrupts(current_thread(), THREAD_INTERRUPTIBLE)) {
 			WRITE_ONCE(current_thread()->state, THREAD_RUNNING);
 			return -ERESTARTSYS;
 		}
-		if (sched_block_until(deadline))
+		if (sched_block_until_deadline(d))
 			break;
 	}
 	return 0;
+}
+
+int sleep_until(s64 deadline)
+{
+	return sleep_until_deadline((struct deadline){.ns = deadline});
 }
 
 void sleep_ns(s64 ns)

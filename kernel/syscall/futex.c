@@ -27,7 +27,7 @@ static int fault_in(u32 __user *uaddr, bool write)
 	return write ? user_cmpxchg32(uaddr, 0, 0, &v) : get_user(v, uaddr);
 }
 
-static int do_wait(u32 __user *uaddr, u32 val, u32 bitset, bool shared, s64 deadline)
+static int do_wait(u32 __user *uaddr, u32 val, u32 bitset, bool shared, struct deadline deadline)
 {
 	struct futex_key key;
 	int err;
@@ -43,31 +43,38 @@ static int do_wait(u32 __user *uaddr, u32 val, u32 bitset, bool shared, s64 dead
 	return err;
 }
 
+#define WAIT_SHARED 1 /* flags in the restart block */
+#define WAIT_WALL   2
+
 static long wait_restart(struct restart_block *rb)
 {
-	return do_wait((u32 __user *)rb->arg[0], (u32)rb->arg[1], (u32)rb->arg[2], rb->arg[4],
-		(s64)rb->arg[3]);
+	struct deadline d = {.ns = (s64)rb->arg[3], .wall = rb->arg[4] & WAIT_WALL};
+
+	return do_wait((u32 __user *)rb->arg[0], (u32)rb->arg[1], (u32)rb->arg[2],
+		rb->arg[4] & WAIT_SHARED, d);
 }
 
-static long wait_until(u32 __user *uaddr, u32 val, u32 bitset, bool shared, s64 deadline)
+static long wait_until(
+	u32 __user *uaddr, u32 val, u32 bitset, bool shared, struct deadline deadline)
 {
 	int err = do_wait(uaddr, val, bitset, shared, deadline);
 
 	/* With a timeout the rest of it counts after the signal, and a handler means EINTR. */
-	if (err == -ERESTARTSYS && deadline != TIME_NEVER)
-		return restart_set(
-			wait_restart, (u64)(uintptr_t)uaddr, val, bitset, (u64)deadline, shared);
+	if (err == -ERESTARTSYS && deadline.ns != TIME_NEVER)
+		return restart_set(wait_restart, (u64)(uintptr_t)uaddr, val, bitset,
+			(u64)deadline.ns,
+			(shared ? WAIT_SHARED : 0) | (deadline.wall ? WAIT_WALL : 0));
 	return err;
 }
 
 /* FUTEX_WAIT's timeout is relative, the others' absolute on the clock that the op names. */
-static int get_deadline(const void __user *utime, int cmd, bool realtime, s64 *deadline)
+static int get_deadline(const void __user *utime, int cmd, bool realtime, struct deadline *deadline)
 {
 	struct __kernel_timespec ts;
 	s64 ns;
 	int err;
 
-	*deadline = TIME_NEVER;
+	*deadline = (struct deadline){.ns = TIME_NEVER};
 	if (!utime)
 		return 0;
 	if (copy_from_user(&ts, utime, sizeof(ts)))
@@ -76,10 +83,10 @@ static int get_deadline(const void __user *utime, int cmd, bool realtime, s64 *d
 	if (err)
 		return err;
 	if (cmd == FUTEX_WAIT)
-		*deadline = deadline_after(ns);
+		deadline->ns = deadline_after(ns);
 	else
-		err = clock_to_mono(realtime ? CLOCK_REALTIME : CLOCK_MONOTONIC, ns, deadline);
-	return err;
+		*deadline = (struct deadline){.ns = ns, .wall = realtime};
+	return 0;
 }
 
 static long do_wake(u32 __user *uaddr, int nr, u32 bitset, bool shared)
@@ -226,7 +233,7 @@ long sys_futex(u32 __user *uaddr, int op, unsigned int val, void __user *timeout
 {
 	int cmd = op & FUTEX_CMD_MASK, val2 = (int)(uintptr_t)timeout;
 	bool shared = !(op & FUTEX_PRIVATE_FLAG), realtime = op & FUTEX_CLOCK_REALTIME;
-	s64 deadline;
+	struct deadline deadline;
 	int err;
 
 	if (realtime && !may_be_realtime(cmd))
@@ -291,13 +298,14 @@ static int import_waiters(struct futex_multi *v, const struct futex_waitv __user
 	return 0;
 }
 
-static int waitv_deadline(const struct __kernel_timespec __user *utime, int clock, s64 *deadline)
+static int waitv_deadline(
+	const struct __kernel_timespec __user *utime, int clock, struct deadline *deadline)
 {
 	struct __kernel_timespec ts;
 	s64 ns;
 	int err;
 
-	*deadline = TIME_NEVER;
+	*deadline = (struct deadline){.ns = TIME_NEVER};
 	if (!utime)
 		return 0;
 	if (clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME)
@@ -305,7 +313,7 @@ static int waitv_deadline(const struct __kernel_timespec __user *utime, int cloc
 	if (copy_from_user(&ts, utime, sizeof(ts)))
 		return -EFAULT;
 	err = ns_from_timespec(&ts, &ns);
-	return err ? err : clock_to_mono(clock, ns, deadline);
+	return err ? err : deadline_on(clock, ns, deadline);
 }
 
 /* Every page there, so that the core's loads without sleeping can go on. */
@@ -321,7 +329,7 @@ long sys_futex_waitv(struct futex_waitv __user *waiters, unsigned int nr, unsign
 	struct __kernel_timespec __user *timeout, int clock)
 {
 	struct futex_multi *v;
-	s64 deadline;
+	struct deadline deadline;
 	int err;
 
 	if (flags || !nr || nr > WAITV_MAX || !waiters)

@@ -50,12 +50,12 @@ long sys_clock_settime(int clock, const struct __kernel_timespec __user *utp)
 	struct __kernel_timespec ts;
 	s64 ns;
 
-	if (clock_is_cpu(clock))
-		return clock_cpu_get(clock, &ns) ? -EINVAL : -EPERM;
-	if (clock != CLOCK_REALTIME)
+	if (clock != CLOCK_REALTIME && clock >= 0)
 		return -EINVAL;
 	if (copy_from_user(&ts, utp, sizeof(ts)))
 		return -EFAULT;
+	if (clock < 0)
+		return clock_cpu_get(clock, &ns) ? -EINVAL : -EPERM;
 	if (ns_from_timespec(&ts, &ns))
 		return -EINVAL;
 	return set_real(ns);
@@ -154,43 +154,72 @@ long sys_nanosleep(
 	return err ? err : relative_sleep(deadline_after(ns), rem);
 }
 
-/* Until a moment of the wall clock or another: looked at again when the clock was set meanwhile. */
 static long absolute_sleep(int clock, s64 until)
 {
-	for (;;) {
-		s64 mono, now;
-		int err = clock_to_mono(clock, until, &mono);
-
-		if (!err && sleep_until(mono))
-			return -ERESTARTNOHAND;
-		if (!err)
-			err = clock_get(clock, &now);
-		if (err)
-			return err;
-		if (now >= until)
-			return 0;
-	}
-}
-
-/* CLOCK_PROCESS_CPUTIME_ID and relatives: no timer wakes for them but a look from time to time. */
-static long cpu_sleep(int clock, bool absolute, s64 ns)
-{
-	s64 now, until;
-	int err = clock_cpu_get(clock, &now);
+	struct deadline d;
+	int err = deadline_on(clock, until, &d);
 
 	if (err)
 		return err;
-	until = absolute ? ns : ns > TIME_NEVER - now ? TIME_NEVER : now + ns;
-	while (now < until) {
-		s64 pause = max((until - now) / g_nr_cpus, NS_PER_MS);
+	return sleep_until_deadline(d) ? -ERESTARTNOHAND : 0;
+}
 
-		if (sleep_until(deadline_after(pause)))
-			return absolute ? -ERESTARTNOHAND : -EINTR;
-		err = clock_cpu_get(clock, &now);
+/*
+ * CLOCK_PROCESS_CPUTIME_ID and relatives: no timer wakes for them but a look from time to time. 0,
+ * or -ERESTARTSYS with *left_ns still to go.
+ */
+static int wait_cpu_time(int clock, s64 until, s64 *left_ns)
+{
+	for (;;) {
+		s64 now;
+		int err = clock_cpu_get(clock, &now);
+
+		if (err)
+			return err;
+		*left_ns = until - now;
+		if (now >= until)
+			return 0;
+		err = sleep_until(deadline_after(max(*left_ns / g_nr_cpus, NS_PER_MS)));
 		if (err)
 			return err;
 	}
-	return 0;
+}
+
+static long relative_cpu_sleep(int clock, s64 until, struct __kernel_timespec __user *rem);
+
+static long cpu_sleep_restart(struct restart_block *rb)
+{
+	return relative_cpu_sleep(
+		(int)rb->arg[0], (s64)rb->arg[1], (struct __kernel_timespec __user *)rb->arg[2]);
+}
+
+static long relative_cpu_sleep(int clock, s64 until, struct __kernel_timespec __user *rem)
+{
+	s64 left;
+	int err = wait_cpu_time(clock, until, &left);
+
+	if (err != -ERESTARTSYS)
+		return err;
+	if (rem && export_timespec(rem, left))
+		return -EFAULT;
+	return restart_set(cpu_sleep_restart, (u64)clock, (u64)until, (u64)(uintptr_t)rem, 0, 0);
+}
+
+static long cpu_sleep(int clock, bool absolute, s64 ns, struct __kernel_timespec __user *rem)
+{
+	s64 now, left;
+	int err;
+
+	if (clock_is_own_thread(clock))
+		return -EINVAL; /* it would wait for itself */
+	err = clock_cpu_get(clock, &now);
+	if (err)
+		return err;
+	if (!absolute)
+		return relative_cpu_sleep(
+			clock, ns > TIME_NEVER - now ? TIME_NEVER : now + ns, rem);
+	err = wait_cpu_time(clock, ns, &left);
+	return err == -ERESTARTSYS ? -ERESTARTNOHAND : err;
 }
 
 long sys_clock_nanosleep(int clock, int flags, const struct __kernel_timespec __user *ureq,
@@ -215,7 +244,7 @@ long sys_clock_nanosleep(int clock, int flags, const struct __kernel_timespec __
 	if (err)
 		return err;
 	if (clock_is_cpu(clock))
-		return cpu_sleep(clock, absolute, ns);
+		return cpu_sleep(clock, absolute, ns, rem);
 	if (absolute)
 		return absolute_sleep(clock, ns);
 	return relative_sleep(deadline_after(ns), rem);

@@ -185,9 +185,34 @@ UNIT(setting_the_wall_clock_leaves_the_monotonic_one_alone)
 	clock_set_real_ns(5000 * NS_PER_SEC);
 	EXPECT_EQ(clock_real_ns() / NS_PER_SEC, 5000);
 	EXPECT(clock_mono_ns() - mono < NS_PER_MS);
-	EXPECT_EQ(clock_to_mono(0 /* CLOCK_REALTIME */, TIME_NEVER, &t), 0);
-	EXPECT_EQ(t, TIME_NEVER);
+	EXPECT_EQ(clock_wall_to_mono_ns(TIME_NEVER), TIME_NEVER);
+	EXPECT_EQ(clock_wall_to_mono_ns(-1), 0);
 	EXPECT_EQ(clock_get(77, &t), -EINVAL);
+}
+
+UNIT(timers_on_the_wall_clock_follow_its_settings)
+{
+	struct test_timer near = {.name = 'n'}, far = {.name = 'f'}, mono = {.name = 'm'};
+	s64 hour = 3600 * NS_PER_SEC, start = clock_mono_ns();
+
+	start_notes();
+	clock_set_real_ns(5000 * NS_PER_SEC);
+	timer_init(&near.timer, timer_note);
+	timer_init(&far.timer, timer_note);
+	timer_init(&mono.timer, timer_note);
+	timer_arm_deadline(
+		&near.timer, (struct deadline){.ns = clock_real_ns() + hour, .wall = true});
+	timer_arm_deadline(
+		&far.timer, (struct deadline){.ns = clock_real_ns() + 4 * hour, .wall = true});
+	timer_arm(&mono.timer, start + hour);
+	clock_set_real_ns(clock_real_ns() + 2 * hour);
+	sleep_ns(NS_PER_MS);
+	EXPECT_STR(g_trace, "n");
+	clock_set_real_ns(clock_real_ns() - 2 * hour); /* four hours are left again */
+	sleep_ns(3 * hour);
+	EXPECT_STR(g_trace, "nm");
+	sleep_ns(hour);
+	EXPECT_STR(g_trace, "nmf");
 }
 
 /* ---- wait queues ---- */
@@ -355,11 +380,13 @@ UNIT(readers_share_and_a_waiting_writer_blocks_new_ones)
 
 static u32 g_word;
 
+static const struct deadline g_no_deadline = {.ns = TIME_NEVER};
+
 static void futex_waiter(void *arg)
 {
 	struct futex_key k = {.a = 1, .b = (u64)&g_word};
 
-	g_result = futex_wait(k, &g_word, 7, ~0u, TIME_NEVER);
+	g_result = futex_wait(k, &g_word, 7, ~0u, g_no_deadline);
 	note('w');
 }
 
@@ -368,9 +395,11 @@ UNIT(futex_wait_sleeps_only_on_the_expected_value)
 	struct futex_key k = {.a = 1, .b = (u64)&g_word};
 
 	g_word = 8;
-	EXPECT_EQ(futex_wait(k, &g_word, 7, ~0u, TIME_NEVER), -EAGAIN);
-	EXPECT_EQ(futex_wait(k, (u32 *)8, 7, ~0u, TIME_NEVER), -EFAULT);
-	EXPECT_EQ(futex_wait(k, &g_word, 8, ~0u, deadline_after(NS_PER_MS)), -ETIMEDOUT);
+	EXPECT_EQ(futex_wait(k, &g_word, 7, ~0u, g_no_deadline), -EAGAIN);
+	EXPECT_EQ(futex_wait(k, (u32 *)8, 7, ~0u, g_no_deadline), -EFAULT);
+	struct deadline soon = {.ns = deadline_after(NS_PER_MS)};
+
+	EXPECT_EQ(futex_wait(k, &g_word, 8, ~0u, soon), -ETIMEDOUT);
 	EXPECT_EQ(futex_wake(k, 1, ~0u), 0);
 }
 
