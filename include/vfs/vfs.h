@@ -132,6 +132,8 @@ struct super {
 	struct mutex rename_lock; /* RANK_SUPER: cross-directory renames */
 	struct spinlock inodes_lock;
 	struct list_head inodes;
+	struct spinlock mounts_lock; /* RANK_MOUNT */
+	struct list_head mounts;     /* all, also the detached; mounts_lock */
 	void *priv;
 	char id[32]; /* source string for mounts */
 	struct list_head link;
@@ -339,10 +341,11 @@ struct mount {
 	 * copy of what is mounted; the copy of this mount in a tree that is copied. */
 	struct mount *prop_next, *prop_copy, *cloned;
 	struct list_head children, child_link, ns_link;
-	struct hlist_node hash; /* (parent, mountpoint) -> mount; RCU */
-	struct mount_ns *ns;    /* NULL: detached */
-	s32 writers;            /* atomic: open writes, guards remount ro */
-	char *source;           /* "tmpfs" in /proc/mounts */
+	struct list_head super_link; /* super->mounts_lock */
+	struct hlist_node hash;      /* (parent, mountpoint) -> mount; RCU */
+	struct mount_ns *ns;         /* NULL: detached */
+	s32 writers;                 /* atomic: open writes, guards remount ro */
+	char *source;                /* "tmpfs" in /proc/mounts */
 	struct rcu_head rcu;
 };
 /* mount->flags equal the MS_* bits MS_RDONLY, NOSUID, NODEV, NOEXEC, NOATIME, NODIRATIME, RELATIME */

@@ -32,10 +32,31 @@ struct super *super_alloc(const struct fs_type *t, const struct super_ops *ops)
 	mutex_init(&s->rename_lock, RANK_SUPER);
 	spin_init(&s->inodes_lock, RANK_INODE_SPIN);
 	list_init(&s->inodes);
+	spin_init(&s->mounts_lock, RANK_MOUNT);
+	list_init(&s->mounts);
 	spin_lock(&g_supers_lock);
 	list_add_tail(&s->link, &g_supers);
 	spin_unlock(&g_supers_lock);
 	return s;
+}
+
+bool super_is_written(struct super *s)
+{
+	bool writers = false;
+	struct mount *m;
+	struct inode *i;
+
+	spin_lock(&s->mounts_lock);
+	list_for_each_entry(m, &s->mounts, super_link)
+		writers |= __atomic_load_n(&m->writers, __ATOMIC_SEQ_CST) > 0;
+	spin_unlock(&s->mounts_lock);
+	if (writers)
+		return true;
+	spin_lock(&s->inodes_lock);
+	list_for_each_entry(i, &s->inodes, super_link)
+		writers |= READ_ONCE(i->nlink) == 0;
+	spin_unlock(&s->inodes_lock);
+	return writers;
 }
 
 void put_super(struct super *s)

@@ -102,6 +102,8 @@ int file_finish_open(struct file *f, const struct path *p, const struct cred *c)
 bool path_noexec(const struct path *p);
 /* Write access counting for ETXTBSY. */
 int inode_want_write(struct inode *i) must_check; /* -ETXTBSY */
+/* Is s being written through any mount, or is a removed file open? MS_RDONLY is set: no more come. */
+bool super_is_written(struct super *s);
 void inode_end_write(struct inode *i);
 int may_delete(const struct vfs_env *env, struct inode *dir, struct dentry *victim,
 	bool is_dir) must_check;

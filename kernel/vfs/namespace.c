@@ -51,6 +51,9 @@ static void free_mount_rcu(struct rcu_head *head)
 /* Nobody has a reference, nobody can get one. */
 static void release_mount(struct mount *m)
 {
+	spin_lock(&m->super->mounts_lock);
+	list_del(&m->super_link);
+	spin_unlock(&m->super->mounts_lock);
 	put_dentry(m->root);
 	put_super(m->super);
 	kfree(m->source);
@@ -140,6 +143,9 @@ static struct mount *mount_alloc(
 	list_init(&m->children);
 	list_init(&m->child_link);
 	list_init(&m->ns_link);
+	spin_lock(&s->mounts_lock);
+	list_add_tail(&m->super_link, &s->mounts);
+	spin_unlock(&s->mounts_lock);
 	return m;
 }
 
@@ -535,7 +541,7 @@ static int remount(struct path *at, u32 flags, const char *data, bool only_mount
 	if (!only_mount) {
 		if ((flags & MS_RDONLY) && !(old & MS_RDONLY)) {
 			__atomic_store_n(&s->flags, old | MS_RDONLY, __ATOMIC_SEQ_CST);
-			if (__atomic_load_n(&at->mnt->writers, __ATOMIC_SEQ_CST) > 0)
+			if (super_is_written(s))
 				err = -EBUSY;
 		}
 		if (!err && s->ops->remount)
@@ -544,7 +550,6 @@ static int remount(struct path *at, u32 flags, const char *data, bool only_mount
 			s->flags = old;
 		else
 			s->flags = (old & ~(u32)MS_RDONLY) | (flags & MS_RDONLY);
-		flags &= ~(u32)MS_RDONLY;
 	}
 	if (!err)
 		err = set_mount_flags(at->mnt, flags);
