@@ -24,6 +24,7 @@ enum lock_rank {
 	RANK_PIPE,        /* pipe buffer ring */
 	RANK_TTY,         /* terminal: termios, open and close */
 	RANK_TTY_READ,    /* one reader at a time */
+	RANK_TTY_WRITE,   /* one write call at a time */
 	RANK_TTY_INPUT,   /* line discipline, input side */
 	RANK_TTY_OUTPUT,  /* line discipline, output side */
 	RANK_SUPER,       /* mount/umount of a super block; rename across directories */

@@ -11,8 +11,9 @@
 #define PTY_RING 8192 /* bytes from slave to master */
 
 struct tty_pty {
-	struct tty *slave;    /* referenced */
-	struct spinlock lock; /* RANK_DEVICE, interrupts off: the ring and the bits */
+	struct tty *slave;       /* referenced */
+	struct spinlock lock;    /* RANK_DEVICE, interrupts off: the ring and the bits */
+	struct mutex write_lock; /* RANK_TTY_WRITE: one write call to the master at a time */
 	u8 *ring;
 	u32 head, tail;
 	bool locked; /* TIOCSPTLCK: the slave can't be opened */

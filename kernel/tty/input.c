@@ -54,6 +54,8 @@ void n_tty_flush_input(struct tty *t)
 	memset(n->line_end, 0, sizeof(n->line_end));
 	spin_unlock_irqrestore(&t->spin, flags);
 	n_tty_maybe_unthrottle(t);
+	if (t->pty)
+		pty_flushed(t, 0); /* room for the master's writers */
 }
 
 void n_tty_canon_changed(struct tty *t, bool was_canon)
@@ -421,20 +423,27 @@ static void receive_flagged(struct tty *t, u8 c, u8 flag)
 		put_byte(t, c, false);
 }
 
+/*
+ * Raw input waits when the buffer is full. Canonical input without a complete line must go on, or
+ * the line could never end; with one, the reader can make room.
+ */
+bool n_tty_takes_input(struct tty *t)
+{
+	struct n_tty *n = t->ld;
+	unsigned long flags = spin_lock_irqsave(&t->spin);
+	bool full = unread(n) >= N_TTY_BUF - 2;
+	bool readable = !L_FLAG(t, ICANON) || n->canon_head != n->tail;
+
+	spin_unlock_irqrestore(&t->spin, flags);
+	return !full || !readable;
+}
+
 size_t n_tty_receive(struct tty *t, const u8 *buf, const u8 *flags, size_t n)
 {
 	size_t i;
 
 	mutex_lock(&t->ld->in_lock);
-	for (i = 0; i < n; i++) {
-		/*
-		 * Raw input waits when the buffer is full. Canonical input without a complete line
-		 * must go on, or the line could never end; with one, the reader can make room.
-		 */
-		bool full = unread(t->ld) >= N_TTY_BUF - 2;
-
-		if (full && (!L_FLAG(t, ICANON) || t->ld->canon_head != t->ld->tail))
-			break;
+	for (i = 0; i < n && n_tty_takes_input(t); i++) {
 		if (flags && flags[i] != TTY_NORMAL)
 			receive_flagged(t, buf[i], flags[i]);
 		else

@@ -27,6 +27,8 @@ struct n_tty {
 
 	struct mutex read_lock; /* one reader at a time */
 
+	struct mutex write_lock; /* one write call at a time */
+
 	struct mutex out_lock; /* output processing */
 	u32 column;            /* of the cursor */
 	u32 canon_column;      /* where the line being typed began */
@@ -55,7 +57,13 @@ size_t n_tty_readable(struct tty *t); /* FIONREAD */
 bool n_tty_input_available(struct tty *t, bool poll);
 void n_tty_maybe_unthrottle(struct tty *t);
 
+/* Would n_tty_receive take a byte? A full buffer with nothing to read in it would, but drops it. */
+bool n_tty_takes_input(struct tty *t);
+
 /* output.c */
+/* The calls that write to one side of a terminal do so one after the other. 0, -EAGAIN,
+ * -ERESTARTSYS */
+int tty_write_begin(struct mutex *lock, const struct file *f) must_check;
 ssize_t n_tty_write(struct tty *t, struct file *f, struct iter *from);
 void n_tty_echo(struct tty *t, const u8 *raw, size_t n); /* in_lock held */
 void n_tty_flush_echo(struct tty *t);

@@ -146,16 +146,18 @@ static size_t write_some(struct tty *t, const u8 *src, size_t n)
 	return used_bytes;
 }
 
-ssize_t n_tty_write(struct tty *t, struct file *f, struct iter *from)
+int tty_write_begin(struct mutex *lock, const struct file *f)
+{
+	if (f->flags & O_NONBLOCK)
+		return mutex_trylock(lock) ? 0 : -EAGAIN;
+	return mutex_lock_interruptible(lock);
+}
+
+static ssize_t write_locked(struct tty *t, struct file *f, struct iter *from)
 {
 	ssize_t done = 0;
 	int err = 0;
 
-	if (L_FLAG(t, TOSTOP)) {
-		err = tty_check_change(t);
-		if (err)
-			return err;
-	}
 	while (from->count && !err) {
 		u8 src[CHUNK];
 		size_t n = iter_get(from, src, sizeof(src)), at = 0;
@@ -192,6 +194,19 @@ ssize_t n_tty_write(struct tty *t, struct file *f, struct iter *from)
 			iter_revert(from, n - at);
 	}
 	return done ? done : err;
+}
+
+ssize_t n_tty_write(struct tty *t, struct file *f, struct iter *from)
+{
+	ssize_t ret;
+	int err = tty_write_begin(&t->ld->write_lock, f);
+
+	if (err)
+		return err;
+	err = L_FLAG(t, TOSTOP) ? tty_check_change(t) : 0;
+	ret = err ? err : write_locked(t, f, from);
+	mutex_unlock(&t->ld->write_lock);
+	return ret;
 }
 
 void tty_wakeup(struct tty *t)

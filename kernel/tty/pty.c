@@ -159,6 +159,7 @@ struct tty_pty *pty_open_master(struct file *f, int index, void *owner)
 	p->index = index;
 	p->owner = owner;
 	spin_init(&p->lock, RANK_DEVICE);
+	mutex_init(&p->write_lock, RANK_TTY_WRITE);
 	wait_queue_init(&p->read_wait);
 	fasync_list_init(&p->async);
 	wait_queue_init(&p->write_wait);
@@ -231,9 +232,8 @@ static ssize_t master_read(struct file *f, struct iter *to, off64_t *pos)
 	return done;
 }
 
-static ssize_t master_write(struct file *f, struct iter *from, off64_t *pos)
+static ssize_t master_write_locked(struct tty_pty *p, struct file *f, struct iter *from)
 {
-	struct tty_pty *p = f->priv;
 	struct tty *slave = p->slave;
 	ssize_t done = 0;
 	int err = 0;
@@ -254,7 +254,7 @@ static ssize_t master_write(struct file *f, struct iter *from, off64_t *pos)
 				err = -EAGAIN;
 			else
 				err = wait_event_interruptible(
-					&p->write_wait, n_tty_readable(slave) < N_TTY_BUF / 2);
+					&p->write_wait, n_tty_takes_input(slave));
 			if (err)
 				break;
 		}
@@ -263,6 +263,19 @@ static ssize_t master_write(struct file *f, struct iter *from, off64_t *pos)
 			iter_revert(from, n - at);
 	}
 	return done ? done : err;
+}
+
+static ssize_t master_write(struct file *f, struct iter *from, off64_t *pos)
+{
+	struct tty_pty *p = f->priv;
+	ssize_t ret;
+	int err = tty_write_begin(&p->write_lock, f);
+
+	if (err)
+		return err;
+	ret = master_write_locked(p, f, from);
+	mutex_unlock(&p->write_lock);
+	return ret;
 }
 
 static u32 master_poll(struct file *f, struct poll_table *pt)
@@ -278,7 +291,7 @@ static u32 master_poll(struct file *f, struct poll_table *pt)
 		mask |= EPOLLPRI;
 	if (READ_ONCE(p->slave_closed))
 		mask |= EPOLLHUP;
-	if (n_tty_readable(p->slave) < N_TTY_BUF - 256)
+	if (n_tty_takes_input(p->slave))
 		mask |= EPOLLOUT | EPOLLWRNORM;
 	return mask;
 }

@@ -68,6 +68,7 @@ struct tty *tty_create(const struct tty_ops *ops, const char *name, kdev_t dev, 
 	(void)str_copy(t->name, name, sizeof(t->name));
 	mutex_init(&t->lock, RANK_TTY);
 	mutex_init(&t->ld->read_lock, RANK_TTY_READ);
+	mutex_init(&t->ld->write_lock, RANK_TTY_WRITE);
 	mutex_init(&t->ld->in_lock, RANK_TTY_INPUT);
 	mutex_init(&t->ld->out_lock, RANK_TTY_OUTPUT);
 	spin_init(&t->spin, RANK_TTY_SPIN);
