@@ -90,6 +90,7 @@ struct process {
 	struct list_head pgrp_link, session_link;
 	struct session *session;       /* tasklist lock to change, referenced */
 	bool session_leader, did_exec; /* tasklist lock */
+	u32 tty_binding; /* session->tty is ours, too, while this equals its binding; tasklist lock */
 
 	struct spinlock siglock;    /* RANK_SIGHAND */
 	struct sighand *sighand;    /* siglock; own threads read freely */
@@ -197,7 +198,7 @@ struct session {
 	struct refcount refs;
 	struct pid *sid;
 	struct tty *tty; /* controlling terminal; tasklist lock; referenced by tty's owner rules */
-	struct pid *tty_old_pgrp;
+	u32 tty_binding; /* number of the binding to it, for process->tty_binding; the same */
 };
 
 static inline struct task *current_task(void) /* only in threads that run user programs */
@@ -236,8 +237,9 @@ static inline void get_process(struct process *p)
 }
 void put_process(struct process *p);
 void put_session(struct session *s);
-struct task *task_find(s32 tid);       /* referenced or NULL */
-struct process *process_find(s32 pid); /* referenced or NULL; zombies included */
+struct task *task_find(s32 tid);                 /* referenced or NULL */
+struct process *process_find(s32 pid);           /* referenced or NULL; zombies included */
+struct process *process_find_of_thread(s32 tid); /* the same, by any thread's number */
 
 /* Iterate: next live-or-zombie process with pid > *pid, referenced; NULL at the end; *pid is set to
  * the one found. Start with 0. */
@@ -370,7 +372,7 @@ struct process_tty_ops {
 	/* The session's leader exits (exiting) or gives up its terminal: SIGHUP and SIGCONT to the
 	 * foreground group, no controlling terminal any more. */
 	void (*disassociate)(struct session *s, bool exiting);
-	void (*info)(struct session *s, u32 *tty_nr, s32 *tpgid);
+	void (*info)(struct process *p, u32 *tty_nr, s32 *tpgid);
 };
 void process_set_tty_ops(const struct process_tty_ops *ops);
 

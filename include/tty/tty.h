@@ -22,6 +22,7 @@
 
 struct tty;
 struct pid;
+struct process;
 struct session;
 
 struct tty_ops {
@@ -93,6 +94,6 @@ struct tty *file_tty(struct file *f);
 /* The session leader exits or gives up its terminal: SIGHUP and SIGCONT to the foreground. */
 void tty_disassociate(struct session *s, bool exiting);
 /* For /proc/PID/stat: device number (0: none) and foreground group (-1: none). */
-void tty_session_info(struct session *s, u32 *tty_nr, s32 *tpgid);
+void tty_process_info(struct process *p, u32 *tty_nr, s32 *tpgid);
 
 #endif

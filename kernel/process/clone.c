@@ -238,6 +238,7 @@ static void link_process_locked(
 	p->exec_id = parent->exec_id;
 	p->pgrp = parent->pgrp;
 	p->session = parent->session;
+	p->tty_binding = parent->tty_binding;
 	ref_get(&p->session->refs);
 	pid_attach(p->pgrp);
 	pid_attach(p->session->sid);

@@ -30,6 +30,7 @@ long process_setsid(void)
 		rcu_publish(p->session, s);
 		pid_detach(old->sid);
 		p->session_leader = true;
+		p->tty_binding = 0;
 		set_pgrp_locked(p, p->pid);
 		s = NULL;
 		ret = process_pid(p);
@@ -65,7 +66,10 @@ long process_setpgid(s32 nr, s32 pgid)
 	spin_lock_irq(&g_tasklist_lock);
 	pid = nr ? pid_find(nr) : self->pid;
 	p = pid ? pid->process : NULL;
-	err = p ? may_move_locked(p, self) : -ESRCH;
+	if (p)
+		err = may_move_locked(p, self);
+	else
+		err = pid && pid->task ? -EINVAL : -ESRCH; /* a thread that isn't the leader */
 	if (!err) {
 		pgrp = pgid ? pid_find(pgid) : p->pid;
 		if (pgrp != p->pid) { /* join a group of the same session */
@@ -86,7 +90,7 @@ long process_setpgid(s32 nr, s32 pgid)
 
 static long number_of(s32 nr, bool session)
 {
-	struct process *p = nr ? process_find(nr) : current_process();
+	struct process *p = nr ? process_find_of_thread(nr) : current_process();
 	long ret;
 
 	if (!p)

@@ -92,7 +92,6 @@ void put_session(struct session *s)
 {
 	if (!s || !ref_put(&s->refs))
 		return;
-	put_pid(s->tty_old_pgrp);
 	put_pid(s->sid);
 	slab_free(&g_session_cache, s);
 }
@@ -301,6 +300,18 @@ struct process *process_find(s32 nr)
 	if (p && !ref_get_unless_zero(&p->refs))
 		p = NULL;
 	rcu_read_unlock();
+	return p;
+}
+
+struct process *process_find_of_thread(s32 nr)
+{
+	struct task *t = task_find(nr);
+	struct process *p = t ? t->process : NULL;
+
+	if (p)
+		ref_get(&p->refs);
+	if (t)
+		put_task(t);
 	return p;
 }
 
@@ -522,7 +533,6 @@ static void fill_signals_locked(struct task *t, struct task_info *info)
 void task_get_info(struct task *t, bool whole, struct task_info *info)
 {
 	struct process *p = t->process;
-	struct session *s;
 
 	memset(info, 0, sizeof(*info));
 	spin_lock_irq(&g_tasklist_lock);
@@ -533,14 +543,10 @@ void task_get_info(struct task *t, bool whole, struct task_info *info)
 	fill_signals_locked(t, info);
 	info->exit_code = p->flags & PROC_GROUP_EXIT ? p->exit_status : t->exit_code;
 	spin_unlock(&p->siglock);
-	s = p->session;
-	if (s)
-		ref_get(&s->refs);
 	spin_unlock_irq(&g_tasklist_lock);
 	info->tpgid = -1;
-	if (s && g_process_tty)
-		g_process_tty->info(s, &info->tty_nr, &info->tpgid);
-	put_session(s);
+	if (g_process_tty)
+		g_process_tty->info(p, &info->tty_nr, &info->tpgid);
 	memcpy(info->name, t->thread.name, sizeof(info->name));
 	info->name[sizeof(info->name) - 1] = 0;
 	info->nvcsw = t->thread.nvcsw;

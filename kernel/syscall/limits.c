@@ -33,7 +33,7 @@ long sys_prlimit64(
 
 	if (unew && copy_from_user(&new_limit, unew, sizeof(new_limit)))
 		return -EFAULT;
-	p = pid ? process_find(pid) : current_process();
+	p = pid ? process_find_of_thread(pid) : current_process();
 	if (!p)
 		return -ESRCH;
 	err = may_limit(p) ? process_set_limit(p, resource, unew ? &new_limit : NULL, &old)

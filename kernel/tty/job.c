@@ -4,6 +4,9 @@
  * A session has at most one controlling terminal and a terminal at most one session: both pointers
  * change together under g_tasklist_lock and tty->spin. Each side holds a reference on the other's
  * object while they are bound. The foreground group is a referenced struct pid.
+ *
+ * A process has the terminal of its session if it is the leader that took it, or was forked by one
+ * that had it, and has not given it up since: its tty_binding is the number of the session's.
  */
 #include <process/signal.h>
 #include <linux/capability.h>
@@ -14,12 +17,22 @@ static struct session *current_session(void)
 	return current_process()->session;
 }
 
+/* The controlling terminal of p, or NULL. g_tasklist_lock keeps the answer true. */
+static struct tty *terminal_of(const struct process *p)
+{
+	const struct session *s = READ_ONCE(p->session);
+
+	if (!s || READ_ONCE(s->tty_binding) != READ_ONCE(p->tty_binding))
+		return NULL;
+	return READ_ONCE(s->tty);
+}
+
 struct tty *tty_of_current(void)
 {
 	struct tty *t;
 
 	spin_lock_irq(&g_tasklist_lock);
-	t = current_session() ? current_session()->tty : NULL;
+	t = terminal_of(current_process());
 	if (t)
 		get_tty(t);
 	spin_unlock_irq(&g_tasklist_lock);
@@ -28,9 +41,7 @@ struct tty *tty_of_current(void)
 
 static bool is_my_terminal(struct tty *t)
 {
-	struct session *s = READ_ONCE(current_process()->session);
-
-	return s && READ_ONCE(s->tty) == t;
+	return terminal_of(current_process()) == t;
 }
 
 /* Foreground group, referenced, or NULL. */
@@ -100,6 +111,7 @@ static void bind_locked(struct tty *t)
 
 	get_tty(t);
 	s->tty = t;
+	current_process()->tty_binding = ++s->tty_binding;
 	WRITE_ONCE(t->session, s);
 	get_pid(pgrp);
 	set_foreground(t, pgrp);
@@ -218,6 +230,21 @@ void tty_hangup_session(struct tty *t)
 		put_tty(t);
 }
 
+/* A leader gives it up for the whole session, others for themselves. */
+static long give_up_terminal(struct tty *t)
+{
+	struct process *p = current_process();
+
+	if (!is_my_terminal(t))
+		return -ENOTTY;
+	if (p->session_leader)
+		tty_disassociate(p->session, false);
+	spin_lock_irq(&g_tasklist_lock);
+	p->tty_binding = 0;
+	spin_unlock_irq(&g_tasklist_lock);
+	return 0;
+}
+
 static long get_foreground(struct tty *t, int __user *out)
 {
 	struct pid *fg;
@@ -288,13 +315,8 @@ long tty_job_ioctl(struct tty *t, struct file *f, u32 cmd, unsigned long arg)
 	switch (cmd) {
 	case TIOCSCTTY:
 		return take_terminal(t, f, arg);
-	case TIOCNOTTY: {
-		if (!is_my_terminal(t))
-			return -ENOTTY;
-		if (current_process()->session_leader)
-			tty_disassociate(current_session(), false);
-		return 0;
-	}
+	case TIOCNOTTY:
+		return give_up_terminal(t);
 	case TIOCGPGRP:
 		return get_foreground(t, ip);
 	case TIOCSPGRP:
@@ -306,19 +328,19 @@ long tty_job_ioctl(struct tty *t, struct file *f, u32 cmd, unsigned long arg)
 	}
 }
 
-void tty_session_info(struct session *s, u32 *tty_nr, s32 *tpgid)
+void tty_process_info(struct process *p, u32 *tty_nr, s32 *tpgid)
 {
 	struct pid *fg = NULL;
+	struct tty *t;
 
 	*tty_nr = 0;
 	*tpgid = -1;
 	spin_lock_irq(&g_tasklist_lock);
-	if (s && s->tty) {
-		kdev_t dev = s->tty->dev;
-
-		*tty_nr = (u32)((dev_minor(dev) & 0xff) | dev_major(dev) << 8 |
-			(dev_minor(dev) & ~0xffu) << 12);
-		fg = foreground(s->tty);
+	t = terminal_of(p);
+	if (t) {
+		*tty_nr = (u32)((dev_minor(t->dev) & 0xff) | dev_major(t->dev) << 8 |
+			(dev_minor(t->dev) & ~0xffu) << 12);
+		fg = foreground(t);
 	}
 	spin_unlock_irq(&g_tasklist_lock);
 	if (fg) {

@@ -303,7 +303,7 @@ void tty_hangup(struct tty *t)
 	wake_up_key(&t->write_wait, INT_MAX, EPOLLOUT | EPOLLHUP | EPOLLERR);
 }
 
-static const struct process_tty_ops g_process_ops = {tty_disassociate, tty_session_info};
+static const struct process_tty_ops g_process_ops = {tty_disassociate, tty_process_info};
 
 static int tty_init(void)
 {
