@@ -416,6 +416,8 @@ static int set_locked(
 		return -EEXIST;
 	if (!old && ((flags & XATTR_REPLACE) || !new->value))
 		return -ENODATA;
+	if (new->value && new->len > ext4_of(i)->block_size)
+		return -ENOSPC;
 	if (old)
 		remove_at(from, old);
 	if (new->value) {
@@ -462,8 +464,6 @@ int ext4_xattr_set(struct handle *h, struct inode *i, int index, const char *nam
 
 	if (strlen(name) > 255)
 		return -ERANGE;
-	if (len > ext4_of(i)->block_size)
-		return -ENOSPC;
 	if (!err && n->new_inode) /* the inode's room is cleared by this */
 		err = ext4_mark_inode_dirty(h, i);
 	if (err)

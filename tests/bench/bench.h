@@ -28,7 +28,7 @@ struct rows {
 		array, sizeof(array) / sizeof((array)[0]) \
 	}
 
-extern const struct rows call_rows, ipc_rows, memory_rows, process_rows, file_rows;
+extern const struct rows call_rows, ipc_rows, memory_rows, process_rows, file_rows, storage_rows;
 
 /* Where the files of a row are made: an empty folder on a tmpfs. */
 #define WORK "/dev/shm/bench"

@@ -6,7 +6,7 @@ bench-root  := build/bench/root
 bench-flags := -std=gnu17 -O2 -Wall -Wextra -Werror -Wno-missing-field-initializers -static -pthread
 B ?=
 
-$(bench-root)/bin/bench: $(addprefix $(bench-dir)/,main.c call.c ipc.c memory.c process.c file.c \
+$(bench-root)/bin/bench: $(addprefix $(bench-dir)/,main.c call.c ipc.c memory.c process.c file.c storage.c \
 		bench.h)
 	@mkdir -p $(@D)
 	$(call quiet,CC,$@)gcc $(bench-flags) -I$(bench-dir) -o $@ $(filter %.c,$^)

@@ -611,6 +611,8 @@ static void worker(uint64_t seed, long operations, int number)
 	}
 	for (g_op = 0; g_op < operations; g_op++) {
 		one_operation();
+		if (getenv("FSOPS_TRACE"))
+			printf("%ld %s: %016llx\n", g_op, g_what, (unsigned long long)g_digest);
 		if (g_op % BATCH == 0)
 			check_all();
 	}
