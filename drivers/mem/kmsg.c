@@ -9,6 +9,7 @@
 #include <lib/string.h>
 #include <linux/major.h>
 #include <process/signal.h>
+#include <process/uts.h>
 #include <sched/timer.h>
 #include <vfs/file.h>
 
@@ -18,19 +19,6 @@ struct kmsg {
 	struct log_record rec;
 	char text[1200];
 };
-
-static struct wait_queue g_wait = WAIT_QUEUE_INIT(g_wait);
-
-/* Log records can be added anywhere, also under the locks that waking takes: a timer wakes readers.
- */
-static struct timer g_wake_timer;
-static bool g_wake_pending; /* atomic */
-
-static void wake_readers(struct timer *t)
-{
-	WRITE_ONCE(g_wake_pending, false);
-	poll_wake(&g_wait, EPOLLIN | EPOLLRDNORM);
-}
 
 static size_t format_record(struct kmsg *k)
 {
@@ -66,7 +54,7 @@ static ssize_t kmsg_read(struct file *f, struct iter *to, off64_t *pos)
 			goto out;
 		/* Looked at each quarter second: the log may grow where waking is not possible. */
 		r = wait_event_deadline(
-			&g_wait, log_next_seq() > k->seq, deadline_after(NS_PER_SEC / 4));
+			log_wait_queue(), log_next_seq() > k->seq, deadline_after(NS_PER_SEC / 4));
 		if (r && r != -ETIMEDOUT)
 			goto out;
 	}
@@ -147,7 +135,7 @@ static u32 kmsg_poll(struct file *f, struct poll_table *pt)
 {
 	struct kmsg *k = f->priv;
 
-	poll_wait(f, &g_wait, pt);
+	poll_wait(f, log_wait_queue(), pt);
 	if (log_next_seq() <= k->seq)
 		return 0;
 	return log_first_seq() > k->seq ? EPOLLIN | EPOLLRDNORM | EPOLLERR | EPOLLPRI
@@ -183,22 +171,9 @@ static const struct file_ops g_kmsg_fops = {
 	.poll = kmsg_poll,
 };
 
-static void log_grew(void)
-{
-	if (list_empty(&g_wait.waiters) || xchg(&g_wake_pending, true))
-		return;
-	/* From inside the scheduler's or timers' own locks this must not arm a timer: DEBUG's rank
-	 * check would tell; log calls there are errors already. */
-	timer_arm(&g_wake_timer, 0);
-}
-
 static int kmsg_init(void)
 {
-	int err;
-
-	timer_init(&g_wake_timer, wake_readers);
-	log_set_notify(log_grew);
-	err = chrdev_register(MEM_MAJOR, 11, 1, "mem", &g_kmsg_fops);
+	int err = chrdev_register(MEM_MAJOR, 11, 1, "mem", &g_kmsg_fops);
 	return err ?: devtmpfs_add("kmsg", S_IFCHR | 0644, dev_make(MEM_MAJOR, 11));
 }
 INIT_HOOK(INIT_FS, kmsg_init);

@@ -278,6 +278,30 @@ static const struct proc_entry g_aramid_entries[] = {
 	{.name = "locks", .mode = S_IFREG | 0444, .show = show_spinlocks}, {0}};
 static const struct proc_entry g_tty_entries[] = {FILE("drivers", show_tty_drivers), {0}};
 
+/* ---- kmsg: what syslog(2)'s READ gives, to who may use it when opening ---- */
+
+static int kmsg_open(struct inode *i, struct file *f)
+{
+	return syslog_may(SYSLOG_OPEN);
+}
+
+static ssize_t kmsg_read(struct file *f, struct iter *to, off64_t *pos)
+{
+	return syslog_read(to, (f->flags & O_NONBLOCK) != 0);
+}
+
+static u32 kmsg_poll(struct file *f, struct poll_table *pt)
+{
+	poll_wait(f, log_wait_queue(), pt);
+	return syslog_unread() ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+static const struct file_ops g_kmsg_fops = {
+	.open = kmsg_open,
+	.read = kmsg_read,
+	.poll = kmsg_poll,
+};
+
 const struct proc_entry g_root_entries[] = {
 	{.name = "aramid", .mode = S_IFDIR | 0555, .children = g_aramid_entries},
 	FILE("cmdline", show_cmdline),
@@ -286,6 +310,7 @@ const struct proc_entry g_root_entries[] = {
 	FILE("diskstats", show_diskstats),
 	FILE("filesystems", show_filesystems),
 	FILE("interrupts", show_interrupts),
+	{.name = "kmsg", .mode = S_IFREG | 0400, .fops = &g_kmsg_fops},
 	FILE("loadavg", show_loadavg),
 	FILE("locks", show_locks),
 	FILE("meminfo", show_meminfo),

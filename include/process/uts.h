@@ -18,6 +18,13 @@ void uts_set_domainname(const char *name, size_t len);
 long syslog_action(int type, char __user *buf, int len) must_check;
 /* May the current task use this type? kernel.dmesg_restrict applies to reading everything. */
 int syslog_may(int type) must_check;
+#define SYSLOG_OPEN 1
+/* Type 2 (READ) as /proc/kmsg has it: unread lines, or -EAGAIN. */
+struct iter;
+ssize_t syslog_read(struct iter *to, bool nonblock) must_check;
+bool syslog_unread(void);
+/* Woken when the log has grown; not from every context, so sleepers look again from time to time. */
+struct wait_queue *log_wait_queue(void);
 extern int g_dmesg_restrict; /* kernel.dmesg_restrict; atomic */
 
 #endif

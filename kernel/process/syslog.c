@@ -3,18 +3,22 @@
  * calls that consume (READ, SIZE_UNREAD), one for what CLEAR has hidden from READ_ALL.
  */
 #include <arch/uaccess.h>
+#include <core/init.h>
 #include <core/log.h>
 #include <cred/cred.h>
 #include <kmem/slab.h>
 #include <lib/printf.h>
 #include <lib/string.h>
 #include <process/uts.h>
+#include <vfs/file.h>
+#include <vm/iter.h>
 #include <sched/mutex.h>
 #include <sched/timer.h>
+#include <sched/wait.h>
 
 #define LINE_MAX    1100 /* a record's text with its prefix */
 #define BUFFER_SIZE (64 << 10)
-#define POLL_NS     (NS_PER_SEC / 5) /* how often a blocked READ looks: records come from any context */
+#define POLL_NS     (NS_PER_SEC / 5) /* how often a blocked READ looks: not every context can wake it */
 
 enum {
 	ACTION_CLOSE,
@@ -32,6 +36,7 @@ enum {
 
 static struct mutex g_syslog_lock = MUTEX_INIT(g_syslog_lock, RANK_FILE_POS);
 static u64 g_read_seq, g_clear_seq; /* g_syslog_lock */
+static size_t g_read_part;          /* g_syslog_lock: bytes of g_read_seq's line that were read */
 static int g_saved_level = -1;      /* g_syslog_lock: CONSOLE_OFF's, or -1 */
 int g_dmesg_restrict;
 
@@ -43,6 +48,41 @@ int syslog_may(int type)
 		return 0;
 	return capable(CAP_SYSLOG) || capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
 }
+
+static struct wait_queue g_wait = WAIT_QUEUE_INIT(g_wait);
+
+/* Log records can be added anywhere, also under the locks that waking takes: a timer wakes readers.
+ */
+static struct timer g_wake_timer;
+static bool g_wake_pending; /* atomic */
+
+static void wake_readers(struct timer *t)
+{
+	WRITE_ONCE(g_wake_pending, false);
+	poll_wake(&g_wait, EPOLLIN | EPOLLRDNORM);
+}
+
+static void log_grew(void)
+{
+	if (list_empty(&g_wait.waiters) || xchg(&g_wake_pending, true))
+		return;
+	/* From inside the scheduler's or timers' own locks this must not arm a timer: DEBUG's rank
+	 * check would tell; log calls there are errors already. */
+	timer_arm(&g_wake_timer, 0);
+}
+
+struct wait_queue *log_wait_queue(void)
+{
+	return &g_wait;
+}
+
+static int syslog_init(void)
+{
+	timer_init(&g_wake_timer, wake_readers);
+	log_set_notify(log_grew);
+	return 0;
+}
+INIT_HOOK(INIT_FS, syslog_init);
 
 struct reader {
 	struct log_record rec;
@@ -110,19 +150,70 @@ static long read_all(struct reader *r, char __user *buf, size_t len, bool clear)
 	return n;
 }
 
-static long read_next(struct reader *r, char __user *buf, size_t len)
+/* Unread lines, the last one cut where the reader's room ends. Lock held. */
+static ssize_t take_lines(struct reader *r, struct iter *to)
+{
+	ssize_t done = 0;
+	u64 missed = 0;
+
+	if (g_read_seq < log_first_seq()) {
+		g_read_seq = log_first_seq();
+		g_read_part = 0;
+	}
+	while (to->count) {
+		u64 next = g_read_seq;
+		size_t n, part;
+
+		if (!log_read(&next, &r->rec, &missed))
+			break;
+		n = format_line(r);
+		part = min(n - g_read_part, to->count);
+		if (iter_put(to, r->line + g_read_part, part) < part)
+			return done ? done : -EFAULT;
+		done += (ssize_t)part;
+		g_read_part += part;
+		if (g_read_part == n) {
+			g_read_seq = next;
+			g_read_part = 0;
+		}
+	}
+	return done;
+}
+
+static ssize_t read_next(struct reader *r, struct iter *to, bool nonblock)
 {
 	for (;;) {
-		long n;
+		ssize_t n;
 
 		mutex_lock(&g_syslog_lock);
-		n = copy_lines(r, &g_read_seq, buf, len);
+		n = take_lines(r, to);
 		mutex_unlock(&g_syslog_lock);
 		if (n)
 			return n;
-		if (sleep_until(deadline_after(POLL_NS)))
-			return -ERESTARTSYS;
+		if (nonblock)
+			return -EAGAIN;
+		n = wait_event_deadline(&g_wait, syslog_unread(), deadline_after(POLL_NS));
+		if (n && n != -ETIMEDOUT)
+			return n;
 	}
+}
+
+ssize_t syslog_read(struct iter *to, bool nonblock)
+{
+	struct reader *r;
+	ssize_t n;
+
+	if (!to->count)
+		return 0;
+	r = kmalloc(sizeof(*r), GFP_KERNEL);
+	n = r ? read_next(r, to, nonblock) : -ENOMEM;
+	kfree(r);
+	return n;
+}
+
+bool syslog_unread(void)
+{
+	return log_next_seq() > READ_ONCE(g_read_seq);
 }
 
 static long set_console(int type, int level)
@@ -157,7 +248,8 @@ static long act_locked(struct reader *r, int type, char __user *buf, int len)
 		g_clear_seq = log_next_seq();
 		return 0;
 	case ACTION_SIZE_UNREAD:
-		return (long)text_size(r, max(g_read_seq, log_first_seq()));
+		return (long)(text_size(r, max(g_read_seq, log_first_seq())) -
+			(g_read_seq < log_first_seq() ? 0 : g_read_part));
 	default:
 		return set_console(type, len);
 	}
@@ -186,7 +278,9 @@ long syslog_action(int type, char __user *buf, int len)
 	if (!r)
 		return -ENOMEM;
 	if (type == ACTION_READ) {
-		ret = read_next(r, buf, (size_t)len);
+		struct iter to = iter_user(buf, (size_t)len);
+
+		ret = read_next(r, &to, false);
 	} else {
 		mutex_lock(&g_syslog_lock);
 		ret = act_locked(r, type, buf, len);
