@@ -75,6 +75,7 @@ struct thread {
 	void *journal;                    /* jbd2: the open handle; own thread */
 	struct blk_plug *plug;            /* block layer: bios held back; own thread */
 	u32 nr_dirtied;                   /* pages since balance_dirty looked; own thread */
+	u64 nr_io_waits;                  /* sleeps that waited for storage; own thread */
 	u64 io_read, io_written;          /* bytes from and to storage; own thread */
 	u64 start_ns;                     /* monotonic; immutable */
 	const struct cred *cred;          /* effective credentials (cred/cred.h), referenced; own

@@ -271,15 +271,20 @@ bool process_page_fault(struct pt_regs *regs, const struct fault_info *fi)
 	u32 access = MMU_USER | (fi->exec ? MMU_EXEC : fi->write ? MMU_WRITE : MMU_READ);
 	int code = SEGV_MAPERR, err;
 	struct task *t;
+	u64 io_waits;
 
 	if (!thread_is_task(th))
 		return false;
 	t = container_of(th, struct task, thread);
 	if (!t->mm)
 		return false;
+	io_waits = th->nr_io_waits;
 	err = mm_fault(t->mm, fi->addr, access, &code);
 	if (likely(err == 0)) {
-		t->minflt++; /* nothing here tells the ones that waited for a disk */
+		if (unlikely(th->nr_io_waits != io_waits))
+			t->majflt++; /* it slept until storage had brought the page */
+		else
+			t->minflt++;
 		return true;
 	}
 	if (!fi->user)

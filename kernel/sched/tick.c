@@ -186,6 +186,7 @@ int io_wait_begin(void)
 {
 	struct run_queue *rq = this_rq();
 
+	current_thread()->nr_io_waits++;
 	__atomic_fetch_add(&rq->nr_iowait, 1, __ATOMIC_RELAXED);
 	return rq->cpu;
 }
