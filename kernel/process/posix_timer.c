@@ -8,6 +8,7 @@
 #include <lib/string.h>
 #include <process/timer.h>
 
+#define FOREIGN_TRIES    10000
 #define IGNORED_REARM_NS NS_PER_MS /* shortest period of a timer whose signal nobody takes */
 
 struct posix_timer {
@@ -18,6 +19,9 @@ struct posix_timer {
 	int clockid, notify;       /* SIGEV_* */
 	struct task *target;       /* SIGEV_THREAD_ID: referenced */
 	struct task *clock_task;   /* a thread's CPU clock: referenced */
+	/* Another process's CPU clock: referenced; and what it was when last seen. */
+	struct process *clock_process;
+	s64 clock_seen_ns;
 	struct sigqueue queue;
 	struct timer timer;
 	s64 expires_ns;  /* on its clock; 0: not set */
@@ -34,10 +38,33 @@ static bool is_cpu(const struct posix_timer *pt)
 	return clock_is_cpu(pt->clockid);
 }
 
-static s64 now_locked(const struct posix_timer *pt)
+/*
+ * The times of another process while our own siglock is held. Two processes may look at each other's
+ * clocks at once, so this tries for a while only; then the clock stands still until the next look.
+ */
+static s64 foreign_now_locked(struct posix_timer *pt)
+{
+	struct process *p = pt->clock_process;
+	u64 u, s;
+
+	for (int i = 0; i < FOREIGN_TRIES; i++) {
+		if (spin_trylock(&p->siglock)) {
+			process_own_times(p, &u, &s);
+			spin_unlock(&p->siglock);
+			pt->clock_seen_ns = (s64)((pt->clockid & 3) == 1 ? u : u + s);
+			break;
+		}
+		cpu_relax();
+	}
+	return pt->clock_seen_ns;
+}
+
+static s64 now_locked(struct posix_timer *pt)
 {
 	u64 u, s;
 
+	if (pt->clock_process)
+		return foreign_now_locked(pt);
 	if (pt->clock_task)
 		thread_times(&pt->clock_task->thread, &u, &s);
 	else if (is_cpu(pt))
@@ -57,6 +84,8 @@ static void timer_free(struct posix_timer *pt)
 		put_task(pt->target);
 	if (pt->clock_task)
 		put_task(pt->clock_task);
+	if (pt->clock_process)
+		put_process(pt->clock_process);
 	slab_free(&g_timer_cache, pt);
 }
 
@@ -118,6 +147,18 @@ static void posix_timer_fired(struct timer *timer)
 	spin_unlock_irqrestore(&pt->process->siglock, flags);
 }
 
+/* What is left, in terms of p's own threads. Another process may use it up with more of them, or
+ * with none any more. */
+static u64 may_expire_in(const struct posix_timer *pt, u64 left, const struct process *p)
+{
+	s32 threads;
+
+	if (!pt->clock_process)
+		return left;
+	threads = READ_ONCE(pt->clock_process->live_threads);
+	return threads ? max(left / (u64)threads * (u64)max(p->live_threads, 1), 1ull) : U64_MAX;
+}
+
 u64 posix_cpu_timers_check_locked(struct process *p)
 {
 	struct posix_timer *pt;
@@ -132,7 +173,7 @@ u64 posix_cpu_timers_check_locked(struct process *p)
 		if (now >= pt->expires_ns)
 			expire_locked(pt);
 		if (pt->expires_ns > now && list_empty(&pt->queue.link))
-			left = min(left, (u64)(pt->expires_ns - now));
+			left = min(left, may_expire_in(pt, (u64)(pt->expires_ns - now), p));
 	}
 	return left;
 }
@@ -186,7 +227,11 @@ static int check_clock(int clockid, struct posix_timer *pt)
 			pt->clock_task = task_find(nr ? nr : task_tid(current_task()));
 			return pt->clock_task ? 0 : -EINVAL;
 		}
-		return !nr || nr == process_pid(current_process()) ? 0 : -EINVAL;
+		if (nr && nr != process_pid(current_process())) {
+			pt->clock_process = process_find(nr);
+			return pt->clock_process ? 0 : -EINVAL;
+		}
+		return 0;
 	}
 	switch (clockid) {
 	case CLOCK_REALTIME:
