@@ -50,11 +50,11 @@ int futex_wait_many(struct futex_multi *v, int n, struct deadline deadline) must
  * cmp_requeue: number moved, the first of which may have got the lock; -EAGAIN, -EINVAL others wait
  * there, -ESRCH, -EDEADLK.
  */
-int futex_lock_pi(
-	struct futex_key key, u32 __user *uaddr, u32 tid, s64 deadline, bool only_try) must_check;
+int futex_lock_pi(struct futex_key key, u32 __user *uaddr, u32 tid, struct deadline deadline,
+	bool only_try) must_check;
 int futex_unlock_pi(struct futex_key key, u32 __user *uaddr, u32 tid) must_check;
 int futex_wait_requeue_pi(struct futex_key key, u32 __user *uaddr, u32 expected,
-	struct futex_key target, u32 __user *uaddr2, u32 tid, s64 deadline) must_check;
+	struct futex_key target, u32 __user *uaddr2, u32 tid, struct deadline deadline) must_check;
 int futex_cmp_requeue_pi(struct futex_key from, struct futex_key to, int nr_move, u32 __user *uaddr,
 	u32 cmp, u32 __user *uaddr2) must_check;
 /* The thread's locks go to their first waiters: it dies (then nobody queues up behind it any more)

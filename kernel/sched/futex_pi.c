@@ -287,7 +287,7 @@ static int take_over(struct pi_waiter *w, u32 __user *uaddr)
 }
 
 /* Sleep until the lock is granted. True: the time was up first, unless it was granted since. */
-static bool wait_granted(struct pi_waiter *w, s64 deadline)
+static bool wait_granted(struct pi_waiter *w, struct deadline deadline)
 {
 	bool late = false;
 
@@ -296,7 +296,7 @@ static bool wait_granted(struct pi_waiter *w, s64 deadline)
 		if (load_acquire(&w->granted) || late ||
 			signal_interrupts(w->thread, THREAD_INTERRUPTIBLE))
 			break;
-		late = sched_block_until(deadline);
+		late = sched_block_until_deadline(deadline);
 	}
 	WRITE_ONCE(w->thread->state, THREAD_RUNNING);
 	return late;
@@ -317,7 +317,8 @@ static bool stop_waiting(struct pi_waiter *w)
 	return granted;
 }
 
-int futex_lock_pi(struct futex_key key, u32 __user *uaddr, u32 tid, s64 deadline, bool only_try)
+int futex_lock_pi(
+	struct futex_key key, u32 __user *uaddr, u32 tid, struct deadline deadline, bool only_try)
 {
 	struct pi_waiter w = {.thread = current_thread(), .tid = tid};
 	struct pi_state *fresh = kmalloc(sizeof(*fresh), GFP_KERNEL);
@@ -372,7 +373,7 @@ int futex_unlock_pi(struct futex_key key, u32 __user *uaddr, u32 tid)
 }
 
 int futex_wait_requeue_pi(struct futex_key key, u32 __user *uaddr, u32 expected,
-	struct futex_key target, u32 __user *uaddr2, u32 tid, s64 deadline)
+	struct futex_key target, u32 __user *uaddr2, u32 tid, struct deadline deadline)
 {
 	struct thread *t = current_thread();
 	struct pi_waiter pi = {.thread = t, .tid = tid, .target = target};

@@ -139,7 +139,7 @@ static u32 own_tid(void)
 	return (u32)task_tid(current_task());
 }
 
-static long do_lock_pi(u32 __user *uaddr, bool shared, s64 deadline, bool only_try)
+static long do_lock_pi(u32 __user *uaddr, bool shared, struct deadline deadline, bool only_try)
 {
 	struct futex_key key;
 	int err;
@@ -185,7 +185,7 @@ static int fault_in_both(u32 __user *uaddr, u32 __user *uaddr2)
 }
 
 static long do_wait_requeue_pi(
-	u32 __user *uaddr, u32 val, u32 __user *uaddr2, bool shared, s64 deadline)
+	u32 __user *uaddr, u32 val, u32 __user *uaddr2, bool shared, struct deadline deadline)
 {
 	struct futex_key k1, k2;
 	int err;
@@ -262,7 +262,7 @@ long sys_futex(u32 __user *uaddr, int op, unsigned int val, void __user *timeout
 	case FUTEX_LOCK_PI2:
 		return do_lock_pi(uaddr, shared, deadline, false);
 	case FUTEX_TRYLOCK_PI:
-		return do_lock_pi(uaddr, shared, TIME_NEVER, true);
+		return do_lock_pi(uaddr, shared, (struct deadline){.ns = TIME_NEVER}, true);
 	case FUTEX_UNLOCK_PI:
 		return do_unlock_pi(uaddr, shared);
 	case FUTEX_WAIT_REQUEUE_PI:
