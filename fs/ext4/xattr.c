@@ -416,7 +416,7 @@ static int set_locked(
 		return -EEXIST;
 	if (!old && ((flags & XATTR_REPLACE) || !new->value))
 		return -ENODATA;
-	if (new->value && new->len > ext4_of(i)->block_size)
+	if (new->value &&new->len > ext4_of(i)->block_size)
 		return -ENOSPC;
 	if (old)
 		remove_at(from, old);
