@@ -77,8 +77,6 @@ void input_frame(struct packet *p)
 		packet_free(p);
 		return;
 	}
-	if (n->type == ARPHRD_LOOPBACK)
-		p->pkt_type = PACKET_HOST;
 	count_in(n, p, len);
 	tap_show(n, p, false);
 	deliver(p, protocol_of(p));
