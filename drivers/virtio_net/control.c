@@ -97,8 +97,10 @@ int vnet_set_address(struct netif *n, const u8 *addr)
 	struct vnet *v = n->priv;
 	struct command *c;
 
-	if (addr[0] & 1 || !memcmp(addr, "\0\0\0\0\0", ETH_ALEN))
-		return -EADDRNOTAVAIL;
+	int err = ether_check_address(addr);
+
+	if (err)
+		return err;
 	if (!v->control || !virtio_has(v->dev, VIRTIO_NET_F_CTRL_MAC_ADDR))
 		return -EOPNOTSUPP;
 	c = command_alloc(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, ETH_ALEN);

@@ -199,6 +199,8 @@ void net_protocol_register(const struct net_protocol *proto);
 /* Ethernet's link header: for ops->header. */
 int ether_header(
 	struct netif *n, struct packet *p, u16 protocol, const u8 *dst, const u8 *src) must_check;
+/* Can it be an interface's address? -EADDRNOTAVAIL: zero or a group's. */
+int ether_check_address(const u8 *addr) must_check;
 /* A tap: is shown all that comes and goes on n (NULL: everywhere); type ETH_P_ALL or one. */
 struct net_tap {
 	struct list_head link;

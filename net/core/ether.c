@@ -60,3 +60,10 @@ void netif_setup_ether(struct netif *n, const u8 addr[6])
 		memcpy(n->perm_addr, addr, ETH_ALEN);
 	}
 }
+
+int ether_check_address(const u8 *addr)
+{
+	static const u8 zero[ETH_ALEN];
+
+	return addr[0] & 1 || !memcmp(addr, zero, ETH_ALEN) ? -EADDRNOTAVAIL : 0;
+}

@@ -21,8 +21,14 @@ static bool loopback_xmit(struct netif *n, struct packet *p, u32 queue, bool mor
 	return true;
 }
 
+static int loopback_set_address(struct netif *n, const u8 *addr)
+{
+	return ether_check_address(addr);
+}
+
 static const struct netif_ops g_loopback_ops = {
 	.xmit = loopback_xmit,
+	.set_address = loopback_set_address,
 	.header = ether_header,
 };
 

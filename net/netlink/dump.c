@@ -109,6 +109,23 @@ void nl_dump_end(struct nl_sock *s)
 	mutex_unlock(&s->dump_lock);
 }
 
+/* rtnetlink tells of an error in a dump's request as the dump's end. -EINTR, or -ENOBUFS. */
+static int end_at_once(struct nl_sock *s, const struct nl_request *rq, int err)
+{
+	struct nl_buf b = nl_alloc(PIECE_MIN, GFP_KERNEL);
+	struct nlmsghdr *h;
+
+	if (!b.data)
+		return -ENOBUFS;
+	h = nl_begin(&b, rq->portid, rq->h->nlmsg_seq, NLMSG_DONE, NLM_F_MULTI, sizeof(int));
+	memcpy(nl_data(h), &err, sizeof(err));
+	if (READ_ONCE(s->flags) >> NLF_EXT_ACK & 1 && nl_put_ext_ack(&b, rq, err))
+		h->nlmsg_flags |= NLM_F_ACK_TLVS;
+	nl_end(&b, h);
+	(void)nl_reply(rq, &b);
+	return -EINTR;
+}
+
 int nl_dump_start(struct nl_request *rq, const struct nl_handler *handler)
 {
 	struct nl_sock *s = nl_of(rq->sk);
@@ -133,6 +150,8 @@ int nl_dump_start(struct nl_request *rq, const struct nl_handler *handler)
 		err = handler->start(&s->dump);
 		s->dump.h = copy;
 	}
+	if (err && rq->sk->protocol == NETLINK_ROUTE)
+		err = end_at_once(s, rq, err);
 	s->dump.ack = NULL;
 	if (err) {
 		kfree(s->dump.h);

@@ -242,7 +242,7 @@ static int start_links(struct nl_dump *d)
 	if (err)
 		return d->strict ? err : 0;
 	if (d->strict && (ifi->__ifi_pad || ifi->ifi_type || ifi->ifi_flags || ifi->ifi_change))
-		return nl_error(d->ack, -EINVAL, "Invalid values in header for link dump");
+		return nl_error(d->ack, -EINVAL, "Invalid values in header for link dump request");
 	if (d->strict && ifi->ifi_index)
 		return nl_error(
 			d->ack, -EINVAL, "Filter by device index not supported for link dumps");

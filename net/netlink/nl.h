@@ -101,6 +101,7 @@ int nl_broadcast(struct net *net, int protocol, u32 group, struct nl_bytes *b,
 
 /* request.c: the messages in [data, data + len) for the kernel. */
 void nl_requests(struct nl_sock *s, const void *data, u32 len);
+bool nl_put_ext_ack(struct nl_buf *b, const struct nl_request *rq, int err);
 
 /* dump.c. Start one: -EINTR when it is under way, -EBUSY, ... */
 int nl_dump_start(struct nl_request *rq, const struct nl_handler *h);

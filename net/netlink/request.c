@@ -24,29 +24,31 @@ int nl_reply(const struct nl_request *rq, struct nl_buf *b)
 	return err;
 }
 
-/* Attributes behind the error. They are optional: what doesn't fit is left out. */
-static void put_ext_ack(struct nl_buf *b, const struct nl_request *rq, int err)
+/* Attributes behind the error: false: there is nothing to tell. What doesn't fit is left out. */
+bool nl_put_ext_ack(struct nl_buf *b, const struct nl_request *rq, int err)
 {
 	const struct nl_ext_ack *ack = rq->ack;
 	const u8 *start = (const u8 *)rq->h, *end = start + rq->h->nlmsg_len;
 
+	if (!ack->msg && !ack->bad && !ack->missing)
+		return false;
+
 	if (ack->msg)
 		(void)!nl_put_string(b, NLMSGERR_ATTR_MSG, ack->msg);
 	if (!err)
-		return;
+		return true;
 	if (ack->bad && (const u8 *)ack->bad >= start && (const u8 *)ack->bad < end)
 		(void)!nl_put_u32(b, NLMSGERR_ATTR_OFFS, (u32)((const u8 *)ack->bad - start));
 	if (ack->missing)
 		(void)!nl_put_u32(b, NLMSGERR_ATTR_MISS_TYPE, ack->missing);
 	if (ack->nest)
 		(void)!nl_put_u32(b, NLMSGERR_ATTR_MISS_NEST, (u32)((const u8 *)ack->nest - start));
+	return true;
 }
 
 static void acknowledge(const struct nl_request *rq, u32 flags, int err)
 {
-	const struct nl_ext_ack *ack = rq->ack;
 	bool whole = err && !(flags >> NLF_CAP_ACK & 1);
-	bool ext = flags >> NLF_EXT_ACK & 1 && (ack->msg || ack->bad || ack->missing);
 	u32 copy = whole ? rq->h->nlmsg_len : NLMSG_HDRLEN;
 	struct nl_buf b = nl_alloc(NLMSG_ALIGN(copy) + ACK_EXTRA, GFP_KERNEL);
 	struct nlmsghdr *h;
@@ -66,10 +68,8 @@ static void acknowledge(const struct nl_request *rq, u32 flags, int err)
 	e = nl_data(h);
 	e->error = err;
 	memcpy(&e->msg, rq->h, copy);
-	if (ext) {
+	if (flags >> NLF_EXT_ACK & 1 && nl_put_ext_ack(&b, rq, err))
 		h->nlmsg_flags |= NLM_F_ACK_TLVS;
-		put_ext_ack(&b, rq, err);
-	}
 	nl_end(&b, h);
 	(void)nl_reply(rq, &b);
 }

@@ -81,7 +81,7 @@ def run_area(kernel, build, machine, libc, cpus, area):
         file = kernel if build == "release" else TOP / "build" / "aramid-debug"
         # Debian has loop devices as a module, which comes with the start archive of a disk's root.
         present = "ext4" if kernel == "linux" and area == "block" else "initramfs"
-        command = [TOP / "tools" / "aramid", "run", "--as", present, "--kernel", file,
+        command = [TOP / "tools" / "aramid", "run", "--net", "none", "--as", present, "--kernel", file,
                    "--machine", machine, "--smp", str(cpus), "--mem", "512M", "--timeout", str(AREA_TIMEOUT),
                    root, "--", "/tests/" + area, "--timeout", str(TEST_TIMEOUT)]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
