@@ -16,7 +16,7 @@ void netdev_set_ifconf(int (*fill)(struct netif *n, char __user *buf, int room))
 
 static int ifconf_locked(struct net *net, struct ifconf *c)
 {
-	char __user *buf = c->ifc_buf;
+	char __user *buf = (char __user *)c->ifc_buf;
 	struct netif *n;
 	int total = 0;
 
@@ -200,7 +200,7 @@ static int run(struct net *net, u32 cmd, enum kind kind, struct ifreq *r)
 	else if (kind == SET)
 		err = set(n, cmd, r);
 	else
-		err = ethtool_call(n, r->ifr_data);
+		err = ethtool_call(n, (void __user *)r->ifr_data);
 	mutex_unlock(&net->config_lock);
 	return err;
 }

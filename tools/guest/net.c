@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The guest's network by rtnetlink: interfaces up, address, default route, /etc/resolv.conf. The same
- * requests for every kernel. The addresses are those of QEMU's user network.
+ * The guest's network by rtnetlink: interfaces up, address, default route, /etc/resolv.conf. The
+ * same requests for every kernel. The addresses are those of QEMU's user network.
  */
 #include <arpa/inet.h>
 #include <errno.h>
