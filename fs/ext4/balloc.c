@@ -550,7 +550,8 @@ int ext4_claim_blocks(struct handle *h, struct inode *i, ext4_block b, u32 count
 	int err = 0;
 
 	if (!ext4_blocks_valid(fs, b, count))
-		return ext4_corrupt(fs, i->ino, b, "claims %u blocks that can't be a file's", count);
+		return ext4_corrupt(
+			fs, i->ino, b, "claims %u blocks that can't be a file's", count);
 	while (count && !err) {
 		u64 off = b - fs->es->s_first_data_block;
 		u32 n = (u32)(off / fs->blocks_per_group), bit = (u32)(off % fs->blocks_per_group);

@@ -311,7 +311,8 @@ extern const struct vm_object_ops g_ext4_object_ops;
 struct inode *ext4_new_inode(struct handle *h, struct inode *dir, kmode_t mode,
 	const struct cred *c, u64 goal) must_check;
 void ext4_free_inode(struct handle *h, struct inode *i); /* bitmap and counts */
-/* This number is in use from now on: 1; it was: 0; error. For the replay of fast commits. credits 4 */
+/* This number is in use from now on: 1; it was: 0; error. For the replay of fast commits. credits 4
+ */
 int ext4_claim_inode(struct handle *h, struct ext4 *fs, u64 ino, bool dir) must_check;
 #define EXT4_NEW_INODE_CREDITS 12 /* bitmap, descriptor, table, super block, ACL block ... */
 
@@ -431,7 +432,8 @@ int ext4_orphan_del(struct handle *h, struct inode *i) must_check; /* h NULL: me
 /* At mount, after the journal. file: the orphan file may have entries. */
 void ext4_orphan_recover(struct ext4 *fs, bool file);
 
-/* fastcommit.c: at mount, after the journal; nothing else has changed yet. Errors leave all as it was. */
+/* fastcommit.c: at mount, after the journal; nothing else has changed yet. Errors leave all as it
+ * was. */
 int ext4_fast_commits_replay(struct ext4 *fs) must_check;
 
 /* ---- dir.c, htree.c, hash.c, namei.c, symlink.c

@@ -1,10 +1,10 @@
 /*
- * Replay of fast commits (filesystems/ext4/journal, "Fast commits"): what another kernel changed after
- * its last full commit, as operations on files, in their order. All of it goes into one transaction,
- * which takes the place of the one that those changes would have been in.
+ * Replay of fast commits (filesystems/ext4/journal, "Fast commits"): what another kernel changed
+ * after its last full commit, as operations on files, in their order. All of it goes into one
+ * transaction, which takes the place of the one that those changes would have been in.
  *
- * An INODE has everything of an inode but its map, which the ranges make; names come with CREAT, LINK
- * and UNLINK; the counts of links of directories, and their content, follow from those.
+ * An INODE has everything of an inode but its map, which the ranges make; names come with CREAT,
+ * LINK and UNLINK; the counts of links of directories, and their content, follow from those.
  */
 #include <abi/jbd2.h>
 #include <core/log.h>
@@ -414,7 +414,7 @@ static int unlink(struct replay *r, const u8 *v, u32 len)
 
 static int replay_tag(struct replay *r, u16 tag, const u8 *v, u32 len)
 {
-	static int (*const fns[])(struct replay *r, const u8 *v, u32 len) = {
+	static int (*const fns[])(struct replay * r, const u8 *v, u32 len) = {
 		[JBD2_FC_TAG_ADD_RANGE] = add_range,
 		[JBD2_FC_TAG_DEL_RANGE] = del_range,
 		[JBD2_FC_TAG_CREAT] = creat,

@@ -1,8 +1,8 @@
 /*
  * Fast commits: changes of files, logged by the file system itself behind the log proper since the
  * last full commit. We write none. Those that another kernel left are valid if they belong to the
- * transaction that would have come next and the checksums in their tails agree. What they say is the
- * file system's business.
+ * transaction that would have come next and the checksums in their tails agree. What they say is
+ * the file system's business.
  */
 #include <lib/crc32.h>
 #include "internal.h"

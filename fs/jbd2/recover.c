@@ -327,8 +327,8 @@ int journal_recover(struct journal *j, journal_tid *next)
 	else
 		log_info("jbd2: %s: recovered transactions %u to %u: %u blocks, %u revoked",
 			j->c.fs_dev->name, first, r.end, r.replayed, r.revoked);
-	/* One more than the end: blocks of a transaction that did not commit carry its number. But what
-	 * takes fast commits over must have their number. */
+	/* One more than the end: blocks of a transaction that did not commit carry its number. But
+	 * what takes fast commits over must have their number. */
 	*next = j->fc ? r.end : r.end + 1;
 	revoke_free(&r.revokes);
 	kfree(r.buf);

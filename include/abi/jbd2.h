@@ -75,8 +75,8 @@ struct jbd2_revoke {
 };
 
 /* The fast-commit area (filesystems/ext4/journal, "Fast commits"), little-endian: tag, length,
- * value. It begins one block behind the log proper. Each fast commit ends with a TAIL, the length of
- * which goes to the end of its block; the checksum (crc32c from 0) begins anew with each. */
+ * value. It begins one block behind the log proper. Each fast commit ends with a TAIL, the length
+ * of which goes to the end of its block; the checksum (crc32c from 0) begins anew with each. */
 #define JBD2_FC_DEFAULT_BLOCKS 256 /* where the superblock says 0 */
 #define JBD2_FC_TAG_ADD_RANGE  1
 #define JBD2_FC_TAG_DEL_RANGE  2

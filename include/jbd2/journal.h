@@ -34,7 +34,7 @@ struct handle {
 	u32 credits;                     /* blocks it may still add */
 	u32 depth;                       /* journal_start inside journal_start gives the same */
 	bool sync;                       /* commit at stop and wait */
-	bool whole; /* stays in one transaction: a restart fails, -ENOSPC */
+	bool whole;                      /* stays in one transaction: a restart fails, -ENOSPC */
 	int err;
 };
 
@@ -60,10 +60,10 @@ struct journal_config {
  * (corrupt) -EOPNOTSUPP (unknown feature) -EROFS -ENOMEM. Error pointer. */
 struct journal *journal_load(const struct journal_config *c, bool *recovered) must_check;
 /*
- * Fast commits that were found behind the last transaction, with their checksums right: whole blocks
- * of tags (abi/jbd2.h), *bytes of them. NULL: none. The file system replays them before anything
- * else, in one transaction (handle->whole): once that has committed they are void, and until then the
- * next mount finds them again. Then journal_fast_commits_done.
+ * Fast commits that were found behind the last transaction, with their checksums right: whole
+ * blocks of tags (abi/jbd2.h), *bytes of them. NULL: none. The file system replays them before
+ * anything else, in one transaction (handle->whole): once that has committed they are void, and
+ * until then the next mount finds them again. Then journal_fast_commits_done.
  */
 const u8 *journal_fast_commits(const struct journal *j, size_t *bytes);
 void journal_fast_commits_done(struct journal *j);

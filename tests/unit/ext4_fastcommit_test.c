@@ -93,8 +93,8 @@ UNIT(a_torn_fast_commit_is_left_out)
 	u64 last = 0;
 	u32 tid = 0, v;
 
-	/* Blocks of fast commits, the first with a head, all with a tail at the end: the last tail of
-	 * the same transaction loses its checksum. */
+	/* Blocks of fast commits, the first with a head, all with a tail at the end: the last tail
+	 * of the same transaction loses its checksum. */
 	for (u64 at = 0; at + 1024 <= bytes; at += 1024) {
 		u16 tag, len;
 
