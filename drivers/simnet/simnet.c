@@ -42,12 +42,13 @@ static bool chance(struct line *l, u32 ppm)
 /* The frame as the other end gets it: bytes and nothing else, but a large packet stays one. */
 static struct packet *receive_copy(const struct packet *p)
 {
-	struct packet *c = packet_slice(p, 0, p->len, GFP_ATOMIC);
+	struct packet *c = packet_clone(p, GFP_ATOMIC); /* headers stay aligned as they were */
 
 	if (!c)
 		return NULL;
 	c->flags = 0;
 	c->hash = c->mark = c->priority = 0;
+	c->csum_state = CSUM_NONE;
 	if (p->gso != GSO_NONE) {
 		c->gso = p->gso;
 		c->gso_size = p->gso_size;
