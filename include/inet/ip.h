@@ -81,10 +81,11 @@ struct ip6_headers; /* extension headers to send; RCU */
 struct ip_tx {
 	struct inet_addr src, dst;
 	u8 proto, ttl, tos;
-	bool df;         /* IPv4: don't fragment */
+	bool df;         /* IPv4: don't fragment; a packet that we cut ourselves goes without */
 	bool local_frag; /* we may cut it; else -EMSGSIZE when too long */
+	bool mc_loop;    /* a multicast packet also goes to members on this machine */
 	u32 flowlabel;   /* network byte order, 20 bits */
-	u32 frag_size;   /* 0: the path's MTU */
+	u32 mtu;         /* 0: the path's; else at most this, whatever was discovered */
 	const struct ip_options *opt;
 	const struct ip6_headers *ext;
 };
@@ -96,6 +97,8 @@ struct ip_tx {
  * memory). Packets to ourselves and copies of multicast loop back.
  */
 int ip_send(struct net *net, const struct ip_path *path, const struct ip_tx *tx, struct packet *p);
+/* The same for a packet that has its IP header (at data, net_off), as raw sockets make them. */
+int ip_send_raw(struct net *net, const struct ip_path *path, struct packet *p, bool mc_loop);
 /* Bytes of IP header that ip_send will add. */
 u32 ip_header_len(const struct ip_tx *tx);
 

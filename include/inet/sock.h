@@ -240,6 +240,31 @@ ssize_t inet_recv_error(struct sock *sk, struct sock_msg *m);
 /* ICMP's answer as an errno for a v4 or v6 event: *hard as in icmp_event. */
 int icmp_errno(bool v4, u8 type, u8 code, bool *hard);
 
+/* ---- sending one message ------------------------------------------------------------------------
+ */
+
+/* What control messages of a send say, on top of the socket's options. */
+struct inet_send {
+	struct inet_addr source; /* any: not said */
+	int oif;                 /* 0: not said */
+	s32 ttl, tos, dontfrag;  /* -1: not said */
+	u32 mark;
+	bool has_mark;
+	u16 gso_size; /* UDP_SEGMENT; 0: not said */
+	u32 flowlabel;
+	struct ip_options *opt; /* owned: inet_send_done */
+	struct ip6_headers *ext;
+};
+/* -EINVAL, -EPERM, -ENOMEM. v4: where the message goes. */
+int inet_send_parse(
+	struct inet_sock *s, const struct sock_msg *m, bool v4, struct inet_send *out) must_check;
+void inet_send_done(struct inet_send *c);
+/* The flow and the header's fields for a message to dst. RCU. */
+void inet_send_flow(const struct inet_sock *s, const struct inet_send *c,
+	const struct inet_addr *dst, u16 rport, s32 scope, struct flow *f);
+void inet_send_tx(struct inet_sock *s, const struct inet_send *c, const struct ip_path *path,
+	const struct inet_addr *dst, struct ip_tx *tx);
+
 /* ---- control messages -------------------------------------------------------------------------- */
 
 /* IP_PKTINFO, IP_TTL, IPV6_HOPLIMIT, ... for a received packet with ip_rx. */

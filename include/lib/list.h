@@ -130,6 +130,15 @@ static inline void hlist_add_head(struct hlist_node *n, struct hlist_head *h)
 	__atomic_store_n(&h->first, n, __ATOMIC_RELEASE);
 }
 
+static inline void hlist_add_behind(struct hlist_node *n, struct hlist_node *prev)
+{
+	n->next = prev->next;
+	n->pprev = &prev->next;
+	if (prev->next)
+		prev->next->pprev = &n->next;
+	__atomic_store_n(&prev->next, n, __ATOMIC_RELEASE);
+}
+
 static inline bool hlist_unhashed(const struct hlist_node *n)
 {
 	return !n->pprev;

@@ -1,0 +1,77 @@
+/* Counters, one set per CPU, and the files of /proc/net that show them. RFC 4293, 4113. */
+#include "inet.h"
+#include <lib/printf.h>
+#include <lib/seq_buf.h>
+#include <linux/icmp.h>
+
+static const char *const g_names[] = {
+#define MIB(id, name) name,
+#include "mib.def"
+#undef MIB
+};
+
+u64 mib_sum(struct inet_net *in, enum mib m)
+{
+	u64 sum = 0;
+
+	for_each_cpu(cpu)
+		sum += READ_ONCE(in->mib[cpu].n[m]);
+	return sum;
+}
+
+void inet_count_udp(struct net *net, bool v4, enum inet_udp_count c)
+{
+	static const u8 order[][2] = {
+		[UDP_IN] = {MIB_UDP_INDATAGRAMS, MIB_UDP6_INDATAGRAMS},
+		[UDP_NO_PORTS] = {MIB_UDP_NOPORTS, MIB_UDP6_NOPORTS},
+		[UDP_IN_ERRORS] = {MIB_UDP_INERRORS, MIB_UDP6_INERRORS},
+		[UDP_OUT] = {MIB_UDP_OUTDATAGRAMS, MIB_UDP6_OUTDATAGRAMS},
+		[UDP_RCVBUF_ERRORS] = {MIB_UDP_RCVBUFERRORS, MIB_UDP6_RCVBUFERRORS},
+		[UDP_SNDBUF_ERRORS] = {MIB_UDP_SNDBUFERRORS, MIB_UDP6_SNDBUFERRORS},
+		[UDP_CSUM_ERRORS] = {MIB_UDP_INCSUMERRORS, MIB_UDP6_INCSUMERRORS},
+		[UDP_MULTI] = {MIB_UDP_IGNOREDMULTI, MIB_UDP6_IGNOREDMULTI},
+		[UDP_MEM_ERRORS] = {MIB_UDP_MEMERRORS, MIB_UDP6_MEMERRORS},
+	};
+
+	static_assert(NR_MIBS <= 256, "numbers of counters are bytes above");
+	mib_inc(inet_net(net), (enum mib)order[c][!v4]);
+}
+
+/* A header line and a line of values, of the counters [first, last]. */
+static void show_group(struct inet_net *in, struct seq_buf *s, const char *group,
+	const char *before, const char *before_values, enum mib first, enum mib last)
+{
+	seq_printf(s, "%s:%s", group, before);
+	for (u32 m = first; m <= last; m++)
+		seq_printf(s, " %s", g_names[m]);
+	seq_printf(s, "\n%s:%s", group, before_values);
+	for (u32 m = first; m <= last; m++)
+		seq_printf(s, " %llu", mib_sum(in, (enum mib)m));
+	seq_putc(s, '\n');
+}
+
+void inet_show_snmp(struct net *net, struct seq_buf *s)
+{
+	struct inet_net *in = inet_net(net);
+	char values[48];
+
+	ksnprintf(values, sizeof(values), " %d %d", in->conf_all.forwarding ? 1 : 2,
+		in->limits.default_ttl);
+	show_group(in, s, "Ip", " Forwarding DefaultTTL", values, MIB_IP_INRECEIVES,
+		MIB_IP_FRAGCREATES);
+	show_group(in, s, "Icmp", "", "", MIB_ICMP_INMSGS, MIB_ICMP_OUTADDRMASKREPS);
+	show_group(in, s, "Udp", "", "", MIB_UDP_INDATAGRAMS, MIB_UDP_MEMERRORS);
+}
+
+void inet_show_netstat(struct net *net, struct seq_buf *s)
+{
+	show_group(inet_net(net), s, "IpExt", "", "", MIB_IPX_INNOROUTES, MIB_IPX_REASMOVERLAPS);
+}
+
+void inet_show_snmp6(struct net *net, struct seq_buf *s)
+{
+	struct inet_net *in = inet_net(net);
+
+	for (u32 m = MIB_IP6_INRECEIVES; m < NR_MIBS; m++)
+		seq_printf(s, "%-32s\t%llu\n", g_names[m], mib_sum(in, (enum mib)m));
+}
