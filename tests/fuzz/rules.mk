@@ -61,7 +61,7 @@ $(fuzz-out)/%-kernel: tests/fuzz/%_kernel_fuzz.c tests/crash/disk.c tests/crash/
 	$(Q)for f in $< tests/crash/disk.c tests/crash/media.c; do \
 		clang $(filter-out -DARCH_%,$(cflags)) -DARCH_host=1 -fno-builtin -fno-stack-protector -O1 \
 			-fsanitize=address,undefined $(warn) -Wno-frame-larger-than -nostdinc \
-			-isystem $(uapi) -Iinclude -Iarch/include -Iarch/host/include -I$(fuzz-out)/kernel/gen \
+			-isystem $(uapi) -Iinclude -Iinclude/abi/libc -Iarch/include -Iarch/host/include -I$(fuzz-out)/kernel/gen \
 			-Itests/crash -c -o $(fuzz-out)/$$(basename $$f .c).o $$f || exit 1; done
 	$(Q)clang -fsanitize=address,undefined $(ldflags-arch) -o $@ $(fuzz-out)/$*_kernel_fuzz.o $(fuzz-out)/disk.o $(fuzz-out)/media.o \
 		$(fuzz-out)/crash_os.o $(fuzz-kernel-lib) \
