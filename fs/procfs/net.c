@@ -1,8 +1,11 @@
 /* /proc/PID/net and /proc/sys/net. */
 #include "procfs.h"
+#include <inet/inet.h>
 #include <lib/seq_buf.h>
 #include <netdev/netdev.h>
+#include <raw/raw.h>
 #include <socket/socket.h>
+#include <udp/udp.h>
 #include <unix/af_unix.h>
 
 static int show_unix(struct seq_buf *s, struct proc_node *n)
@@ -25,10 +28,52 @@ static int show_softnet(struct seq_buf *s, struct proc_node *n)
 	return softnet_show(s);
 }
 
+#define SHOW(name, call)                                               \
+	static int show_##name(struct seq_buf *s, struct proc_node *n) \
+	{                                                              \
+		call;                                                  \
+		return 0;                                              \
+	}
+SHOW(arp, inet_show_arp(&g_init_net, s))
+SHOW(icmp, ping_show(&g_init_net, s, false))
+SHOW(icmp6, ping_show(&g_init_net, s, true))
+SHOW(if_inet6, inet_show_if_inet6(&g_init_net, s))
+SHOW(igmp, inet_show_igmp(&g_init_net, s))
+SHOW(igmp6, inet_show_igmp6(&g_init_net, s))
+SHOW(ipv6_route, inet_show_route6(&g_init_net, s))
+SHOW(netstat, inet_show_netstat(&g_init_net, s))
+SHOW(raw, raw_show(&g_init_net, s, false))
+SHOW(raw6, raw_show(&g_init_net, s, true))
+SHOW(route, inet_show_route(&g_init_net, s))
+SHOW(snmp, inet_show_snmp(&g_init_net, s))
+SHOW(snmp6, inet_show_snmp6(&g_init_net, s))
+SHOW(udp, udp_show(&g_init_net, s, false))
+SHOW(udp6, udp_show(&g_init_net, s, true))
+#undef SHOW
+#define FILE(name_)                                                          \
+	{                                                                    \
+		.name = #name_, .mode = S_IFREG | 0444, .show = show_##name_ \
+	}
+
 const struct proc_entry g_net_entries[] = {
+	FILE(arp),
 	{.name = "dev", .mode = S_IFREG | 0444, .show = show_dev},
 	{.name = "dev_mcast", .mode = S_IFREG | 0444, .show = show_dev_mcast},
+	FILE(icmp),
+	FILE(icmp6),
+	FILE(if_inet6),
+	FILE(igmp),
+	FILE(igmp6),
+	FILE(ipv6_route),
+	FILE(netstat),
+	FILE(raw),
+	FILE(raw6),
+	FILE(route),
+	FILE(snmp),
+	FILE(snmp6),
 	{.name = "softnet_stat", .mode = S_IFREG | 0444, .show = show_softnet},
+	FILE(udp),
+	FILE(udp6),
 	{.name = "unix", .mode = S_IFREG | 0444, .show = show_unix},
 	{0},
 };
@@ -58,6 +103,8 @@ static const struct proc_entry g_unix_entries[] = {
 
 const struct proc_entry g_sys_net_entries[] = {
 	{.name = "core", .mode = S_IFDIR | 0555, .children = g_core_entries},
+	{.name = "ipv4", .mode = S_IFDIR | 0555, .children = g_sys_ipv4_entries},
+	{.name = "ipv6", .mode = S_IFDIR | 0555, .children = g_sys_ipv6_entries},
 	{.name = "unix", .mode = S_IFDIR | 0555, .children = g_unix_entries},
 	{0},
 };

@@ -62,6 +62,7 @@ extern const struct file_ops g_gen_fops;
 
 /* the tables */
 extern const struct proc_entry g_root_entries[];
+extern const struct proc_entry g_sys_ipv4_entries[], g_sys_ipv6_entries[]; /* sysinet.c */
 extern const struct proc_entry g_sys_entries[], g_sys_net_entries[], g_net_entries[];
 /* A variable of type int in entry->data, between min and max. */
 int proc_show_int(struct seq_buf *s, struct proc_node *n);
