@@ -12,4 +12,9 @@ int snprintf(char *buf, size_t size, const char *fmt, ...) printf_like(3, 4);
 			__builtin_trap(); \
 	} while (0)
 
+/* packet_stub.c: before the first packet; pages in use; packets and tables of fragments in use. */
+void fuzz_memory_start(void);
+u32 fuzz_frames_used(void);
+extern u32 g_fuzz_objects;
+
 #endif

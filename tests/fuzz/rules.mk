@@ -26,10 +26,23 @@ $(fuzz-out)/lib/%.o: lib/%.c tests/fuzz/rules.mk Makefile | $(uapi)/.stamp
 	@mkdir -p $(@D)
 	$(call quiet,CC,$<)clang $(fuzz-flags) -MMD -MP -c -o $@ $<
 
+# A protocol's machine with packets, but without the kernel around it.
+fuzz-net-objs := $(patsubst %.c,$(fuzz-out)/%.o,$(wildcard net/tcp/*.c) \
+	$(addprefix net/core/,packet.c copy.c sum.c) tests/fuzz/packet_stub.c)
+
+fuzz-net-flags := $(subst arch/$(ARCH)/include,arch/host/include,$(fuzz-flags))
+
+$(fuzz-net-objs): $(fuzz-out)/%.o: %.c tests/fuzz/rules.mk Makefile | $(uapi)/.stamp
+	@mkdir -p $(@D)
+	$(call quiet,CC,$<)clang $(fuzz-net-flags) -MMD -MP -c -o $@ $<
+
+$(fuzz-out)/tcp: tests/fuzz/tcp_fuzz.c $(fuzz-net-objs) $(fuzz-objs) tests/fuzz/fuzz.h tests/fuzz/rules.mk | $(uapi)/.stamp
+	$(call quiet,LD,$@)clang $(fuzz-net-flags) -o $@ $< $(fuzz-net-objs) $(fuzz-objs)
+
 $(fuzz-out)/%: tests/fuzz/%_fuzz.c $(fuzz-objs) tests/fuzz/fuzz.h tests/fuzz/rules.mk | $(uapi)/.stamp
 	$(call quiet,LD,$@)clang $(fuzz-flags) -o $@ $< $(fuzz-objs)
 
-$(fuzz-objs): # not intermediate
+$(fuzz-objs) $(fuzz-net-objs): # not intermediate
 
 # Targets that need the whole kernel: NAME_kernel_fuzz.c with the host library built for the fuzzer.
 FUZZ_KERNEL     ?= $(patsubst tests/fuzz/%_kernel_fuzz.c,%,$(wildcard tests/fuzz/*_kernel_fuzz.c))
@@ -67,4 +80,4 @@ $(fuzz-out)/%-kernel: tests/fuzz/%_kernel_fuzz.c tests/crash/disk.c tests/crash/
 		$(fuzz-out)/crash_os.o $(fuzz-kernel-lib) \
 		-Wl,--whole-archive $$(clang --print-file-name=libclang_rt.fuzzer_no_main-x86_64.a) -Wl,--no-whole-archive -lstdc++ -lm
 
--include $(fuzz-objs:.o=.d)
+-include $(fuzz-objs:.o=.d) $(fuzz-net-objs:.o=.d)
