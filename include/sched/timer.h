@@ -20,7 +20,8 @@ struct deadline {
 
 struct timer {
 	struct rb_node node;
-	s64 deadline_ns;
+	s64 deadline_ns; /* not later: orders the tree, sets the hardware */
+	s64 earliest_ns; /* from then on it may run together with others */
 	void (*fn)(struct timer *t);
 	int cpu;   /* whose tree; timer base lock */
 	u8 state;  /* idle, queued, running */
@@ -30,6 +31,8 @@ void timer_init(struct timer *t, void (*fn)(struct timer *));
 /* (Re-)arm for an absolute monotonic time; replaces an earlier one. Any context, also from fn. */
 void timer_arm(struct timer *t, s64 deadline_ns);
 void timer_arm_deadline(struct timer *t, struct deadline d);
+/* The same, but it may be up to slack_ns late if that saves an interrupt. */
+void timer_arm_slack(struct timer *t, struct deadline d, s64 slack_ns);
 /* True when it was pending. After _sync the callback is not running anywhere (not from fn itself). */
 bool timer_cancel(struct timer *t);
 bool timer_cancel_sync(struct timer *t);

@@ -74,12 +74,17 @@ static s64 next_ns(const struct timer_base *b)
 	return min(first_ns(&b->mono), clock_wall_to_mono_ns(first_ns(&b->wall)));
 }
 
+/* One that may run now. Where its time has come, but it stands behind one whose time hasn't, it
+ * waits: it isn't late yet. */
 static struct timer *first_due(const struct timer_base *b, s64 now)
 {
-	if (b->mono.first && first_ns(&b->mono) <= now)
-		return timer_of(b->mono.first);
-	if (b->wall.first && clock_wall_to_mono_ns(first_ns(&b->wall)) <= now)
-		return timer_of(b->wall.first);
+	struct timer *mono = b->mono.first ? timer_of(b->mono.first) : NULL;
+	struct timer *wall = b->wall.first ? timer_of(b->wall.first) : NULL;
+
+	if (mono && mono->earliest_ns <= now)
+		return mono;
+	if (wall && clock_wall_to_mono_ns(wall->earliest_ns) <= now)
+		return wall;
 	return NULL;
 }
 
@@ -138,6 +143,11 @@ void timer_init(struct timer *t, void (*fn)(struct timer *))
 
 void timer_arm_deadline(struct timer *t, struct deadline d)
 {
+	timer_arm_slack(t, d, 0);
+}
+
+void timer_arm_slack(struct timer *t, struct deadline d, s64 slack)
+{
 	unsigned long flags;
 	struct timer_base *b = lock_base(t, &flags), *own = this_cpu_ptr(&g_base);
 
@@ -150,7 +160,8 @@ void timer_arm_deadline(struct timer *t, struct deadline d)
 		b = own;
 		spin_lock(&b->lock);
 	}
-	t->deadline_ns = d.ns;
+	t->deadline_ns = d.ns > TIME_NEVER - slack ? TIME_NEVER : d.ns + slack;
+	t->earliest_ns = d.ns;
 	t->wall = d.wall;
 	insert(b, t);
 	if (b == own && tree_of(b, t)->first == &t->node)

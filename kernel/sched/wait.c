@@ -182,7 +182,7 @@ bool sched_block_until_deadline(struct deadline d)
 	timer_init(&s.timer, sleeper_fire);
 	s.thread = current_thread();
 	s.fired = false;
-	timer_arm_deadline(&s.timer, d);
+	timer_arm_slack(&s.timer, d, is_rt(s.thread) ? 0 : s.thread->timer_slack_ns);
 	sched_block();
 	timer_cancel_sync(&s.timer);
 	return s.fired;
