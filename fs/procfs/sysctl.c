@@ -177,6 +177,33 @@ static int show_file_nr(struct seq_buf *s, struct proc_node *n)
 	return 0;
 }
 
+/* The shares of real-time threads are checked against each other. */
+static int store_rt_share(struct proc_node *n, char *text, size_t len)
+{
+	s64 v;
+
+	text[strcspn(text, "\n")] = 0;
+	if (parse_s64(text, 10, &v) || v < INT_MIN || v > INT_MAX)
+		return -EINVAL;
+	if (n->entry->data == &g_sched_rt_period_us)
+		return sched_set_rt_share(READ_ONCE(g_sched_rt_runtime_us), (int)v);
+	return sched_set_rt_share((int)v, READ_ONCE(g_sched_rt_period_us));
+}
+
+#define RR_TIMESLICE_MS 100
+
+/* Nothing or less: the default again. */
+static int store_rr_timeslice(struct proc_node *n, char *text, size_t len)
+{
+	s64 v;
+
+	text[strcspn(text, "\n")] = 0;
+	if (parse_s64(text, 10, &v) || v < INT_MIN || v > INT_MAX)
+		return -EINVAL;
+	WRITE_ONCE(g_sched_rr_timeslice_ms, v > 0 ? (int)v : RR_TIMESLICE_MS);
+	return 0;
+}
+
 #define INT(name_, var, min_, max_)                                               \
 	{                                                                         \
 		.name = name_, .mode = S_IFREG | 0644, .show = proc_show_int,     \
@@ -251,6 +278,21 @@ static const struct proc_entry g_kernel_entries[] = {
 	DIR("random", g_random_entries),
 	INT("randomize_va_space", g_randomize_va_space, 0, 2),
 	CONST("tainted", 0),
+	{.name = "sched_rr_timeslice_ms",
+		.mode = S_IFREG | 0644,
+		.show = proc_show_int,
+		.store = store_rr_timeslice,
+		.data = &g_sched_rr_timeslice_ms},
+	{.name = "sched_rt_period_us",
+		.mode = S_IFREG | 0644,
+		.show = proc_show_int,
+		.store = store_rt_share,
+		.data = &g_sched_rt_period_us},
+	{.name = "sched_rt_runtime_us",
+		.mode = S_IFREG | 0644,
+		.show = proc_show_int,
+		.store = store_rt_share,
+		.data = &g_sched_rt_runtime_us},
 	INT("threads-max", g_threads_max, 20, 0x3fffffff),
 	STRING("version", UTS_VERSION),
 	{0},

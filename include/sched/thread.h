@@ -50,6 +50,7 @@ struct sched_entity { /* guarded by the run queue's lock */
 	u64 switched_in_ns;  /* sum_exec_ns then */
 	u64 exec_start_ns, sum_exec_ns;
 	struct list_head rt_link;
+	u64 rt_since_ns; /* sum_exec_ns when it last went to sleep or became real-time */
 };
 
 struct thread {
@@ -198,6 +199,14 @@ int thread_set_affinity(
 /* CPU time used so far. Neither part is ever less than in an earlier answer. */
 void thread_times(struct thread *t, u64 *utime_ns, u64 *stime_ns);
 s64 sched_rr_interval_ns(const struct thread *t);
+extern int g_sched_rr_timeslice_ms; /* kernel.sched_rr_timeslice_ms; > 0 */
+/* In each period real-time threads leave period - runtime of every CPU to others that want it;
+ * runtime -1: nothing. kernel.sched_rt_*_us; 0, -EINVAL: runtime > period, period < 1. */
+extern int g_sched_rt_runtime_us, g_sched_rt_period_us;
+int sched_set_rt_share(int runtime_us, int period_us) must_check;
+/* Called by each tick that finds a real-time thread running, which has run for that long since it
+ * last slept. Interrupts off, no locks. Set once at start-up. */
+void sched_set_rt_hook(void (*fn)(struct thread *t, u64 run_ns));
 /* User/kernel time accounting at system call and exception boundaries costs instructions, so time
  * is attributed by sampling at ticks and precise in total (sum_exec_ns). */
 

@@ -28,7 +28,9 @@ void update_curr(struct run_queue *rq)
 		return;
 	t->se.exec_start_ns = (u64)now;
 	t->se.sum_exec_ns += (u64)delta;
-	if (t != rq->idle && !is_rt(t))
+	if (unlikely(is_rt(t)))
+		rq->rt_used_ns += delta;
+	else if (t != rq->idle)
 		fair_charge(rq, t, delta);
 }
 
@@ -244,6 +246,8 @@ static always_inline struct thread *pick(
 	struct thread *t;
 	int top = top_rt(rq);
 
+	if (unlikely(rq->rt_throttled) && rt_gives_way(rq, prev))
+		return fair_pick(rq, prev && !is_rt(prev) ? prev : NULL, how == SWITCH_YIELD);
 	if (unlikely(prev && is_rt(prev)) &&
 		(top < prev->eff_priority || (top == prev->eff_priority && !rq->yield)))
 		return prev;
@@ -330,6 +334,7 @@ static always_inline void schedule(enum switch_kind how)
 		stays = NULL;
 	} else if (how == SWITCH_BLOCK && READ_ONCE(prev->state) != THREAD_RUNNING) {
 		note_burst(prev);
+		prev->se.rt_since_ns = prev->se.sum_exec_ns;
 		if (!is_rt(prev))
 			fair_leave(rq, prev);
 		prev->on_rq = false;
@@ -412,7 +417,7 @@ void sched_resched(void)
 		current_thread()->se.sum_exec_ns >= (u64)current_thread()->se.slice_end_ns &&
 		current_thread()->policy == SCHED_RR) {
 		current_thread()->se.slice_end_ns = (s64)current_thread()->se.sum_exec_ns +
-			RR_SLICE_NS;
+			rr_slice_ns();
 		schedule(SWITCH_YIELD);
 	} else {
 		schedule(SWITCH_PREEMPT);

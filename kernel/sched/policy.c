@@ -6,6 +6,8 @@
 #include <lib/err.h>
 #include <sched/timer.h>
 
+int g_sched_rr_timeslice_ms = 100;
+
 struct parameters {
 	int policy, rt_priority, nice;
 };
@@ -15,7 +17,7 @@ static void change(struct thread *t, const struct parameters *p, int inherited)
 {
 	unsigned long flags;
 	struct run_queue *rq = lock_thread_rq(t, &flags);
-	bool queued = t->on_rq, running = rq->curr == t;
+	bool queued = t->on_rq, running = rq->curr == t, was_rt = is_rt(t);
 
 	update_curr(rq);
 	if (queued && !running) {
@@ -35,8 +37,10 @@ static void change(struct thread *t, const struct parameters *p, int inherited)
 	if (inherited >= 0)
 		t->pi_priority = (u8)inherited;
 	t->eff_priority = max(t->rt_priority, t->pi_priority);
+	if (!was_rt)
+		t->se.rt_since_ns = t->se.sum_exec_ns;
 	if (p && p->policy == SCHED_RR)
-		t->se.slice_end_ns = (s64)t->se.sum_exec_ns + RR_SLICE_NS;
+		t->se.slice_end_ns = (s64)t->se.sum_exec_ns + rr_slice_ns();
 	if (queued && !running) {
 		enqueue(rq, t, false);
 	} else if (queued) {
@@ -132,7 +136,7 @@ s64 sched_rr_interval_ns(const struct thread *t)
 	case SCHED_FIFO:
 		return 0;
 	case SCHED_RR:
-		return RR_SLICE_NS;
+		return rr_slice_ns();
 	default:
 		return SLICE_NS;
 	}

@@ -22,10 +22,9 @@
 #include <linux/sched.h>
 #include <sched/thread.h>
 
-#define TICK_NS        4000000ll   /* while a CPU isn't idle */
-#define SLICE_NS       3000000ll   /* of a normal thread of nice 0 */
-#define RR_SLICE_NS    100000000ll /* as Linux's sched_rr_timeslice_ms */
-#define NR_RT          100         /* priorities 1..99 */
+#define TICK_NS        4000000ll /* while a CPU isn't idle */
+#define SLICE_NS       3000000ll /* of a normal thread of nice 0 */
+#define NR_RT          100       /* priorities 1..99 */
 #define NICE_0_LOAD    1024u
 #define SHORT_BURST_NS 60000u /* a thread that blocks this soon wakes others on its own CPU */
 
@@ -51,6 +50,10 @@ struct run_queue {
 	u64 nr_switches;
 	s64 nr_uninterruptible; /* sum over CPUs is the number; may be negative on one */
 	bool yield;             /* curr gives way to its equals */
+	/* What real-time threads ran here since the period began, and by how much it was too much
+	 * before; throttled: all they may have, others go first until the period ends. */
+	s64 rt_used_ns, rt_period_end_ns;
+	bool rt_throttled;
 	/* own CPU, interrupts off: */
 	s64 tick_ns;      /* next tick, when not idle */
 	s64 accounted_ns; /* times are distributed up to here */
@@ -71,6 +74,10 @@ static inline struct run_queue *cpu_rq(int cpu)
 static inline bool is_rt(const struct thread *t)
 {
 	return t->eff_priority != 0;
+}
+static inline s64 rr_slice_ns(void)
+{
+	return READ_ONCE(g_sched_rr_timeslice_ms) * 1000000ll;
 }
 static inline bool is_idle_thread(const struct thread *t)
 {
@@ -97,6 +104,10 @@ bool steal_one(struct run_queue *rq); /* idle: take a thread from a busy CPU. Tr
 int choose_cpu(struct thread *t, bool fork);
 void move_to_allowed(struct thread *t); /* affinity changed */
 void schedule_idle(void);
+
+/* rt.c: the share of real-time threads; with the queue's lock */
+void rt_tick(struct run_queue *rq, s64 now);
+bool rt_gives_way(const struct run_queue *rq, const struct thread *prev);
 
 /* tick.c */
 void tick_start(struct run_queue *rq); /* the CPU left idle; interrupts off */

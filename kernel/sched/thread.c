@@ -42,7 +42,8 @@ int thread_init(struct thread *t, const struct thread *parent, void (*free)(stru
 	}
 	t->eff_priority = t->rt_priority; /* what the parent inherits isn't inherited */
 	t->reset_on_fork = false;
-	t->se = (struct sched_entity){.burst_ns = parent->se.burst_ns, .slice_end_ns = RR_SLICE_NS};
+	t->se = (struct sched_entity){
+		.burst_ns = parent->se.burst_ns, .slice_end_ns = rr_slice_ns()};
 	fair_set_weight(t);
 	t->timer_slack_ns = parent->timer_slack_ns;
 	t->start_ns = (u64)clock_mono_ns();

@@ -44,6 +44,13 @@ void account(struct run_queue *rq, s64 now, bool sampled)
 		rq->user_ns += delta;
 }
 
+static void (*g_rt_hook)(struct thread *t, u64 run_ns);
+
+void sched_set_rt_hook(void (*fn)(struct thread *t, u64 run_ns))
+{
+	g_rt_hook = fn;
+}
+
 /* Somebody waits here while a CPU is idle: it shall come and take it. */
 static void call_idle_cpu(struct run_queue *rq)
 {
@@ -64,6 +71,7 @@ static void call_idle_cpu(struct run_queue *rq)
 void tick(struct run_queue *rq, s64 now)
 {
 	struct thread *t = rq->curr;
+	u64 rt_run = 0;
 	u32 waiting;
 
 	account(rq, now, true);
@@ -74,8 +82,14 @@ void tick(struct run_queue *rq, s64 now)
 	update_curr(rq);
 	if (t->policy == SCHED_RR && t->se.sum_exec_ns >= (u64)t->se.slice_end_ns)
 		resched(rq);
+	if (rq->rt_used_ns || rq->rt_throttled)
+		rt_tick(rq, now);
+	if (is_rt(t))
+		rt_run = t->se.sum_exec_ns - t->se.rt_since_ns;
 	waiting = rq->nr_running - 1;
 	spin_unlock(&rq->lock);
+	if (unlikely(rt_run) && g_rt_hook)
+		g_rt_hook(t, rt_run);
 	if (waiting)
 		call_idle_cpu(rq);
 	if (rcu_waits_for_us())
