@@ -251,8 +251,8 @@ static long long polled(void)
 	return now_ns(CLOCK_MONOTONIC) - start;
 }
 
-/* Slack lets sleeps end late, together with something else that is due, were it the tick. On a quiet
- * machine there is nothing else, so that of a few at least one is late indeed. */
+/* Slack lets sleeps end late, together with something else that is due, were it the tick. On a
+ * quiet machine there is nothing else, so that of a few at least one is late indeed. */
 TEST(timer_slack_lets_sleeps_be_late)
 {
 	long long sleeps = 0, polls = 0, prompt = SEC;
