@@ -18,14 +18,10 @@
 
 static long regions(void)
 {
-	FILE *f = fopen("/proc/self/maps", "r");
 	long n = 0;
-	int c;
 
-	CHECK(f);
-	while ((c = getc(f)) != EOF)
-		n += c == '\n';
-	fclose(f);
+	for (const char *s = read_text("/proc/self/maps"); *s; s++)
+		n += *s == '\n';
 	return n;
 }
 
