@@ -57,35 +57,52 @@ bool ext4_retry_nospace(struct ext4 *fs, int *tries)
 	return !journal_commit_all(fs->journal, true);
 }
 
+/* Under data_sem, so that the owner doesn't change between the quota and the count. */
+static int promise(struct inode *i, u32 n, bool force)
+{
+	struct ext4_inode_info *info = ext4_info(i);
+	int err = 0;
+
+	if (ext4_of(i)->quota) {
+		err = ext4_quota_promise(i, 0, false); /* brings them in, perhaps from the disk */
+		if (err)
+			return err;
+		if (!force)
+			rwsem_read_lock(&info->data_sem); /* who forces has it */
+		err = ext4_quota_promise(i, n, force);
+	}
+	if (!err) {
+		spin_lock(&i->spin);
+		info->reserved += n;
+		spin_unlock(&i->spin);
+	}
+	if (ext4_of(i)->quota && !force)
+		rwsem_read_unlock(&info->data_sem);
+	return err;
+}
+
 int ext4_reserve(struct inode *i, u32 n)
 {
 	struct ext4 *fs = ext4_of(i);
-	int err = ext4_quota_blocks(i, n), tries = 0;
+	int err, tries = 0;
 	u32 want = n;
 
-	if (err)
-		return err;
 	do
 		err = claim(fs, &want, true, 0);
 	while (err == -ENOSPC && ext4_retry_nospace(fs, &tries));
-	if (err) {
-		if (ext4_quota_blocks(i, -(s64)n))
-			log_warn("ext4: %s: quota of inode %llu", fs->super->id,
-				(unsigned long long)i->ino);
+	if (err)
 		return err;
-	}
-	spin_lock(&i->spin);
-	ext4_info(i)->reserved += n;
-	spin_unlock(&i->spin);
-	return 0;
+	err = promise(i, n, false);
+	if (err)
+		add(&fs->reserved_blocks, -(s64)n);
+	return err;
 }
 
 void ext4_repromise(struct inode *i, u32 n)
 {
 	add(&ext4_of(i)->reserved_blocks, n);
-	spin_lock(&i->spin);
-	ext4_info(i)->reserved += n;
-	spin_unlock(&i->spin);
+	if (promise(i, n, true))
+		WARN_ON(true);
 }
 
 /* n promised blocks of i are promised no longer. */
@@ -103,9 +120,16 @@ static void keep_promise(struct inode *i, u32 n)
 
 void ext4_unreserve(struct inode *i, u32 n)
 {
+	struct ext4_inode_info *info = ext4_info(i);
+	bool quota = ext4_of(i)->quota != NULL;
+
+	if (quota)
+		rwsem_read_lock(&info->data_sem);
 	keep_promise(i, n);
-	if (ext4_quota_blocks(i, -(s64)n))
+	if (quota && ext4_quota_promise(i, -(s64)n, true))
 		WARN_ON(true);
+	if (quota)
+		rwsem_read_unlock(&info->data_sem);
 }
 
 static void count_blocks(struct inode *i, s64 n)
@@ -373,8 +397,10 @@ int ext4_alloc_blocks(struct handle *h, struct ext4_alloc *a, ext4_block *out)
 			err = -ENOSPC;
 	}
 	if (delayed) {
-		if (!err)
+		if (!err) {
 			keep_promise(i, r.len);
+			err = ext4_quota_claim(i, r.len);
+		}
 	} else {
 		add(&fs->reserved_blocks, -(s64)claimed);
 		if (claimed > r.len && ext4_quota_blocks(i, -(s64)(claimed - r.len)))

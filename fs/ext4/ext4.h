@@ -95,6 +95,7 @@ struct ext4 { /* super->priv */
 	u32 error_flags;          /* atomic */
 	bool aborted;             /* atomic: read-only after an error */
 	void *quota, *resize;     /* of their files */
+	u32 quota_credits;        /* what a handle needs for them */
 	struct ext4_zones *zones; /* blocks of the file system itself; RCU: replaced by resize */
 	u64 pool;                 /* blocks that only metadata and promised data may take */
 	u64 resv_pool;            /* what statfs leaves out of f_bavail: the same */
@@ -152,10 +153,12 @@ struct ext4_inode_info { /* inode->priv */
 	struct list_head orphan_link;
 	u32 orphan_slot;
 	ext4_lblk last_alloc_lblk;
-	ext4_block last_alloc; /* allocation goal; data_sem */
-	u32 dir_goal;          /* directory: group where its children go */
-	bool precached;        /* atomic: EXT4_IOC_PRECACHE_EXTENTS was here */
-	bool data_logged;      /* atomic: content may be in the journal, and not yet at its place */
+	ext4_block last_alloc;   /* allocation goal; data_sem */
+	struct dquot *dquots[3]; /* set once each, changed under data_sem; quota.c */
+	bool no_quota;           /* a file of the file system's own */
+	u32 dir_goal;            /* directory: group where its children go */
+	bool precached;          /* atomic: EXT4_IOC_PRECACHE_EXTENTS was here */
+	bool data_logged; /* atomic: content may be in the journal, and not yet at its place */
 	bool inline_xattr_bad, new_inode;
 	bool deleted; /* evict_inode has given everything back */
 	/* RANK_FS_META: the inode in the table's block, from its change to its checksum. Order:
@@ -385,7 +388,7 @@ int ext4_ind_remove(struct handle *h, struct inode *i, ext4_lblk first, ext4_lbl
 void ext4_map_cache_drop(struct inode *i);
 ext4_block ext4_alloc_goal(struct inode *i, ext4_lblk lblk); /* data_sem */
 /* Credits for one step of removing: extents, bitmaps, the inode. */
-#define EXT4_REMOVE_CREDITS 24u
+#define EXT4_REMOVE_CREDITS 28u
 void ext4_map_forget(struct inode *i); /* caches, before the inode goes */
 
 /* A block of a directory or another file kept as metadata; hole: out->page NULL, returns 0. */
@@ -476,8 +479,15 @@ long ext4_ioctl(struct file *f, u32 cmd, unsigned long arg);
 long ext4_admin_ioctl(struct file *f, u32 cmd, unsigned long arg); /* admin.c: size, UUID ... */
 /* Space and inodes of the owner, group and project of i; no-ops without quota. -EDQUOT. */
 int ext4_quota_blocks(struct inode *i, s64 blocks) must_check;
+/* Blocks that are promised, then claimed when they are allocated; force: limits don't count. */
+int ext4_quota_promise(struct inode *i, s64 blocks, bool force) must_check;
+int ext4_quota_claim(struct inode *i, u32 blocks) must_check;
 int ext4_quota_inode(struct inode *i, int n) must_check;
 int ext4_quota_transfer(struct handle *h, struct inode *i, const struct iattr *a) must_check;
+int ext4_quota_project(struct inode *i, u32 projid) must_check; /* in a handle */
+void ext4_quota_drop(struct inode *i);                          /* the inode leaves memory */
+void ext4_quota_statfs(struct inode *i, struct kstatfs *st);
+void ext4_quota_enforce(struct ext4 *fs); /* as the options say */
 int ext4_quota_load(struct ext4 *fs) must_check;
 void ext4_quota_unload(struct ext4 *fs);
 

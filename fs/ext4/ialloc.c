@@ -315,6 +315,7 @@ struct inode *ext4_new_inode(
 	ext4_set_ops(i);
 	inode_cache_ready(i);
 	err = ext4_quota_inode(i, 1);
+	n->no_quota = n->no_quota || err; /* what wasn't charged isn't given back */
 	if (!err)
 		err = ext4_init_acl(h, i, dir);
 	if (err) {

@@ -548,8 +548,8 @@ static void delete_inode(struct inode *i)
 	struct ext4_inode_info *n = ext4_info(i);
 	bool has_map = S_ISREG(i->mode) || S_ISDIR(i->mode) ||
 		(S_ISLNK(i->mode) && i->ops != &g_ext4_fast_link_ops);
-	struct handle *h = journal_start(
-		fs->journal, fs->dev, EXT4_REMOVE_CREDITS + EXT4_XATTR_CREDITS + 6);
+	struct handle *h = journal_start(fs->journal, fs->dev,
+		EXT4_REMOVE_CREDITS + EXT4_XATTR_CREDITS + 6 + fs->quota_credits);
 	int err = 0;
 
 	if (is_err(h))
@@ -601,4 +601,5 @@ void ext4_evict_inode(struct inode *i)
 	if (!list_empty(&n->orphan_link) && ext4_orphan_del(NULL, i))
 		WARN_ON(true);
 	ext4_map_forget(i);
+	ext4_quota_drop(i);
 }

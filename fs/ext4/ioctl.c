@@ -53,6 +53,11 @@ static int apply_flags(struct inode *i, u32 flags, const u32 *projid)
 		return ptr_err(h);
 	if (i->super->flags & MS_SYNCHRONOUS)
 		h->sync = true;
+	if (projid && *projid != n->projid) {
+		err = ext4_quota_project(i, *projid);
+		if (err)
+			return ext4_end(h, err);
+	}
 	WRITE_ONCE(n->flags, flags);
 	if (projid)
 		n->projid = *projid;

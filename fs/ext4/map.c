@@ -199,7 +199,7 @@ u32 ext4_map_credits(const struct inode *i, u32 runs)
 		? ((const struct ext4_extent_header *)ext4_info(i)->data)->eh_depth + 2u
 		: 3u;
 
-	return runs * (4 + depth * 4) + 4;
+	return runs * (4 + depth * 4) + 4 + ext4_of(i)->quota_credits;
 }
 
 /* ---- change of ranges -------------------------------------------------------------------------- */

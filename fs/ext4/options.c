@@ -64,8 +64,8 @@ static const struct {
 };
 
 static const char *const ignored[] = {"oldalloc", "orlov", "nocheck", "bh", "nobh", "i_version",
-	"nolazytime", "lazytime", "no_prefetch_block_bitmaps", "prefetch_block_bitmaps", "noquota",
-	"debug", "mblk_io_submit", "nomblk_io_submit", "noreservation", "reservation"};
+	"nolazytime", "lazytime", "no_prefetch_block_bitmaps", "prefetch_block_bitmaps", "debug",
+	"mblk_io_submit", "nomblk_io_submit", "noreservation", "reservation"};
 
 static int set_data_mode(struct ext4_options *o, const char *v)
 {
@@ -136,6 +136,10 @@ static int parse_value(struct ext4_options *o, const char *name, const char *v,
 
 static int parse_word(struct ext4_options *o, const char *name)
 {
+	if (!strcmp(name, "noquota")) {
+		o->usrquota = o->grpquota = o->prjquota = false;
+		return 0;
+	}
 	for (u32 k = 0; k < ARRAY_SIZE(switches); k++)
 		if (!strcmp(name, switches[k].name)) {
 			*((bool *)o + switches[k].at) = switches[k].value;
@@ -231,6 +235,16 @@ void ext4_show_options(struct seq_buf *out, struct super *s)
 		seq_printf(out, ",errors=%s", errors[o.errors]);
 	if (o.commit_s)
 		seq_printf(out, ",commit=%u", o.commit_s);
+	/* Quota tools look for these, each by its name. */
+	if (o.usrquota || o.grpquota || o.prjquota)
+		seq_puts(out, ",quota");
+	if (o.usrquota)
+		seq_puts(out, ",usrquota");
+	if (o.grpquota)
+		seq_puts(out, ",grpquota");
+	if (o.prjquota)
+		seq_puts(out, ",prjquota");
+	o.usrquota = o.grpquota = o.prjquota = false;
 	for (u32 k = 0; k < ARRAY_SIZE(switches); k++) {
 		bool now = *((bool *)&o + switches[k].at);
 

@@ -421,6 +421,12 @@ static int check_options(struct ext4 *fs)
 {
 	struct ext4_options def;
 
+	if ((fs->opt.usrquota || fs->opt.grpquota || fs->opt.prjquota) &&
+		!ext4_has_ro_compat(fs, QUOTA))
+		return refuse(
+			fs, "quotas without the feature: files of the user's own aren't done");
+	if (fs->opt.prjquota && !ext4_has_ro_compat(fs, PROJECT))
+		return refuse(fs, "quotas of projects without the feature project");
 	if (fs->journal)
 		return 0;
 	ext4_default_options(fs, &def);
@@ -599,6 +605,7 @@ static int ext4_remount(struct super *s, u32 flags, const char *data)
 	}
 	if (err)
 		fs->opt = old;
+	ext4_quota_enforce(fs);
 	return err;
 }
 
@@ -607,6 +614,7 @@ const struct super_ops g_ext4_super_ops = {
 	.free_inode = ext4_free_info,
 	.dirty_inode = ext4_dirty_inode,
 	.statfs = ext4_statfs,
+	.statfs_dir = ext4_quota_statfs,
 	.sync = ext4_sync,
 	.remount = ext4_remount,
 	.show_options = ext4_show_options,

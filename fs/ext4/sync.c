@@ -173,7 +173,7 @@ struct handle *ext4_begin(struct ext4 *fs, u32 credits)
 	if ((READ_ONCE(fs->super->flags) & MS_RDONLY) && !fs->recovering && !journal_current() &&
 		!READ_ONCE(fs->going_ro))
 		return err_ptr(-EROFS);
-	return journal_start(fs->journal, fs->dev, credits);
+	return journal_start(fs->journal, fs->dev, credits + 2 * fs->quota_credits);
 }
 
 int ext4_end(struct handle *h, int err)

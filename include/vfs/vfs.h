@@ -99,6 +99,8 @@ int vfs_sync_all(bool wait);                 /* sync(2) */
 /* Start-up: m becomes the first root; consumes the reference. */
 int namespace_set_root(struct mount *m) must_check;
 
+struct quota;
+
 struct super_ops {
 	void (*evict_inode)(struct inode
 			*inode); /* last reference gone; nlink 0: delete storage. NULL: nothing */
@@ -107,7 +109,9 @@ struct super_ops {
 	 * sooner or later. i_rwsem may be held. Sleeps. NULL: nothing to bring. */
 	void (*dirty_inode)(struct inode *inode);
 	int (*statfs)(struct super *s, struct kstatfs *st); /* NULL: -ENOSYS */
-	int (*sync)(struct super *s, bool wait);            /* NULL: nothing to write */
+	/* What a directory's own limits make of it, after statfs. NULL: nothing. */
+	void (*statfs_dir)(struct inode *i, struct kstatfs *st);
+	int (*sync)(struct super *s, bool wait); /* NULL: nothing to write */
 	int (*remount)(struct super *s, u32 sb_flags, const char *data); /* NULL: flags only */
 	void (*show_options)(struct seq_buf *out, struct super *s); /* ",size=1k"; NULL: none */
 	void (*empty)(struct super *s); /* unmount begins: let go of pinned dentries. NULL: none */
@@ -135,13 +139,16 @@ struct super {
 	struct spinlock mounts_lock; /* RANK_MOUNT */
 	struct list_head mounts;     /* all, also the detached; mounts_lock */
 	void *priv;
-	char id[32]; /* source string for mounts */
+	struct quota *quota; /* vfs/quota.h; NULL: none; immutable while mounted */
+	char id[32];         /* source string for mounts */
 	struct list_head link;
 	bool no_inotify_unused;
 };
 /* New super block with an anonymous device number. NULL: no memory. */
 struct super *super_alloc(const struct fs_type *t, const struct super_ops *ops) must_check;
 void put_super(struct super *s);
+/* Of the file system on a device: referenced, or NULL. */
+struct super *super_find(kdev_t dev) must_check;
 
 /*
  * Operations of an inode. A NULL slot means what the comment says. dir is locked (rwsem write) for

@@ -59,6 +59,20 @@ bool super_is_written(struct super *s)
 	return writers;
 }
 
+struct super *super_find(kdev_t dev)
+{
+	struct super *s, *found = NULL;
+
+	spin_lock(&g_supers_lock);
+	list_for_each_entry(s, &g_supers, link)
+		if (s->dev == dev && s->root && ref_get_unless_zero(&s->refs)) {
+			found = s;
+			break;
+		}
+	spin_unlock(&g_supers_lock);
+	return found;
+}
+
 void put_super(struct super *s)
 {
 	if (!ref_put(&s->refs))

@@ -763,6 +763,8 @@ int vfs_statfs(const struct path *p, struct kstatfs *st)
 	if (!s->ops->statfs)
 		return -ENOSYS;
 	err = s->ops->statfs(s, st);
+	if (!err && s->ops->statfs_dir)
+		s->ops->statfs_dir(p->dentry->inode, st);
 	if (st->type == ANON_INODE_FS_MAGIC && S_ISFIFO(p->dentry->inode->mode))
 		st->type = PIPEFS_MAGIC; /* to the user pipes are a file system of their own */
 	if (!st->frsize)

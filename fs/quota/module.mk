@@ -1,0 +1,4 @@
+module := fs/quota
+level := 7
+deps := lib kernel/core kernel/kmem kernel/vfs
+srcs := $(sort $(notdir $(wildcard fs/quota/*.c)))
