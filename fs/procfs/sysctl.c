@@ -9,6 +9,7 @@
 #include <lib/string.h>
 #include <process/uts.h>
 #include <vfs/inotify.h>
+#include <vfs/quota.h>
 #include <vm/writeback.h>
 
 #define NGROUPS_MAX 65536
@@ -364,6 +365,24 @@ static const struct proc_entry g_inotify_entries[] = {
 	{0},
 };
 
+#define QUOTA_STAT(title, field)                                           \
+	{                                                                  \
+		.name = (title), .mode = S_IFREG | 0444, .show = show_u64, \
+		.data = &g_quota_stats.field                               \
+	}
+
+static const struct proc_entry g_quota_entries[] = {
+	QUOTA_STAT("allocated_dquots", allocated),
+	QUOTA_STAT("cache_hits", cache_hits),
+	QUOTA_STAT("drops", drops),
+	QUOTA_STAT("free_dquots", free),
+	QUOTA_STAT("lookups", lookups),
+	QUOTA_STAT("reads", reads),
+	QUOTA_STAT("syncs", syncs),
+	QUOTA_STAT("writes", writes),
+	{0},
+};
+
 static const struct proc_entry g_fs_entries[] = {
 	{.name = "file-max",
 		.mode = S_IFREG | 0644,
@@ -385,6 +404,7 @@ static const struct proc_entry g_fs_entries[] = {
 	INT("protected_hardlinks", g_protected_hardlinks, 0, 1),
 	INT("protected_regular", g_protected_regular, 0, 2),
 	INT("protected_symlinks", g_protected_symlinks, 0, 1),
+	DIR("quota", g_quota_entries),
 	INT("suid_dumpable", g_suid_dumpable, 0, 2),
 	{0},
 };

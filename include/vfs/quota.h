@@ -84,6 +84,13 @@ int quota_claim(struct dquot *const d[NR_QUOTAS], u64 space) must_check;
 int quota_transfer(struct dquot *const old[NR_QUOTAS], struct dquot *const new[NR_QUOTAS],
 	u64 space, u64 promised, u64 inodes) must_check;
 
+/* /proc/sys/fs/quota, which quota tools look for; atomic, each on its own. */
+struct quota_stats {
+	u64 lookups, drops, reads, writes, cache_hits, allocated, free,
+		syncs; /* free: none is kept without use */
+};
+extern struct quota_stats g_quota_stats;
+
 /* ---- quotactl(2) --------------------------------------------------------------------------------
  */
 

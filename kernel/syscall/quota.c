@@ -219,6 +219,7 @@ static long command(struct super *s, u32 cmd, u32 type, u32 id, void __user *add
 		return err;
 	switch (cmd) {
 	case Q_SYNC:
+		__atomic_fetch_add(&g_quota_stats.syncs, 1, __ATOMIC_RELAXED);
 		return s->ops->sync ? s->ops->sync(s, true) : 0;
 	case Q_XQUOTASYNC:
 		return s->flags & MS_RDONLY ? -EROFS : 0;

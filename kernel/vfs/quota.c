@@ -7,6 +7,13 @@
 
 static SLAB_CACHE(g_dquots, struct dquot);
 
+struct quota_stats g_quota_stats;
+
+static void count(u64 *v, s64 n)
+{
+	__atomic_fetch_add(v, n, __ATOMIC_RELAXED);
+}
+
 void quota_init(struct quota *q, struct super *s, const struct quota_ops *ops)
 {
 	q->super = s;
@@ -59,8 +66,11 @@ static struct dquot *bring_in(struct quota *q, u32 type, u32 id)
 		err = xa_store(&q->kinds[type].ids, id, d, GFP_ATOMIC);
 		spin_unlock(&q->ids_lock);
 	}
-	if (!err)
+	if (!err) {
+		count(&g_quota_stats.reads, 1);
+		count(&g_quota_stats.allocated, 1);
 		return d;
+	}
 	slab_free(&g_dquots, d);
 	return err_ptr(err);
 }
@@ -72,9 +82,12 @@ struct dquot *dquot_get(struct quota *q, u32 type, u32 id)
 
 	if (!q->kinds[type].on)
 		return err_ptr(-ESRCH);
+	count(&g_quota_stats.lookups, 1);
 	d = find(q, type, id);
-	if (d)
+	if (d) {
+		count(&g_quota_stats.cache_hits, 1);
 		return d;
+	}
 	err = q->ops->begin(q);
 	if (err)
 		return err_ptr(err);
@@ -100,8 +113,11 @@ void dquot_put(struct dquot *d)
 	if (last)
 		xa_erase(&q->kinds[d->type].ids, d->id);
 	spin_unlock(&q->ids_lock);
-	if (last)
-		slab_free(&g_dquots, d);
+	count(&g_quota_stats.drops, 1);
+	if (!last)
+		return;
+	count(&g_quota_stats.allocated, -1);
+	slab_free(&g_dquots, d);
 }
 
 /* ---- limits ------------------------------------------------------------------------------------ */
@@ -186,6 +202,7 @@ static int write_all(struct dquot *const d[NR_QUOTAS])
 
 	for (u32 t = 0; t < NR_QUOTAS; t++)
 		if (d[t]) {
+			count(&g_quota_stats.writes, 1);
 			e = d[t]->quota->ops->write(d[t]);
 			err = err ? err : e;
 		}
