@@ -584,8 +584,10 @@ int ext4_claim_blocks(struct handle *h, struct inode *i, ext4_block b, u32 count
 		u32 part = min(count, fs->blocks_per_group - bit);
 
 		err = claim_in_group(h, i, fs, n, bit, part);
-		if (!err)
+		if (!err) {
 			count_blocks(i, part);
+			err = ext4_quota_blocks(i, part);
+		}
 		b += part;
 		count -= part;
 	}

@@ -246,12 +246,34 @@ static int write_inode(struct replay *r, u32 ino, const u8 *v, u32 len, bool fre
 	return err;
 }
 
+/* Quotas follow: one more inode, or one with other owners. raw: as the tag has it, before (not
+ * fresh) or after (fresh) it is written. */
+static int charge(struct replay *r, u32 ino, const struct ext4_inode *raw, bool fresh)
+{
+	struct iattr a = {.valid = ATTR_UID | ATTR_GID,
+		.uid = raw->i_uid | (u32)raw->i_uid_high << 16,
+		.gid = raw->i_gid | (u32)raw->i_gid_high << 16};
+	struct inode *i;
+	int err;
+
+	if (!r->fs->quota)
+		return 0;
+	i = find(r, ino);
+	if (is_err_or_null(i))
+		return i ? ptr_err(i) : 0;
+	err = fresh ? ext4_quota_inode(i, 1) : ext4_quota_transfer(r->h, i, &a);
+	if (!err && !fresh && ext4_has_ro_compat(r->fs, PROJECT))
+		err = ext4_quota_project(i, raw->i_projid);
+	put_inode(i);
+	return err;
+}
+
 static int put_inode_tag(struct replay *r, const u8 *v, u32 len)
 {
 	struct ext4 *fs = r->fs;
 	struct jbd2_fc_inode head;
+	struct ext4_inode raw = {};
 	struct inode *i;
-	u16 mode, links;
 	int fresh, err;
 
 	if (len < sizeof(head) + EXT4_GOOD_OLD_INODE_SIZE || len - sizeof(head) > fs->inode_size)
@@ -259,16 +281,19 @@ static int put_inode_tag(struct replay *r, const u8 *v, u32 len)
 	memcpy(&head, v, sizeof(head));
 	v += sizeof(head);
 	len -= (u32)sizeof(head);
-	memcpy(&mode, v + offsetof(struct ext4_inode, i_mode), sizeof(mode));
-	memcpy(&links, v + offsetof(struct ext4_inode, i_links_count), sizeof(links));
+	memcpy(&raw, v, min_t(u32, len, sizeof(raw)));
 	if (head.fc_ino == EXT4_ROOT_INO)
 		fresh = 0;
 	else
-		fresh = ext4_claim_inode(r->h, fs, head.fc_ino, S_ISDIR(mode));
+		fresh = ext4_claim_inode(r->h, fs, head.fc_ino, S_ISDIR(raw.i_mode));
 	if (fresh < 0)
 		return fresh;
-	err = write_inode(r, head.fc_ino, v, len, fresh);
-	if (err || links)
+	err = fresh ? 0 : charge(r, head.fc_ino, &raw, false);
+	if (!err)
+		err = write_inode(r, head.fc_ino, v, len, fresh);
+	if (!err && fresh)
+		err = charge(r, head.fc_ino, &raw, true);
+	if (err || raw.i_links_count)
 		return err;
 	/* Nobody has it open any more: it goes with this reference. */
 	i = find(r, head.fc_ino);

@@ -28,7 +28,7 @@ static void expect_tree(const u8 *image, size_t bytes, const char *name)
 	unit_free(out);
 }
 
-static const char *const g_names[] = {"content", "names", "blocks"};
+static const char *const g_names[] = {"content", "names", "blocks", "quota"};
 
 UNIT(fast_commits_of_linux_are_replayed)
 {
