@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* quotactl(2), quotactl_fd(2) where there are no quotas; tests/distro/test_quota.py has those with. */
+/* quotactl(2), quotactl_fd(2) where there are no quotas; tests/distro/test_quota.py has those with.
+ */
 #include "contract.h"
 #include <linux/quota.h>
 #include <sys/syscall.h>
