@@ -30,6 +30,7 @@ void upath_put(struct upath *u)
 {
 	if (u->text != u->small)
 		kfree(u->text);
+	u->text = u->small; /* put again, e.g. after a failed get, there is nothing to free */
 }
 
 int base_get(struct at_base *b, int dirfd, const char *name)
