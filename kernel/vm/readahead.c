@@ -20,7 +20,7 @@ void object_readahead(struct vm_object *o, u64 index, u64 n)
 	struct page *batch[BATCH];
 	u32 have = 0;
 
-	if (!o->ops->read_pages || index >= end)
+	if (!o->ops || !o->ops->read_pages || index >= end)
 		return;
 	rwsem_read_lock(&o->invalidate_lock);
 	end = min(end, div_round_up(READ_ONCE(o->size), PAGE_SIZE));
