@@ -228,6 +228,10 @@ static size_t merge_into_last(struct pipe *p, struct iter *from, size_t n)
 	if (!b->merge || b->packet || b->offset + b->len + n > PAGE_SIZE)
 		return 0;
 	got = iter_get(from, (char *)page_address(b->page) + b->offset + b->len, n);
+	if (got < n) {
+		iter_revert(from, got);
+		return 0; /* the next buffer's fault is the answer */
+	}
 	b->len += (u32)got;
 	return got;
 }

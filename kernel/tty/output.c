@@ -160,9 +160,11 @@ static ssize_t write_locked(struct tty *t, struct file *f, struct iter *from)
 
 	while (from->count && !err) {
 		u8 src[CHUNK];
-		size_t n = iter_get(from, src, sizeof(src)), at = 0;
+		size_t want = min_t(size_t, from->count, sizeof(src)), at = 0;
+		size_t n = iter_get(from, src, want);
 
-		if (n == 0) {
+		if (n < want) { /* nothing of a piece that isn't there whole */
+			iter_revert(from, n);
 			err = -EFAULT;
 			break;
 		}

@@ -240,9 +240,10 @@ static ssize_t master_write_locked(struct tty_pty *p, struct file *f, struct ite
 
 	while (from->count && !err) {
 		u8 bytes[256];
-		size_t n = iter_get(from, bytes, sizeof(bytes)), at = 0;
+		size_t want = min_t(size_t, from->count, sizeof(bytes)), at = 0;
+		size_t n = iter_get(from, bytes, want);
 
-		if (n == 0)
+		if (n < want)
 			return done ? done : -EFAULT;
 		while (at < n) {
 			size_t took = tty_receive_direct(slave, bytes + at, n - at);

@@ -347,8 +347,11 @@ static ssize_t stream_recvmsg(struct sock *sk, struct sock_msg *m)
 	struct usock *u = usock_of(sk);
 	s64 deadline = sock_rcv_deadline(sk, m->flags);
 	size_t want = m->iter.count;
-	ssize_t target = m->flags & MSG_WAITALL ? (ssize_t)want
-						: min_t(ssize_t, (ssize_t)want, sk->rcvlowat);
+	/* Also a call for no bytes waits until there is something. */
+	ssize_t target = max_t(ssize_t,
+		m->flags & MSG_WAITALL ? (ssize_t)want
+				       : min_t(ssize_t, (ssize_t)want, sk->rcvlowat),
+		1);
 	ssize_t done = 0;
 	bool peek = (m->flags & MSG_PEEK) != 0;
 	size_t skip = peek && sk->peek_off > 0 ? (size_t)sk->peek_off : 0;
@@ -371,8 +374,6 @@ static ssize_t stream_recvmsg(struct sock *sk, struct sock_msg *m)
 				break;
 			err = sock_take_error(sk);
 			if (err || READ_ONCE(sk->shutdown) & SHUTDOWN_RCV)
-				break;
-			if (want == 0 && (m->flags & MSG_DONTWAIT) == 0 && target == 0)
 				break;
 			if (peek && done)
 				break;
