@@ -205,12 +205,20 @@ static u32 gen_poll(struct file *f, struct poll_table *pt)
 {
 	struct proc_node *n = f->inode->priv;
 
-	if (n->entry->poll)
-		return n->entry->poll(f, n, pt);
-	return EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
+	return n->entry->poll(f, n, pt);
 }
 
+/* Most files have nothing to wait for: epoll refuses them, poll finds them ready. */
+
 const struct file_ops g_gen_fops = {
+	.open = gen_open,
+	.release = gen_release,
+	.read = gen_read,
+	.write = gen_write,
+	.seek = file_generic_seek,
+};
+
+const struct file_ops g_gen_poll_fops = {
 	.open = gen_open,
 	.release = gen_release,
 	.read = gen_read,

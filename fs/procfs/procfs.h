@@ -58,7 +58,7 @@ struct super *proc_tree_mount(
 	const struct fs_type *t, u32 flags, u64 magic, const struct proc_entry *top) must_check;
 
 /* gen.c */
-extern const struct file_ops g_gen_fops;
+extern const struct file_ops g_gen_fops, g_gen_poll_fops;
 
 /* the tables */
 extern const struct proc_entry g_root_entries[];

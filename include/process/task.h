@@ -382,6 +382,7 @@ struct file *pidfd_create(struct pid *pid, u32 o_flags) must_check; /* error poi
 
 /* CPU-time clocks (clock_getcpuclockid's encoding and CLOCK_*_CPUTIME_ID). -EINVAL: no such. */
 bool clock_is_cpu(int clockid);
+bool clock_is_fd(int clockid);         /* a clock device's, of which there are none */
 bool clock_is_own_thread(int clockid); /* counts only while the current task runs */
 int clock_cpu_get(int clockid, s64 *ns) must_check;
 

@@ -152,6 +152,8 @@ ssize_t file_direct_read(
 ssize_t file_direct_write(
 	struct file *f, struct iter *from, off64_t *pos, u32 align, file_direct_io *io);
 int file_object_mmap(struct file *f, struct map_request *rq);
+/* For what has no position but does not mind. */
+off64_t file_noop_seek(struct file *f, off64_t off, int whence);
 off64_t file_generic_seek(struct file *f, off64_t off, int whence);
 off64_t file_object_seek(struct file *f, off64_t off, int whence); /* with SEEK_DATA/HOLE */
 off64_t file_no_seek(

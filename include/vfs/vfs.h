@@ -222,6 +222,7 @@ struct inode {
 	struct list_head dentries;    /* aliases; spin */
 	struct hlist_node cache_node; /* table of inodes by number (icache.c); its bucket's lock */
 	u8 cache_state;               /* INODE_CACHE_*; atomic */
+	u8 write_hint;                /* RWH_WRITE_LIFE_*: kept for F_GET_RW_HINT only; atomic */
 };
 #define INODE_IMMUTABLE 1u
 #define INODE_APPEND    2u
@@ -419,6 +420,8 @@ int vfs_lookup(const struct vfs_env *env, const struct path *base, const char *n
  * name is a kernel string; base as in vfs_lookup. */
 int vfs_mkdir(const struct vfs_env *env, const struct path *base, const char *name,
 	kmode_t mode) must_check;
+int vfs_mknod_check(kmode_t mode) must_check; /* what is wrong whatever the name is */
+int vfs_rename_check(u32 flags) must_check;   /* the same */
 int vfs_mknod(const struct vfs_env *env, const struct path *base, const char *name, kmode_t mode,
 	kdev_t dev) must_check;
 int vfs_symlink(const struct vfs_env *env, const struct path *base, const char *name,

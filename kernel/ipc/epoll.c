@@ -708,6 +708,7 @@ static void epoll_fdinfo(struct file *f, struct seq_buf *s)
 }
 
 static const struct file_ops g_epoll_fops = {
+	.seek = file_noop_seek,
 	.poll = epoll_poll,
 	.release = epoll_release,
 	.show_fdinfo = epoll_fdinfo,

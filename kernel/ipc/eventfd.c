@@ -101,6 +101,7 @@ static void eventfd_fdinfo(struct file *f, struct seq_buf *s)
 }
 
 static const struct file_ops g_eventfd_fops = {
+	.seek = file_noop_seek,
 	.read = eventfd_read,
 	.write = eventfd_write,
 	.poll = eventfd_poll,

@@ -108,6 +108,7 @@ static void signalfd_fdinfo(struct file *f, struct seq_buf *s)
 }
 
 static const struct file_ops g_signalfd_fops = {
+	.seek = file_noop_seek,
 	.read = signalfd_read,
 	.poll = signalfd_poll,
 	.release = signalfd_release,

@@ -201,6 +201,7 @@ static void timerfd_fdinfo(struct file *f, struct seq_buf *s)
 }
 
 static const struct file_ops g_timerfd_fops = {
+	.seek = file_noop_seek,
 	.read = timerfd_read,
 	.poll = timerfd_poll,
 	.ioctl = timerfd_ioctl,

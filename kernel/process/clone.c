@@ -151,6 +151,8 @@ static int check_flags(const struct clone_args_k *a)
 		return -EINVAL;
 	if ((f & CLONE_PARENT) && (current_process()->flags & PROC_UNKILLABLE))
 		return -EINVAL; /* init has no siblings */
+	if ((f & CLONE_SETTLS) && a->tls >= USER_END)
+		return -EPERM;
 	if ((f & CLONE_PIDFD) && (f & (CLONE_THREAD | CLONE_DETACHED)))
 		return -EINVAL;
 	return 0;

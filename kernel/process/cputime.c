@@ -18,6 +18,11 @@ bool clock_is_cpu(int clockid)
 		clockid == CLOCK_THREAD_CPUTIME_ID;
 }
 
+bool clock_is_fd(int clockid)
+{
+	return clockid < 0 && (clockid & 7) == CLOCK_FD;
+}
+
 bool clock_is_own_thread(int clockid)
 {
 	s32 nr = ~(clockid >> 3);

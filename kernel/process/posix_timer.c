@@ -218,6 +218,8 @@ static int check_clock(int clockid, struct posix_timer *pt)
 {
 	s64 ns;
 
+	if (clock_is_fd(clockid))
+		return -EOPNOTSUPP;
 	if (clock_is_cpu(clockid)) {
 		s32 nr = clockid < 0 ? ~(clockid >> 3) : 0;
 

@@ -61,7 +61,7 @@ long process_setpgid(s32 nr, s32 pgid)
 	struct pid *pid, *pgrp;
 	int err;
 
-	if (pgid < 0)
+	if (pgid < 0 || (!pgid && nr < 0))
 		return -EINVAL;
 	spin_lock_irq(&g_tasklist_lock);
 	pid = nr ? pid_find(nr) : self->pid;

@@ -262,7 +262,10 @@ long sys_mkdir(const char __user *name, kmode_t mode)
 long sys_mknodat(int dirfd, const char __user *name, kmode_t mode, unsigned int dev)
 {
 	kdev_t d = dev_make((dev >> 8) & 0xfff, (dev & 0xff) | ((dev >> 12) & 0xfff00));
+	int err = vfs_mknod_check(mode);
 
+	if (err)
+		return err;
 	return WITH_PATH(dirfd, name, env, base, text, vfs_mknod(&env, base, text, mode, d));
 }
 

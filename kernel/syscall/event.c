@@ -207,6 +207,8 @@ long sys_timerfd_settime(int fd, int flags, const struct __kernel_itimerspec __u
 
 	if (r)
 		return r;
+	if (flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET))
+		return -EINVAL;
 	f = fd_get_light(current_task()->files, fd, &need_put);
 	if (!f)
 		return -EBADF;

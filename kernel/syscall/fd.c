@@ -190,6 +190,19 @@ static long set_signal(struct file *f, unsigned long sig)
 	return 0;
 }
 
+/* How long the data will live: nothing here makes use of it, but it can be read back. */
+static long set_write_hint(struct inode *i, const u64 __user *u)
+{
+	u64 hint;
+
+	if (get_user(hint, u))
+		return -EFAULT;
+	if (hint > RWH_WRITE_LIFE_EXTREME)
+		return -EINVAL;
+	WRITE_ONCE(i->write_hint, (u8)hint);
+	return 0;
+}
+
 /* ---- fcntl
  * --------------------------------------------------------------------------------------------- */
 
@@ -260,6 +273,10 @@ static long do_fcntl(struct file *f, int fd, u32 cmd, unsigned long arg)
 	case F_GETPIPE_SZ:
 	case F_SETPIPE_SZ:
 		return file_pipe(f) ? pipe_fcntl(f, cmd, arg) : -EBADF;
+	case F_GET_RW_HINT:
+		return put_user((u64)READ_ONCE(f->inode->write_hint), (u64 __user *)arg);
+	case F_SET_RW_HINT:
+		return set_write_hint(f->inode, (const u64 __user *)arg);
 	case F_ADD_SEALS:
 		return arg > U32_MAX ? -EINVAL : memfd_add_seals(f, (u32)arg);
 	case F_GET_SEALS:

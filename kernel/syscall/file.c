@@ -27,8 +27,11 @@ static long do_open(int dirfd, const char __user *name, u32 flags, kmode_t mode,
 	struct at_base base;
 	struct upath u;
 	struct file *f;
-	int fd, err = upath_get(&u, name, false);
+	int fd, err;
 
+	if ((flags & (O_TMPFILE | O_PATH)) == O_TMPFILE && !(flags & O_ACCMODE))
+		return -EINVAL;
+	err = upath_get(&u, name, false);
 	if (err)
 		return err;
 	fd = fd_reserve(files, 0, (flags & O_CLOEXEC) != 0);
@@ -160,6 +163,16 @@ long sys_close(int fd)
 /* ---- read and write
  * --------------------------------------------------------------------------------- */
 
+/* Of a file that is open for it: 0, or the answer that even an empty transfer gets. */
+static long may_transfer(const struct file *f, bool write)
+{
+	if (!(f->mode & (write ? FMODE_WRITE : FMODE_READ)))
+		return -EBADF;
+	if (write)
+		return f->ops->write ? 0 : -EINVAL;
+	return f->ops->read || f->ops->iterate ? 0 : -EINVAL;
+}
+
 static always_inline long rw_buf(int fd, void __user *buf, size_t count, bool write)
 {
 	bool need_put;
@@ -171,7 +184,7 @@ static always_inline long rw_buf(int fd, void __user *buf, size_t count, bool wr
 		return -EBADF;
 	it = iter_user(buf, count);
 	if (unlikely(!user_range_ok((unsigned long)buf, count)))
-		n = f->mode & (write ? FMODE_WRITE : FMODE_READ) ? -EFAULT : -EBADF;
+		n = may_transfer(f, write) ?: -EFAULT;
 	else
 		n = write ? vfs_write(f, &it, NULL) : vfs_read(f, &it, NULL);
 	fd_put_light(f, need_put);
@@ -188,9 +201,15 @@ long sys_write(int fd, const void __user *buf, size_t count)
 	return rw_buf(fd, (void __user *)buf, count, true);
 }
 
+/* Streams have no positions, though some can be told to seek. */
+static always_inline bool takes_position(const struct file *f)
+{
+	return (f->mode & (FMODE_LSEEK | FMODE_STREAM)) == FMODE_LSEEK;
+}
+
 static always_inline long rw_at(struct file *f, struct iter *it, off64_t pos, bool write)
 {
-	if (!(f->mode & FMODE_LSEEK))
+	if (!takes_position(f))
 		return -ESPIPE;
 	return write ? vfs_write(f, it, &pos) : vfs_read(f, it, &pos);
 }
@@ -234,17 +253,20 @@ static long rw_vec(int fd, const struct iovec __user *vec, unsigned long nr, con
 
 	if (!f)
 		return -EBADF;
-	n = -EBADF;
-	if (!(f->mode & (write ? FMODE_WRITE : FMODE_READ)))
+	n = -ESPIPE;
+	if (pos && !takes_position(f))
 		goto out;
-	n = -EOPNOTSUPP;
-	if (flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND))
-		goto out;
-	if (flags & RWF_NOWAIT)
-		goto out; /* no file here knows what would block */
 	n = iter_import(&it, vec, nr, fast, FAST_IOV, &iov);
 	if (n < 0)
 		goto out;
+	n = may_transfer(f, write);
+	if (n || !it.count)
+		goto out_iov;
+	n = -EOPNOTSUPP;
+	if (flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND))
+		goto out_iov;
+	if (flags & RWF_NOWAIT)
+		goto out_iov; /* no file here knows what would block */
 	it.append = (flags & RWF_APPEND) != 0;
 	if (pos)
 		n = rw_at(f, &it, *pos, write);
@@ -256,6 +278,7 @@ static long rw_vec(int fd, const struct iovec __user *vec, unsigned long nr, con
 		if (err)
 			n = err;
 	}
+out_iov:
 	iov_free(iov, fast);
 out:
 	fd_put_light(f, need_put);
@@ -433,7 +456,7 @@ static long fadvise(struct file *f, off64_t off, off64_t len, int advice)
 	struct vm_object *o = &f->inode->object;
 	u64 end = len ? (u64)off + (u64)len : U64_MAX, first, last;
 
-	if (f->mode & FMODE_STREAM)
+	if (S_ISFIFO(f->inode->mode))
 		return -ESPIPE;
 	if (len < 0)
 		return -EINVAL;

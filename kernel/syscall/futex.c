@@ -219,13 +219,12 @@ static long do_cmp_requeue_pi(
 /* Those whose timeout may be on CLOCK_REALTIME. */
 static bool may_be_realtime(int cmd)
 {
-	return cmd == FUTEX_WAIT || cmd == FUTEX_WAIT_BITSET || cmd == FUTEX_WAIT_REQUEUE_PI ||
-		cmd == FUTEX_LOCK_PI2;
+	return cmd == FUTEX_WAIT_BITSET || cmd == FUTEX_WAIT_REQUEUE_PI || cmd == FUTEX_LOCK_PI2;
 }
 
 static bool has_timeout(int cmd)
 {
-	return may_be_realtime(cmd) || cmd == FUTEX_LOCK_PI;
+	return may_be_realtime(cmd) || cmd == FUTEX_WAIT || cmd == FUTEX_LOCK_PI;
 }
 
 long sys_futex(u32 __user *uaddr, int op, unsigned int val, void __user *timeout,

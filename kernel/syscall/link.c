@@ -124,8 +124,11 @@ long sys_renameat2(
 {
 	struct vfs_env env = current_env();
 	struct two_paths t;
-	long r = two_get(&t, odir, old, ndir, new, false);
+	long r = vfs_rename_check(flags);
 
+	if (r)
+		return r;
+	r = two_get(&t, odir, old, ndir, new, false);
 	if (r)
 		return r;
 	r = vfs_rename(&env, t.ob.use, t.o.text, t.nb.use, t.n.text, flags);
@@ -157,7 +160,7 @@ long sys_readlinkat(int dirfd, const char __user *name, void __user *buf, int si
 		return r;
 	text = kmalloc(PATH_MAX, GFP_KERNEL);
 	r = text ? vfs_readlink(&env, &p, text, min_t(size_t, (size_t)size, PATH_MAX)) : -ENOMEM;
-	if (r == -EINVAL && dirfd != AT_FDCWD) {
+	if (r == -EINVAL) {
 		char c;
 
 		if (!get_user(c, name) && c == 0)

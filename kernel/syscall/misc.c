@@ -107,10 +107,13 @@ long sys_adjtimex(void __user *tx)
 
 long sys_clock_adjtime(int clock, void __user *tx)
 {
+	struct __kernel_timex t;
 	s64 ns;
 
 	if (clock == CLOCK_REALTIME)
 		return read_timex(tx);
+	if (copy_from_user(&t, tx, sizeof(t)))
+		return -EFAULT;
 	return clock_get(clock, &ns) ? -EINVAL : -EOPNOTSUPP;
 }
 
@@ -133,14 +136,17 @@ long sys_getrandom(void __user *buf, size_t count, unsigned int flags)
 			return -ERESTARTSYS;
 		random_add_entropy(arch_cycles());
 	}
+	if (!user_range_ok((unsigned long)buf, count))
+		return -EFAULT;
 	while (done < count) {
 		u8 bytes[256];
-		size_t n = min_t(size_t, count - done, sizeof(bytes));
+		size_t n = min_t(size_t, count - done, sizeof(bytes)), copied;
 
 		random_bytes(bytes, n);
-		if (copy_to_user((u8 __user *)buf + done, bytes, n))
+		copied = copy_to_user_part((u8 __user *)buf + done, bytes, n);
+		done += copied;
+		if (copied < n)
 			return done ? (long)done : -EFAULT;
-		done += n;
 		if (signal_is_pending())
 			break;
 		cond_resched();

@@ -44,6 +44,14 @@ static int check_file(struct file *f, struct map_request *rq)
 	return f->ops->mmap(f, rq);
 }
 
+/* The last byte's offset is one that the file could have. */
+static bool offset_fits(const struct file *f, const struct map_request *rq)
+{
+	if (!S_ISREG(f->inode->mode) && !S_ISBLK(f->inode->mode))
+		return true;
+	return rq->len <= S64_MAX && rq->offset <= round_down(S64_MAX - rq->len, PAGE_SIZE);
+}
+
 static long map_file(int fd, struct map_request *rq)
 {
 	bool put;
@@ -52,7 +60,7 @@ static long map_file(int fd, struct map_request *rq)
 
 	if (!f)
 		return -EBADF;
-	r = check_file(f, rq);
+	r = offset_fits(f, rq) ? check_file(f, rq) : -EOVERFLOW;
 	if (!r) {
 		r = mm_map(current_mm(), rq);
 		if (r < 0)
@@ -99,6 +107,8 @@ long sys_mmap(unsigned long addr, size_t len, int prot, int flags, int fd, off64
 		return -EINVAL;
 	switch (flags & MAP_TYPE) {
 	case MAP_SHARED_VALIDATE:
+		if (flags & MAP_ANONYMOUS)
+			return -EINVAL;
 		if (flags & ~KNOWN_FLAGS)
 			return -EOPNOTSUPP;
 		fallthrough;
@@ -137,6 +147,8 @@ long sys_mprotect(unsigned long addr, size_t len, int prot)
 
 	if (prot & ~(known | PROT_GROWSDOWN | PROT_GROWSUP))
 		return -EINVAL;
+	if (is_aligned(addr, PAGE_SIZE) && len && round_up(len, PAGE_SIZE) == 0)
+		return -ENOMEM;
 	return mm_protect(current_mm(), addr, len, prot_flags(prot), prot & PROT_GROWSDOWN,
 		prot & PROT_GROWSUP);
 }

@@ -36,10 +36,10 @@ static int get_optional(struct upath *nb, const char __user *u, const char **out
 	*out = NULL;
 	if (!u)
 		return 0;
-	err = upath_get(nb, u, false);
+	err = upath_get(nb, u, true);
 	if (!err)
 		*out = nb->text;
-	return err;
+	return err == -ENAMETOOLONG ? -EINVAL : err; /* it isn't a path for every type */
 }
 
 long sys_mount(const char __user *usource, const char __user *utarget, const char __user *utype,

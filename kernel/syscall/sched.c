@@ -490,7 +490,7 @@ static int effective_ioprio(const struct task *t)
 
 	if (IOPRIO_PRIO_CLASS(set) != IOPRIO_CLASS_NONE)
 		return set;
-	return IOPRIO_PRIO_VALUE(IOPRIO_CLASS_NONE, IOPRIO_BE_NORM); /* follows nice */
+	return IOPRIO_PRIO_VALUE(IOPRIO_CLASS_NONE, 0); /* follows nice */
 }
 
 static long best_ioprio(struct task *t, void *arg)

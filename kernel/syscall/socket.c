@@ -202,9 +202,12 @@ long sys_accept4(int fd, void __user *addr, int __user *len, int flags)
 	bool need_put;
 	int err, nfd;
 
-	if (flags & ~TYPE_FLAGS)
-		return -EINVAL;
 	sk = sock_get(fd, &f, &need_put, &err);
+	if (flags & ~TYPE_FLAGS) { /* after a bad descriptor, before one that isn't a socket */
+		if (sk)
+			fd_put_light(f, need_put);
+		return sk || err == -ENOTSOCK ? -EINVAL : err;
+	}
 	if (!sk)
 		return err;
 	err = nfd = fd_reserve(t, 0, (flags & SOCK_CLOEXEC) != 0);

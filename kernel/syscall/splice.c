@@ -87,21 +87,39 @@ static bool has_position(const struct file *f)
 /* ---- sendfile
  * --------------------------------------------------------------------------------------- */
 
+/* Event descriptors, texts made on the fly and directories can't be spliced from, as on Linux. */
+static bool can_splice_from(struct file *f)
+{
+	if (f->mode & FMODE_STREAM)
+		return file_pipe(f) || S_ISSOCK(f->inode->mode);
+	return !S_ISDIR(f->inode->mode) && (!S_ISREG(f->inode->mode) || f->inode->object.ops);
+}
+
+static bool can_splice_to(struct file *f)
+{
+	return !(f->mode & FMODE_STREAM) || file_pipe(f) || S_ISSOCK(f->inode->mode);
+}
+
 static ssize_t do_sendfile(struct file *out, struct file *in, off64_t *offset, size_t count)
 {
 	off64_t pos = offset ? *offset : in->pos;
 	struct pipe *pipe = file_pipe(out);
+	off64_t end;
 	ssize_t n;
 
 	if (!(in->mode & FMODE_READ))
 		return -EBADF;
 	if (offset && !has_position(in))
 		return -ESPIPE;
+	if (pos < 0 || __builtin_add_overflow(pos, count, &end))
+		return -EINVAL;
 	if (!(out->mode & FMODE_WRITE))
 		return -EBADF;
-	if (!has_position(in) || (!pipe && (out->flags & O_APPEND)))
+	if (!(in->mode & FMODE_LSEEK) || (!pipe && (out->flags & O_APPEND)))
 		return -EINVAL;
-	if (pos < 0)
+	if (!count)
+		return 0;
+	if (!can_splice_from(in) || !can_splice_to(out))
 		return -EINVAL;
 	count = min_t(size_t, count, MAX_RW_COUNT);
 	if (pipe)
@@ -141,7 +159,6 @@ long sys_sendfile(int out, int in, void __user *uoffset, size_t count)
 static int check_copy(struct file *in, struct file *out, off64_t ipos, off64_t opos, size_t *len)
 {
 	u64 size = READ_ONCE(in->inode->object.size);
-	off64_t end;
 
 	if (S_ISDIR(in->inode->mode) || S_ISDIR(out->inode->mode))
 		return -EISDIR;
@@ -154,9 +171,10 @@ static int check_copy(struct file *in, struct file *out, off64_t ipos, off64_t o
 		return -EXDEV;
 	if (ipos < 0 || opos < 0)
 		return -EINVAL;
-	if (__builtin_add_overflow(ipos, *len, &end) || __builtin_add_overflow(opos, *len, &end))
-		return -EOVERFLOW;
 	*len = (u64)ipos >= size ? 0 : min_t(size_t, *len, size - (u64)ipos);
+	if ((u64)opos >= out->inode->super->max_size)
+		return -EFBIG;
+	*len = min_t(u64, *len, out->inode->super->max_size - (u64)opos);
 	if (in->inode == out->inode && ipos < opos + (off64_t)*len && opos < ipos + (off64_t)*len)
 		return -EINVAL;
 	return 0;
@@ -226,7 +244,7 @@ static ssize_t do_splice(
 	if (from_pipe) {
 		if (off_out && !has_position(out))
 			return -EINVAL;
-		if (out->flags & O_APPEND)
+		if ((out->flags & O_APPEND) || !can_splice_to(out) || (off_out && *off_out < 0))
 			return -EINVAL;
 		if (out->ops->splice_write)
 			return out->ops->splice_write(out, off_out, in, len, flags);
@@ -234,7 +252,7 @@ static ssize_t do_splice(
 	}
 	if (!to_pipe)
 		return -EINVAL;
-	if (off_in && !has_position(in))
+	if ((off_in && (!has_position(in) || *off_in < 0)) || !can_splice_from(in))
 		return -EINVAL;
 	if (in->ops->splice_read)
 		return in->ops->splice_read(in, off_in, out, len, flags);
@@ -311,14 +329,11 @@ long sys_vmsplice(int fd, const struct iovec __user *uvec, unsigned long nr, uns
 	f = fd_get_light(current_task()->files, fd, &need_put);
 	if (!f)
 		return -EBADF;
-	n = -EBADF;
-	if (!file_pipe(f) || !(f->mode & (FMODE_READ | FMODE_WRITE)))
-		goto out;
 	n = iter_import(&it, uvec, nr, fast, FAST_IOV, &vec);
 	if (n < 0)
 		goto out;
 	if (n > 0)
-		n = pipe_vmsplice(f, &it, flags);
+		n = file_pipe(f) ? pipe_vmsplice(f, &it, flags) : -EBADF;
 	iov_free(vec, fast);
 out:
 	fd_put_light(f, need_put);

@@ -117,7 +117,7 @@ static u32 lookup_flags(int at)
 
 long sys_newfstatat(int dirfd, const char __user *name, struct stat __user *buf, int flags)
 {
-	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT))
+	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE))
 		return -EINVAL;
 	if ((flags & AT_EMPTY_PATH) && dirfd >= 0 && name && name_is_empty(name))
 		return sys_fstat(dirfd, buf);
@@ -386,17 +386,24 @@ static long do_utimes(
 	bool nothing;
 	int err = times_attr(t, &a, &nothing);
 
-	if (err)
-		return err;
-	if (nothing)
+	if (!err && nothing)
 		return 0;
 	if (!name && dirfd != AT_FDCWD) {
 		if (flags)
 			return -EINVAL;
-		return setattr_fd(dirfd, &a);
+		return err ? err : setattr_fd(dirfd, &a);
 	}
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
+	if (err) { /* times out of range: what is wrong with the name comes first */
+		struct path p;
+		int lookup = user_lookup(dirfd, name, lookup_flags(flags), &p);
+
+		if (lookup)
+			return lookup;
+		put_path(&p);
+		return err;
+	}
 	return setattr_at(dirfd, name, lookup_flags(flags), &a);
 }
 

@@ -229,8 +229,8 @@ long sys_clock_nanosleep(int clock, int flags, const struct __kernel_timespec __
 	s64 ns, now;
 	int err;
 
-	if (clock == CLOCK_THREAD_CPUTIME_ID)
-		return -EOPNOTSUPP; /* it would wait for itself */
+	if (clock == CLOCK_THREAD_CPUTIME_ID || clock_is_fd(clock))
+		return -EOPNOTSUPP; /* the thread would wait for itself */
 	err = read_clock(clock, &now);
 	if (err)
 		return err;

@@ -174,7 +174,7 @@ static int check_area(const struct file *f, const off64_t *pos, size_t count)
 /* Does this file's own position need the lock? Only one that two descriptors or tasks may share. */
 static bool lock_pos(struct file *f)
 {
-	if (!(f->mode & FMODE_LSEEK) || ref_read(&f->refs) <= 1)
+	if ((f->mode & (FMODE_LSEEK | FMODE_STREAM)) != FMODE_LSEEK || ref_read(&f->refs) <= 1)
 		return false;
 	mutex_lock(&f->pos_lock);
 	return true;
@@ -256,6 +256,11 @@ off64_t vfs_seek(struct file *f, off64_t off, int whence)
 	return r;
 }
 
+off64_t file_noop_seek(struct file *f, off64_t off, int whence)
+{
+	return f->pos;
+}
+
 off64_t file_generic_seek(struct file *f, off64_t off, int whence)
 {
 	switch (whence) {
@@ -263,11 +268,11 @@ off64_t file_generic_seek(struct file *f, off64_t off, int whence)
 		break;
 	case SEEK_CUR:
 		if (__builtin_add_overflow(off, f->pos, &off))
-			return -EOVERFLOW;
+			return -EINVAL;
 		break;
 	case SEEK_END:
 		if (__builtin_add_overflow(off, (off64_t)READ_ONCE(f->inode->object.size), &off))
-			return -EOVERFLOW;
+			return -EINVAL;
 		break;
 	default:
 		return -EINVAL;
@@ -351,6 +356,13 @@ int vfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 		return -EOPNOTSUPP;
 	if ((mode & FALLOC_FL_PUNCH_HOLE) && !(mode & FALLOC_FL_KEEP_SIZE))
 		return -EOPNOTSUPP;
+	if ((mode & FALLOC_FL_COLLAPSE_RANGE) && mode != FALLOC_FL_COLLAPSE_RANGE)
+		return -EINVAL;
+	if ((mode & FALLOC_FL_INSERT_RANGE) && mode != FALLOC_FL_INSERT_RANGE)
+		return -EINVAL;
+	if ((mode & FALLOC_FL_UNSHARE_RANGE) &&
+		(mode & ~(FALLOC_FL_UNSHARE_RANGE | FALLOC_FL_KEEP_SIZE)))
+		return -EINVAL;
 	if (!(f->mode & FMODE_WRITE))
 		return -EBADF;
 	if ((mode & ~FALLOC_FL_KEEP_SIZE) && (i->flags & INODE_APPEND))

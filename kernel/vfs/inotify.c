@@ -530,6 +530,7 @@ static int inotify_fasync(struct file *f, struct fasync_list **l)
 }
 
 static const struct file_ops g_inotify_fops = {
+	.seek = file_noop_seek,
 	.fasync = inotify_fasync,
 	.read = inotify_read,
 	.poll = inotify_poll,

@@ -549,6 +549,8 @@ int lock_flock(struct file *f, int op, s32 pid)
 		.key = f, .last = OFFSET_LAST, .kind = LOCK_KIND_FLOCK, .pid = pid};
 	struct inode_locks *il;
 
+	if (op & LOCK_MAND)
+		return 0; /* Linux gave them up and lets such calls pass */
 	switch (op & ~LOCK_NB) {
 	case LOCK_SH:
 		break;

@@ -274,7 +274,9 @@ static int lookup_or_create(
 	int err = 0, write;
 
 	*created = false;
-	if (w->last_type != LAST_NORM || w->slash)
+	if (w->last_type != LAST_NORM)
+		return o_flags & O_EXCL ? -EEXIST : -EISDIR;
+	if (w->slash)
 		return -EISDIR;
 	write = mount_want_write(w->path.mnt);
 	rwsem_write_lock(&dir->rwsem);

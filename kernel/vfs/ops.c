@@ -137,28 +137,33 @@ int vfs_mkdir(const struct vfs_env *env, const struct path *base, const char *na
 	return creation_end(&c, err, IN_CREATE | IN_ISDIR);
 }
 
-int vfs_mknod(const struct vfs_env *env, const struct path *base, const char *name, kmode_t mode,
-	kdev_t dev)
+int vfs_mknod_check(kmode_t mode)
 {
-	struct creation c;
-	int err;
-
 	switch (mode & S_IFMT) {
 	case 0:
-		mode |= S_IFREG;
-		break;
 	case S_IFREG:
 	case S_IFIFO:
 	case S_IFSOCK:
-		break;
 	case S_IFCHR:
 	case S_IFBLK:
-		break;
+		return 0;
 	case S_IFDIR:
 		return -EPERM;
 	default:
 		return -EINVAL;
 	}
+}
+
+int vfs_mknod(const struct vfs_env *env, const struct path *base, const char *name, kmode_t mode,
+	kdev_t dev)
+{
+	struct creation c;
+	int err = vfs_mknod_check(mode);
+
+	if (err)
+		return err;
+	if (!(mode & S_IFMT))
+		mode |= S_IFREG;
 	err = creation_begin(&c, env, base, name, false);
 	if (err)
 		return err;
@@ -469,17 +474,24 @@ out_unlock:
 	return err;
 }
 
+int vfs_rename_check(u32 flags)
+{
+	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
+		return -EINVAL;
+	if ((flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) && (flags & RENAME_EXCHANGE))
+		return -EINVAL;
+	return 0;
+}
+
 int vfs_rename(const struct vfs_env *env, const struct path *obase, const char *oname,
 	const struct path *nbase, const char *nname, u32 flags)
 {
 	struct inode *victim = NULL;
 	struct walk ow, nw;
-	int err;
+	int err = vfs_rename_check(flags);
 
-	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
-		return -EINVAL;
-	if ((flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) && (flags & RENAME_EXCHANGE))
-		return -EINVAL;
+	if (err)
+		return err;
 	if ((flags & RENAME_WHITEOUT) && !cred_capable(env->cred, CAP_MKNOD))
 		return -EPERM;
 	err = walk_begin(&ow, env, obase, oname, 0);

@@ -2,7 +2,9 @@
  * Extended attributes: who may see and change which (xattr(7)); file systems keep them.
  */
 #include <kmem/slab.h>
+#include <lib/printf.h>
 #include <lib/string.h>
+#include <linux/capability.h>
 #include <linux/inotify.h>
 #include <vfs/posix_acl.h>
 #include <vfs/xattr.h>
@@ -18,6 +20,32 @@ static bool is_bare_prefix(const char *name)
 		if (strcmp(name, prefixes[i]) == 0)
 			return true;
 	return false;
+}
+
+/* -EINVAL where the file system has such names at all. */
+static int bare_prefix_error(struct inode *i, const char *name)
+{
+	char some[sizeof(XATTR_SECURITY_PREFIX) + 1];
+	ssize_t n;
+
+	ksnprintf(some, sizeof(some), "%sx", name);
+	rwsem_read_lock(&i->rwsem);
+	n = i->ops->getxattr ? i->ops->getxattr(i, some, NULL, 0) : -EOPNOTSUPP;
+	rwsem_read_unlock(&i->rwsem);
+	return n == -EOPNOTSUPP ? -EOPNOTSUPP : -EINVAL;
+}
+
+/* capabilities(7), "File capability extended attribute versioning". */
+static bool is_file_caps(const void *value, size_t size)
+{
+	u32 version;
+
+	if (size < sizeof(version))
+		return false;
+	memcpy(&version, value, sizeof(version)); /* little endian on disk */
+	version &= ~(u32)VFS_CAP_FLAGS_EFFECTIVE;
+	return (size == XATTR_CAPS_SZ_2 && version == VFS_CAP_REVISION_2) ||
+		(size == XATTR_CAPS_SZ_3 && version == VFS_CAP_REVISION_3);
 }
 
 static int check_user_attribute(struct inode *i, bool write, const struct cred *c)
@@ -85,6 +113,8 @@ int vfs_setxattr(const struct vfs_env *env, const struct path *p, const char *na
 	if (!err && (!i->ops || !i->ops->setxattr))
 		err = -EOPNOTSUPP;
 	else if (!err && is_bare_prefix(name))
+		err = bare_prefix_error(i, name);
+	else if (!err && size && strcmp(name, XATTR_NAME_CAPS) == 0 && !is_file_caps(value, size))
 		err = -EINVAL;
 	if (!err) {
 		rwsem_write_lock(&i->rwsem);
@@ -110,7 +140,7 @@ int vfs_removexattr(const struct vfs_env *env, const struct path *p, const char 
 	if (!err && (!i->ops || !i->ops->removexattr))
 		err = -EOPNOTSUPP;
 	else if (!err && is_bare_prefix(name))
-		err = -EINVAL;
+		err = bare_prefix_error(i, name);
 	if (!err) {
 		rwsem_write_lock(&i->rwsem);
 		err = i->ops->removexattr(i, name);
@@ -133,7 +163,7 @@ ssize_t vfs_getxattr(
 	if (!i->ops || !i->ops->getxattr)
 		return -EOPNOTSUPP;
 	if (is_bare_prefix(name))
-		return -EINVAL;
+		return bare_prefix_error(i, name);
 	rwsem_read_lock(&i->rwsem);
 	n = i->ops->getxattr(i, name, value, size);
 	rwsem_read_unlock(&i->rwsem);
@@ -163,7 +193,7 @@ ssize_t vfs_listxattr(const struct vfs_env *env, const struct path *p, char *lis
 	ssize_t n;
 
 	if (!i->ops || !i->ops->listxattr)
-		return i->ops && i->ops->getxattr ? 0 : -EOPNOTSUPP;
+		return 0;
 	/* All of them, then what the caller may see: also the size alone depends on that. */
 	rwsem_read_lock(&i->rwsem);
 	n = i->ops->listxattr(i, NULL, 0);

@@ -234,7 +234,7 @@ static int populate_range(
 			access |= MMU_WRITE;
 		if (!region_allows(r, access)) {
 			if (!skip_noaccess)
-				err = write > 0 || !(r->flags & REG_SPECIAL) ? -EFAULT : -EINVAL;
+				err = write > 0 || (r->flags & REG_SPECIAL) ? -EINVAL : -EFAULT;
 			a = min(r->end, end) - PAGE_SIZE;
 			continue;
 		}

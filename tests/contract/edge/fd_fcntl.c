@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* fcntl on every kind of open file. */
+#include "calls.h"
+
+static const struct edge_call g_calls[] = {
+	X(fcntl, (AXIS, F_GETFD, 0), REST(0), IS(-EBADF, ON_CLOSED)),
+	X(fcntl, (AXIS, F_SETFL, 0), REST(0), IS(-EBADF, ON_PATH | ON_PATH_DIR | ON_CLOSED)),
+	X(fcntl, (AXIS, F_DUPFD, -1), REST(-EINVAL), IS(-EBADF, ON_CLOSED)),
+	X(fcntl, (AXIS, F_GETOWN, 0), REST(0), IS(-EBADF, ON_PATH | ON_PATH_DIR | ON_CLOSED)),
+	X(fcntl, (AXIS, F_GETSIG, 0), REST(0), IS(-EBADF, ON_PATH | ON_PATH_DIR | ON_CLOSED)),
+	X(fcntl, (AXIS, F_SETSIG, 65), REST(-EINVAL),
+		IS(-EBADF, ON_PATH | ON_PATH_DIR | ON_CLOSED)),
+	X(fcntl, (AXIS, F_GETLK, A(lock)), REST(0), IS(-EBADF, ON_PATH | ON_PATH_DIR | ON_CLOSED)),
+	X(fcntl, (AXIS, F_SETLK, A(lock)), REST(0),
+		IS(-EBADF,
+			ON_FILE_RO | ON_DIR | ON_PATH | ON_PATH_DIR | ON_PIPE_R | ON_INOTIFY |
+				ON_PROC | ON_CLOSED)),
+	X(fcntl, (AXIS, F_SETLK, A(lock_type)), REST(-EINVAL),
+		IS(-EBADF, ON_PATH | ON_PATH_DIR | ON_CLOSED)),
+	X(fcntl, (AXIS, F_SETLK, A(lock_whence)), REST(-EINVAL),
+		IS(-EBADF, ON_PATH | ON_PATH_DIR | ON_CLOSED)),
+	X(fcntl, (AXIS, F_SETLK, A(lock_overflow)), REST(-EOVERFLOW),
+		IS(-EBADF, ON_PATH | ON_PATH_DIR | ON_CLOSED)),
+	X(fcntl, (AXIS, F_OFD_SETLK, A(lock)), REST(0),
+		IS(-EBADF,
+			ON_FILE_RO | ON_DIR | ON_PATH | ON_PATH_DIR | ON_PIPE_R | ON_INOTIFY |
+				ON_PROC | ON_CLOSED),
+		IS(-EAGAIN, ON_FILE_WO | ON_TIMER | ON_SIGNAL | ON_EPOLL | ON_PIDFD)),
+	X(fcntl, (AXIS, F_GETLEASE, 0), REST(SOME), IS(-EBADF, ON_PATH | ON_PATH_DIR | ON_CLOSED)),
+	X(fcntl, (AXIS, F_GETPIPE_SZ, 0), REST(-EBADF), IS(SOME, ON_PIPE_R | ON_PIPE_W)),
+	X(fcntl, (AXIS, F_SETPIPE_SZ, 0), REST(-EBADF), IS(SOME, ON_PIPE_R | ON_PIPE_W)),
+	X(fcntl, (AXIS, F_GET_SEALS, 0), REST(-EINVAL), IS(SOME, ON_FILE | ON_FILE_RO | ON_FILE_WO),
+		IS(-EBADF, ON_PATH | ON_PATH_DIR | ON_CLOSED), IS(0, ON_MEMFD)),
+	X(fcntl, (AXIS, F_ADD_SEALS, 0x100), REST(-EINVAL),
+		IS(-EPERM, ON_FILE_RO | ON_DIR | ON_PIPE_R | ON_INOTIFY | ON_PROC),
+		IS(-EBADF, ON_PATH | ON_PATH_DIR | ON_CLOSED)),
+	X(fcntl, (AXIS, F_GET_RW_HINT, BUF), REST(0),
+		IS(-EBADF, ON_PATH | ON_PATH_DIR | ON_CLOSED)),
+	X(fcntl, (AXIS, F_SET_RW_HINT, BUF), REST(0),
+		IS(-EBADF, ON_PATH | ON_PATH_DIR | ON_CLOSED)),
+	X(fcntl, (AXIS, F_SET_RW_HINT, BAD), REST(-EFAULT),
+		IS(-EBADF, ON_PATH | ON_PATH_DIR | ON_CLOSED)),
+	X(fcntl, (AXIS, 99, 0), REST(-EINVAL), IS(-EBADF, ON_PATH | ON_PATH_DIR | ON_CLOSED)),
+};
+
+EDGE_TEST(fd_fcntl, g_calls, g_edge_files)

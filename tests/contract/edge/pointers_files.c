@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* Pointers to what files, polling and waiting read and write. */
+#include "calls.h"
+
+static const struct edge_call g_calls[] = {
+	X(read, (FILE_FD, AXIS, 4), REST(-EFAULT), IS(1, P_END), IS(4, P_GOOD)),
+	X(read, (FILE_FD, AXIS, 0), REST(0), IS(-EFAULT, P_KERNEL)),
+	X(read, (PROC_FD, AXIS, 4), REST(-EFAULT), IS(1, P_END), IS(4, P_GOOD)),
+	X(write, (FILE_FD, AXIS, 4), REST(-EFAULT), IS(4, P_RO | P_GOOD), IS(1, P_END)),
+	X(write, (NULL_FD, AXIS, 4), REST(4), IS(-EFAULT, P_KERNEL)),
+	X(write, (PIPE_W, AXIS, 4), REST(-EFAULT), IS(4, P_RO | P_GOOD)),
+	X(write, (SLAVE_FD, AXIS, 4), REST(-EFAULT), IS(4, P_RO | P_GOOD)),
+	X(write, (MASTER_FD, AXIS, 4), REST(-EFAULT), IS(4, P_RO | P_GOOD)),
+	X(write, (EVENT_FD, AXIS, 8), REST(-EFAULT), IS(8, P_RO | P_GOOD)),
+	X(write, (SOCK_FD, AXIS, 4), REST(-EFAULT), IS(4, P_RO | P_GOOD)),
+	X(pread64, (FILE_FD, AXIS, 4, 0), REST(-EFAULT), IS(1, P_END), IS(4, P_GOOD)),
+	X(pwrite64, (FILE_FD, AXIS, 4, 0), REST(-EFAULT), IS(4, P_RO | P_GOOD), IS(1, P_END)),
+	X(readv, (FILE_FD, AXIS, 1), REST(-EFAULT), IS(0, P_RO | P_GOOD)),
+	X(writev, (FILE_FD, AXIS, 1), REST(-EFAULT), IS(0, P_RO | P_GOOD)),
+	X(preadv, (FILE_FD, AXIS, 1, 0, 0), REST(-EFAULT), IS(0, P_RO | P_GOOD)),
+	X(stat, (S("file"), AXIS), REST(-EFAULT), IS(0, P_GOOD)),
+	X(lstat, (S("file"), AXIS), REST(-EFAULT), IS(0, P_GOOD)),
+	X(fstat, (FILE_FD, AXIS), REST(-EFAULT), IS(0, P_GOOD)),
+	X(newfstatat, (AT_FDCWD, S("file"), AXIS, 0), REST(-EFAULT), IS(0, P_GOOD)),
+	X(statx, (AT_FDCWD, S("file"), 0, 0, AXIS), REST(-EFAULT), IS(0, P_GOOD)),
+	X(statfs, (S("file"), AXIS), REST(-EFAULT), IS(0, P_GOOD)),
+	X(fstatfs, (FILE_FD, AXIS), REST(-EFAULT), IS(0, P_GOOD)),
+	X(poll, (AXIS, 1, 0), REST(-EFAULT), IS(0, P_GOOD)),
+	X(ppoll, (AXIS, 1, A(now), 0, 8), REST(-EFAULT), IS(0, P_GOOD)),
+	X(ppoll, (A(pollfd), 1, AXIS, 0, 8), REST(-EFAULT), IS(1, P_NULL | P_RO | P_GOOD)),
+	X(ppoll, (A(pollfd), 1, A(now), AXIS, 8), REST(-EFAULT), IS(1, P_NULL | P_RO | P_GOOD)),
+	X(select, (2, AXIS, 0, 0, A(tv)), REST(-EFAULT), IS(0, P_NULL | P_GOOD)),
+	X(select, (0, 0, 0, 0, AXIS), REST(-EFAULT), IS(KILLED(SIGALRM), P_NULL),
+		IS(0, P_RO | P_GOOD)),
+	X(pselect6, (0, 0, 0, 0, A(now), AXIS), REST(-EFAULT), IS(0, P_NULL | P_RO | P_GOOD)),
+	X(epoll_ctl, (EPOLL_FD, EPOLL_CTL_ADD, EVENT_FD, AXIS), REST(-EFAULT), IS(0, P_RO),
+		IS(-EEXIST, P_GOOD)),
+	X(epoll_wait, (EPOLL_FD, AXIS, 1, 0), REST(0), IS(-EFAULT, P_KERNEL)),
+	X(epoll_pwait, (EPOLL_FD, BUF, 1, 0, AXIS, 8), REST(-EFAULT),
+		IS(0, P_NULL | P_RO | P_GOOD)),
+	X(epoll_pwait2, (EPOLL_FD, BUF, 1, AXIS, 0, 8), REST(-EFAULT), IS(KILLED(SIGALRM), P_NULL),
+		IS(0, P_RO | P_GOOD)),
+};
+
+EDGE_TEST(pointers_files, g_calls, g_edge_pointers)
