@@ -57,8 +57,9 @@ void clock_add_set_hook(void (*fn)(void)); /* at most 8, at init */
 int clock_get(int clockid, s64 *ns) must_check;
 /* A moment of any of these clocks; -EINVAL. */
 int deadline_on(int clockid, s64 t, struct deadline *d) must_check;
-bool clock_is_wall(int clockid);        /* one that can be set */
-s64 clock_wall_to_mono_ns(s64 wall_ns); /* by the current offset; saturates, TIME_NEVER stays */
+bool clock_is_wall(int clockid); /* one that can be set */
+s64 clock_wall_to_mono_ns(
+	s64 wall_ns); /* by the current offset; before boot: 0; TIME_NEVER stays */
 bool deadline_passed(struct deadline d);
 
 /* timespec/timeval <-> ns; -EINVAL when negative or tv_nsec out of range; saturate at TIME_NEVER. */

@@ -111,7 +111,7 @@ s64 clock_wall_to_mono_ns(s64 wall_ns)
 
 	if (wall_ns == TIME_NEVER || __builtin_sub_overflow(wall_ns, clock_real_offset_ns(), &mono))
 		return wall_ns > 0 ? TIME_NEVER : 0;
-	return mono;
+	return max(mono, 0ll);
 }
 
 int deadline_on(int clockid, s64 t, struct deadline *d)

@@ -86,7 +86,10 @@ def find_thread(argument):
     for t in threads():
         if argument in (text(t["name"]), str(thread_number(t))):
             return t
-    return gdb.parse_and_eval(f"*(struct thread *)({argument})")
+    try:
+        return gdb.parse_and_eval(f"*(struct thread *)({argument})")
+    except gdb.error as e:
+        raise gdb.GdbError(f"no thread {argument}: {e}") from e
 
 
 def thread_number(t):
@@ -175,9 +178,17 @@ class Regions(gdb.Command):
 def dentry_path(dentry, root):
     names = []
     while int(dentry) != int(root) and int(dentry["parent"]) != int(dentry) and len(names) < 64:
-        names.append(text(dentry["name"]))
+        names.append(dentry["name"]["name"].string(errors="replace"))
         dentry = dentry["parent"]
     return "/" + "/".join(reversed(names))
+
+
+def mount_path(m):
+    where = ""
+    while int(m["parent"]) and int(m["mountpoint"]):
+        where = dentry_path(m["mountpoint"], m["parent"]["root"]).rstrip("/") + where
+        m = m["parent"].dereference()
+    return where or "/"
 
 
 class Mounts(gdb.Command):
@@ -189,9 +200,7 @@ class Mounts(gdb.Command):
     def invoke(self, argument, from_tty):
         for m in list_items(gdb.parse_and_eval("g_init_mount_ns")["mounts"], "struct mount",
                             "ns_link"):
-            where = "/"
-            if int(m["mountpoint"]) and int(m["parent"]):
-                where = dentry_path(m["mountpoint"], m["parent"]["root"])
+            where = mount_path(m)
             source = text(m["source"]) if int(m["source"]) else "none"
             print(f"{int(m['id']):>4} {source} on {where} flags {int(m['flags']):#x} "
                   f"users {int(m['refs']['n'])} writers {int(m['writers'])}")
@@ -232,7 +241,8 @@ holds, from a DEBUG kernel; then how often locks of each rank were taken and con
         super().__init__("aramid-locks", gdb.COMMAND_DATA)
 
     def invoke(self, argument, from_tty):
-        if lookup("g_held") is None:
+        held = lookup("g_held")
+        if held is None or "nr" not in (f.name for f in held.type.fields()):
             print("only kernels built with DEBUG=1 keep account of their locks")
             return
         for cpu in range(nr_cpus()):

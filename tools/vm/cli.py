@@ -3,12 +3,11 @@
 import argparse
 import contextlib
 import os
-import shlex
 import sys
 
 from . import images, kernels, machine, roots
 from .session import Ended, Session
-from .util import ToolError, say
+from .util import TOP, ToolError, say
 
 DESCRIPTION = """Boots ROOT in a virtual machine and runs COMMAND in it as root, with standard
 input and output connected; without COMMAND, a login shell."""
@@ -23,6 +22,7 @@ environment: ALPINE_TARBALL (a local copy of Alpine's minirootfs), ARAMID_CACHE 
 what is downloaded and prepared, default ~/.cache/aramid)"""
 
 MAX_CPUS = 64
+MAX_TIMEOUT = 10**8  # seconds: three years, more than a clock of the host is asked to count
 KERNEL_NEEDS = 3 << 20  # bytes that the loader must find beside the initramfs
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -70,8 +70,8 @@ def refuse_nonsense(o):
         raise ToolError(f"--smp {o.smp}: from 1 to {MAX_CPUS}")
     if len(o.disk) > machine.MAX_DISKS:
         raise ToolError(f"--disk: {len(o.disk)} of them; {machine.MAX_DISKS} at most")
-    if o.timeout is not None and o.timeout <= 0:
-        raise ToolError(f"--timeout {o.timeout:g}: more than 0 seconds")
+    if o.timeout is not None and not 0 < o.timeout <= MAX_TIMEOUT:
+        raise ToolError(f"--timeout {o.timeout:g}: more than 0 and at most {MAX_TIMEOUT} seconds")
     if o.keep and o.present == "initramfs":
         raise ToolError("--keep needs --as ext4")
 
@@ -85,7 +85,15 @@ def kernel_parameters(o, kernel, network):
         words.append("trace=syscalls")
     elif not o.verbose:
         words.append("quiet")
-    return " ".join([*words, *shlex.split(o.append)])
+    return " ".join([*words, o.append]).rstrip()
+
+
+def debugger_arguments(kernel):
+    """Our kernel is stripped: its symbols are in a file beside it, its GDB commands in a script."""
+    symbols = f"{kernel.path}.debug"
+    if kernel.is_linux or not os.path.exists(symbols):
+        return kernel.path
+    return f"{symbols} -x {TOP / 'tools' / 'gdb' / 'aramid.py'}"
 
 
 def guest_environment():
@@ -120,7 +128,7 @@ def run(o, command):
             o, kernel, initramfs, append, mem, log, channel, disks, network))
         try:
             if o.gdb:
-                say(f"waiting for a debugger: gdb {kernel.path} "
+                say(f"waiting for a debugger: gdb {debugger_arguments(kernel)} "
                     f"-ex 'target remote :{machine.GDB_PORT}'")
             return Session(vm, command, guest_environment(), o.timeout,
                            o.verbose or o.trace).run()
