@@ -17,6 +17,7 @@
  */
 #include "x86.h"
 #include <arch/mmu.h>
+#include <core/irq.h>
 #include <core/log.h>
 #include <kmem/page.h>
 #include <lib/atomic.h>
@@ -26,7 +27,7 @@
 #define FLUSH_SINGLE_MAX 32 /* pages; beyond, flushing all is cheaper */
 #define CR3_NOFLUSH      (1ull << 63)
 
-enum flush_kind { FLUSH_USER, FLUSH_KERNEL, FLUSH_LEAVE, FLUSH_SYNC };
+enum flush_kind { FLUSH_USER, FLUSH_KERNEL, FLUSH_LEAVE };
 
 struct flush_request {
 	enum flush_kind kind;
@@ -192,8 +193,6 @@ static void carry_out(struct tlb_cpu *c, const struct flush_request *r)
 		if (c->loaded == r->mm)
 			load_kernel(c);
 		break;
-	case FLUSH_SYNC:
-		break; /* the return from this interrupt serialises */
 	}
 }
 
@@ -217,6 +216,7 @@ static void send_and_wait(struct flush_request *r, u64 mask)
 {
 	u64 self = 1ull << cpu_id(), kick = 0;
 
+	smp_assert_may_wait();
 	mask &= READ_ONCE(g_cpus_online_mask) & ~self;
 	if (!mask)
 		return;
@@ -306,13 +306,9 @@ void arch_mm_leave(struct arch_mm *m)
 	send_and_wait(&c->request, __atomic_load_n(&m->cpu_mask, __ATOMIC_SEQ_CST));
 }
 
-void arch_sync_core(void)
+void arch_sync_core_local(void)
 {
-	struct flush_request *r = &this_cpu_ptr(&g_tlb)->request;
-
-	cpuid(0, 0); /* serialises this CPU */
-	r->kind = FLUSH_SYNC;
-	send_and_wait(r, U64_MAX);
+	cpuid(0, 0);
 }
 
 int arch_mm_init(struct arch_mm *m)

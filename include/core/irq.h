@@ -20,5 +20,14 @@ u64 irq_count(void);                  /* of all lines and CPUs since boot */
  * when all are done. Interrupts on, no spinlock held. */
 void smp_call_mask(u64 cpus, void (*fn)(void *), void *arg);
 void smp_call_ipi(void); /* upcall for IPI_CALL */
+/* Panics (DEBUG only) inside such an fn: there nobody may wait for another CPU, which may be
+ * waiting for this one. Whoever waits for CPUs asserts it, also where there is only one. */
+#if DEBUG
+void smp_assert_may_wait(void);
+#else
+static inline void smp_assert_may_wait(void)
+{
+}
+#endif
 
 #endif

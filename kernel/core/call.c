@@ -19,11 +19,34 @@ struct call_request {
 static DEFINE_PER_CPU(struct call_request *, g_inbox);          /* atomic */
 static DEFINE_PER_CPU(struct call_request, g_outbox[MAX_CPUS]); /* own CPU's callers */
 
+#if DEBUG
+static DEFINE_PER_CPU(bool, g_in_call); /* own CPU, interrupts off */
+
+void smp_assert_may_wait(void)
+{
+	if (*this_cpu_ptr(&g_in_call))
+		panic("a call on CPU %d waits for other CPUs", cpu_id());
+}
+#endif
+
+/* Interrupts off. */
+static void run_call(void (*fn)(void *), void *arg)
+{
+#if DEBUG
+	*this_cpu_ptr(&g_in_call) = true;
+#endif
+	fn(arg);
+#if DEBUG
+	*this_cpu_ptr(&g_in_call) = false;
+#endif
+}
+
 void smp_call_mask(u64 cpus, void (*fn)(void *), void *arg)
 {
 	u64 others;
 	u32 pending = 0;
 
+	smp_assert_may_wait();
 	cpus &= READ_ONCE(g_cpus_online_mask);
 	others = cpus & ~(1ull << cpu_id());
 #if DEBUG
@@ -48,7 +71,7 @@ void smp_call_mask(u64 cpus, void (*fn)(void *), void *arg)
 	if (cpus & (1ull << cpu_id())) {
 		unsigned long flags = irq_save();
 
-		fn(arg);
+		run_call(fn, arg);
 		irq_restore(flags);
 	}
 	while (load_acquire(&pending))
@@ -64,7 +87,7 @@ void smp_call_ipi(void)
 		struct call_request *next = rq->next;
 		u32 *pending = rq->pending;
 
-		rq->fn(rq->arg);
+		run_call(rq->fn, rq->arg);
 		__atomic_fetch_sub(pending, 1, __ATOMIC_RELEASE); /* rq is the caller's again */
 		rq = next;
 	}

@@ -21,7 +21,7 @@ static void barrier_here(void *arg)
 
 static void sync_core_here(void *arg)
 {
-	arch_sync_core();
+	arch_sync_core_local();
 }
 
 /* A restartable sequence that this interrupt cut short starts again. */

@@ -132,7 +132,7 @@ struct vdso_image {
 };
 const struct vdso_image *arch_vdso_image(void);
 
-/* Flush instruction fetch after code was written; serialise all CPUs (membarrier SYNC_CORE). */
-void arch_sync_core(void);
+/* Serialise this CPU: it fetches anew instructions that were written before. Any context. */
+void arch_sync_core_local(void);
 
 #endif

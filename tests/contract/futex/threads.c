@@ -214,6 +214,45 @@ TEST(membarrier_private_expedited_needs_registration)
 	CHECK_ERR(syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 1, 0), EINVAL);
 }
 
+static int g_stop; /* atomic */
+
+static void *spin_until_stopped(void *arg)
+{
+	while (!__atomic_load_n(&g_stop, __ATOMIC_SEQ_CST))
+		;
+	return arg;
+}
+
+/* All expedited commands, also while other threads run on other CPUs. */
+TEST(membarrier_carries_out_what_it_offers)
+{
+	static const struct {
+		int reg, cmd;
+	} cmds[] = {
+		{MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, MEMBARRIER_CMD_GLOBAL_EXPEDITED},
+		{MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, MEMBARRIER_CMD_PRIVATE_EXPEDITED},
+		{MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE,
+			MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE},
+		{MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ,
+			MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ},
+	};
+	long all = OK(syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0));
+	pthread_t t[3];
+
+	for (int i = 0; i < 3; i++)
+		CHECK_PT(pthread_create(&t[i], NULL, spin_until_stopped, NULL));
+	for (unsigned i = 0; i < sizeof(cmds) / sizeof(*cmds); i++) {
+		if (!(all & cmds[i].cmd))
+			FAIL("command %d: expected to be offered, got %#lx", cmds[i].cmd, all);
+		OK(syscall(SYS_membarrier, cmds[i].reg, 0, 0));
+		for (int n = 0; n < 50; n++)
+			CHECK_EQ(syscall(SYS_membarrier, cmds[i].cmd, 0, 0), 0);
+	}
+	__atomic_store_n(&g_stop, 1, __ATOMIC_SEQ_CST);
+	for (int i = 0; i < 3; i++)
+		CHECK_PT(pthread_join(t[i], NULL));
+}
+
 static struct rseq g_rseq __attribute__((aligned(32)));
 
 static void *use_rseq(void *arg)
