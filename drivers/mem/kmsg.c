@@ -146,8 +146,6 @@ static int kmsg_open(struct inode *i, struct file *f)
 {
 	struct kmsg *k;
 
-	if (!(f->mode & FMODE_READ))
-		return 0;
 	k = kvmalloc(sizeof(*k), GFP_KERNEL | GFP_ZERO);
 	if (!k)
 		return -ENOMEM;

@@ -3,6 +3,7 @@
 #include "contract.h"
 #include <dirent.h>
 #include <linux/random.h>
+#include <sys/epoll.h>
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
 
@@ -153,4 +154,78 @@ TEST(terminals_show_in_sys_class_tty)
 	OK(stat("/sys/class/tty/console", &st));
 	CHECK_STR(read_text("/sys/class/tty/tty/dev"), "5:0\n");
 	CHECK_STR(read_text("/sys/class/mem/null/dev"), "1:3\n");
+}
+
+/* Opening them does more than open: a watchdog starts to count. */
+static bool leave_alone(const char *name)
+{
+	return !strncmp(name, "watchdog", 8) || !strcmp(name, "snapshot") || !strcmp(name, "port");
+}
+
+/* What needs no access answers, and what needs it is refused, whatever the device is. */
+static void use_all(const char *name, int fd, int mode)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN | POLLOUT};
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLOUT};
+	int ep = OK(epoll_create1(0));
+	char c;
+
+	(void)lseek(fd, 0, SEEK_END);
+	(void)lseek(fd, 0, SEEK_CUR);
+	(void)lseek(fd, 0, SEEK_SET);
+	if (poll(&p, 1, 0) < 0)
+		FAIL("poll %s: expected success, got %s", name, errno_name(errno));
+	if (epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev) && errno != EPERM)
+		FAIL("epoll_ctl %s: expected success or EPERM, got %s", name, errno_name(errno));
+	(void)epoll_wait(ep, &ev, 1, 0);
+	if (ioctl(fd, 0x5aa5, 0) != -1)
+		FAIL("ioctl %s: expected an error", name);
+	if (mode == O_WRONLY && (read(fd, &c, 1) != -1 || errno != EBADF))
+		FAIL("read %s: expected EBADF, got %s", name, errno_name(errno));
+	if (mode == O_RDONLY && (write(fd, "x", 1) != -1 || errno != EBADF))
+		FAIL("write %s: expected EBADF, got %s", name, errno_name(errno));
+	if (mode == O_RDONLY)
+		(void)!read(fd, &c, 1);
+	OK(close(ep));
+}
+
+TEST(every_device_bears_all_calls_however_it_is_opened)
+{
+	static const int modes[] = {O_RDONLY, O_WRONLY, O_RDWR};
+	DIR *dir = opendir("/dev");
+	struct dirent *e;
+	int used = 0;
+
+	CHECK(dir);
+	while ((e = readdir(dir))) {
+		struct stat st;
+
+		if (leave_alone(e->d_name) || fstatat(dirfd(dir), e->d_name, &st, 0) ||
+			!S_ISCHR(st.st_mode))
+			continue;
+		for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
+			int fd = openat(dirfd(dir), e->d_name,
+				modes[i] | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+			if (fd < 0)
+				continue; /* nothing behind it, or not in this mode */
+			use_all(e->d_name, fd, modes[i]);
+			OK(close(fd));
+			used++;
+		}
+	}
+	closedir(dir);
+	CHECK(used >= 15);
+}
+
+TEST(a_log_opened_for_writing_seeks_and_polls_like_one_for_reading)
+{
+	int fd = OK(open("/dev/kmsg", O_WRONLY));
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
+	CHECK_EQ(poll(&p, 1, 0), 1);
+	CHECK(p.revents & POLLIN);
+	CHECK_EQ(lseek(fd, 0, SEEK_END), 0);
+	CHECK_ERR(lseek(fd, 1, SEEK_SET), ESPIPE);
 }
