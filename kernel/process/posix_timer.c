@@ -294,8 +294,8 @@ static bool charge(struct posix_timer *pt)
 	return true;
 }
 
-/* The timer's id, or -EAGAIN. */
-static s32 link_timer(struct posix_timer *pt)
+/* The timer's id, or -EAGAIN. Its id is also what its signal carries unless it has a value. */
+static s32 link_timer(struct posix_timer *pt, bool has_value)
 {
 	struct process *p = pt->process;
 	int err;
@@ -311,6 +311,8 @@ static s32 link_timer(struct posix_timer *pt)
 	pt->id = p->next_timer_id;
 	p->next_timer_id = (p->next_timer_id + 1) & INT_MAX;
 	pt->queue.info.si_tid = pt->id;
+	if (!has_value)
+		pt->queue.info.si_int = pt->id;
 	list_add_tail(&pt->link, &p->posix_timers);
 	spin_unlock_irq(&p->siglock);
 	return pt->id;
@@ -342,13 +344,11 @@ int posix_timer_create(int clockid, const struct sigevent *ev, s32 *id)
 		return err;
 	}
 	pt->queue.info.si_code = SI_TIMER;
-	*id = link_timer(pt);
+	*id = link_timer(pt, ev != NULL);
 	if (*id < 0) {
 		timer_free(pt);
 		return -EAGAIN;
 	}
-	if (!ev)
-		pt->queue.info.si_int = *id;
 	return 0;
 }
 
