@@ -1,8 +1,8 @@
 /*
- * Out of memory: kill the process whose end frees most, as badness says: resident and page-table
- * pages, a page for each descriptor that a large table has room for, plus oom_score_adj in
- * thousandths of all memory; the youngest among equals. Everybody who shares its address space goes
- * with it. One victim at a time, unless it takes long to die.
+ * Out of memory: kill the process whose end frees most, as badness says: what its memory takes
+ * (mm_badness_pages), a page for each descriptor that a large table has room for, plus
+ * oom_score_adj in thousandths of all memory; the youngest among equals. Everybody who shares its
+ * address space goes with it. One victim at a time, unless it takes long to die.
  */
 #include "process.h"
 #include <core/init.h>
@@ -28,8 +28,7 @@ static s64 badness_locked(struct process *p, struct task *t, struct mm *mm)
 
 	if (adj == ADJ_MIN || process_pid(p) == 1)
 		return -1;
-	return max((s64)(mm_resident(mm) + (u64)atomic_read(&mm->table_pages) +
-			   descriptor_pages_locked(t)) +
+	return max((s64)(mm_badness_pages(mm) + descriptor_pages_locked(t)) +
 			adj * (s64)(g_total_pages / 1000),
 		(s64)1);
 }
