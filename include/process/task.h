@@ -115,6 +115,7 @@ struct process {
 	struct spinlock limits_lock;            /* RANK_TASK */
 	struct timer real_timer;                /* ITIMER_REAL */
 	s64 real_interval_ns, real_deadline_ns; /* siglock */
+	bool real_waits; /* the next period begins when SIGALRM is taken; siglock */
 	struct cpu_itimer virt_timer, prof_timer;
 	struct timer cpu_timer;        /* polls CPU-time limits and timers while any is set */
 	struct xarray posix_timer_ids; /* id -> timer; siglock */

@@ -40,6 +40,9 @@ bool timer_pending(const struct timer *t);
 /* For callbacks, under the lock under which t is armed and cancelled: neither was done since t
  * fired. */
 bool timer_wanted(const struct timer *t);
+/* Move *expires_ns behind now_ns by whole intervals (> 0 ns), TIME_NEVER at most. How many: 0 when
+ * it is behind now_ns already. */
+s64 timer_forward(s64 *expires_ns, s64 interval_ns, s64 now_ns);
 void timer_interrupt(void);       /* arch upcall */
 void timers_wall_clock_set(void); /* every CPU looks at its timers again; interrupts on */
 

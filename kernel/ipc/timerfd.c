@@ -60,10 +60,7 @@ static void advance_locked(struct timerfd *t)
 		t->ticks++;
 		t->deadline_ns = 0;
 	} else {
-		s64 n = (now - t->deadline_ns) / t->interval_ns + 1;
-
-		t->ticks += (u64)n;
-		t->deadline_ns += n * t->interval_ns;
+		t->ticks += (u64)timer_forward(&t->deadline_ns, t->interval_ns, now);
 	}
 }
 

@@ -103,7 +103,9 @@ static u64 check_itimer(struct process *p, struct cpu_itimer *it, u64 now, int s
 	if (!it->expires_ns)
 		return U64_MAX;
 	if (now >= it->expires_ns) {
-		it->expires_ns = it->interval_ns ? it->expires_ns + it->interval_ns : 0;
+		it->expires_ns = it->interval_ns
+			? min(it->expires_ns + it->interval_ns, (u64)TIME_NEVER)
+			: 0;
 		(void)signal_send_locked(p, NULL, sig, NULL, true);
 		if (!it->expires_ns)
 			return U64_MAX;
@@ -173,6 +175,21 @@ void cpu_timers_stop(struct process *p)
 
 /* ---- interval timers ---- */
 
+static void next_period_locked(struct process *p, s64 now)
+{
+	p->real_waits = false;
+	(void)timer_forward(&p->real_deadline_ns, p->real_interval_ns, now);
+	timer_arm(&p->real_timer, p->real_deadline_ns);
+}
+
+/* However short the period, the process is interrupted only as often as it takes the signal. */
+void real_timer_taken_locked(struct process *p)
+{
+	spin_assert_held(&p->siglock);
+	if (p->real_waits && p->live_threads)
+		next_period_locked(p, clock_mono_ns());
+}
+
 void real_timer_fired(struct timer *timer)
 {
 	struct process *p = container_of(timer, struct process, real_timer);
@@ -183,24 +200,21 @@ void real_timer_fired(struct timer *timer)
 		return;
 	}
 	(void)signal_send_locked(p, NULL, SIGALRM, NULL, true);
-	if (p->real_interval_ns && p->live_threads) {
-		s64 now = clock_mono_ns(), next = p->real_deadline_ns + p->real_interval_ns;
-
-		if (next <= now) /* late: skip what was missed */
-			next += (now - next) / p->real_interval_ns * p->real_interval_ns +
-				p->real_interval_ns;
-		p->real_deadline_ns = next;
-		timer_arm(timer, next);
-	} else {
+	if (!p->real_interval_ns || !p->live_threads)
 		p->real_deadline_ns = 0;
-	}
+	else if (p->pending.set & sig_bit(SIGALRM))
+		p->real_waits = true;
+	else /* ignored: nobody will take it */
+		next_period_locked(p, deadline_after(IGNORED_REARM_NS));
 	spin_unlock_irqrestore(&p->siglock, flags);
 }
 
 static void get_real(struct process *p, s64 *value, s64 *interval)
 {
 	*interval = p->real_interval_ns;
-	*value = p->real_deadline_ns ? max(p->real_deadline_ns - clock_mono_ns(), (s64)1) : 0;
+	*value = p->real_deadline_ns && !p->real_waits
+		? max(p->real_deadline_ns - clock_mono_ns(), (s64)1)
+		: 0;
 }
 
 static void get_cpu(
@@ -239,7 +253,7 @@ static void set_cpu(struct process *p, struct cpu_itimer *it, bool virt, s64 val
 
 	process_own_times(p, &u, &s);
 	it->interval_ns = (u64)interval;
-	it->expires_ns = value ? (virt ? u : u + s) + (u64)value : 0;
+	it->expires_ns = value ? min((virt ? u : u + s) + (u64)value, (u64)TIME_NEVER) : 0;
 	cpu_timers_update_locked(p);
 }
 
@@ -251,6 +265,7 @@ int process_set_itimer(
 	spin_lock_irq(&p->siglock);
 	get_locked(p, which, old_value, old_interval);
 	if (which == ITIMER_REAL) {
+		p->real_waits = false;
 		p->real_interval_ns = value ? interval : 0;
 		p->real_deadline_ns = value ? deadline_after(value) : 0;
 		if (value)

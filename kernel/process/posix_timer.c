@@ -8,8 +8,7 @@
 #include <lib/string.h>
 #include <process/timer.h>
 
-#define FOREIGN_TRIES    10000
-#define IGNORED_REARM_NS NS_PER_MS /* shortest period of a timer whose signal nobody takes */
+#define FOREIGN_TRIES 10000
 
 struct posix_timer {
 	struct list_head link; /* process->posix_timers */
@@ -103,13 +102,7 @@ static void arm_locked(struct posix_timer *pt)
 /* Move expires_ns behind now by whole intervals; how many. */
 static s64 forward_locked(struct posix_timer *pt)
 {
-	s64 now = now_locked(pt), n;
-
-	if (now < pt->expires_ns)
-		return 0;
-	n = (now - pt->expires_ns) / pt->interval_ns + 1;
-	pt->expires_ns += n * pt->interval_ns;
-	return n;
+	return timer_forward(&pt->expires_ns, pt->interval_ns, now_locked(pt));
 }
 
 static void expire_locked(struct posix_timer *pt)
@@ -130,9 +123,7 @@ static void expire_locked(struct posix_timer *pt)
 		pt->expires_ns = 0;
 		return;
 	}
-	(void)forward_locked(pt);
-	if (pt->interval_ns < IGNORED_REARM_NS)
-		pt->expires_ns = max(pt->expires_ns, now_locked(pt) + IGNORED_REARM_NS);
+	(void)timer_forward(&pt->expires_ns, pt->interval_ns, now_locked(pt) + IGNORED_REARM_NS);
 	if (!is_cpu(pt))
 		arm_locked(pt);
 }

@@ -94,10 +94,12 @@ u64 mm_resident(const struct mm *mm);                                   /* pages
 void robust_list_exit(struct task *t);
 
 /* ---- cputime.c ---- */
+#define IGNORED_REARM_NS NS_PER_MS /* shortest period of a timer whose signal nobody takes */
 void cpu_timers_init(struct process *p);
 void cpu_timers_stop(struct process *p); /* last thread has gone */
 void cpu_timers_update_locked(struct process *p);
 void real_timer_fired(struct timer *t);
+void real_timer_taken_locked(struct process *p); /* SIGALRM left p->pending */
 
 /* ---- posix_timer.c ---- */
 void posix_timers_exit(struct process *p);

@@ -379,6 +379,8 @@ int signal_dequeue_locked(struct task *t, sigset_t set, siginfo_t *info)
 		if (!sig)
 			return 0;
 		collect(&p->pending, sig, info);
+		if (sig == SIGALRM)
+			real_timer_taken_locked(p);
 	}
 	if (sig_bit(sig) & SIG_STOP_MASK)
 		t->stop_dequeued = true;

@@ -41,6 +41,8 @@ int signal_set_action(int sig, const struct sigaction *act, struct sigaction *ol
 		/* what is pending and now ignored is discarded, blocked or not */
 		signal_flush(&p->pending, sig_bit(sig));
 		for_each_thread(t, p) signal_flush(&t->pending, sig_bit(sig));
+		if (sig == SIGALRM)
+			real_timer_taken_locked(p);
 	}
 	spin_unlock_irq(&p->siglock);
 	return 0;

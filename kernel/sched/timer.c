@@ -14,6 +14,9 @@
 #include <lib/atomic.h>
 #include <sched/timer.h>
 
+#define MAX_CALLBACKS \
+	256 /* of one interrupt; what else is due gets the next, which comes at once */
+
 enum { TIMER_IDLE, TIMER_QUEUED };
 
 struct timer_tree {
@@ -149,16 +152,19 @@ void timer_arm_deadline(struct timer *t, struct deadline d)
 void timer_arm_slack(struct timer *t, struct deadline d, s64 slack)
 {
 	unsigned long flags;
-	struct timer_base *b = lock_base(t, &flags), *own = this_cpu_ptr(&g_base);
+	struct timer_base *b, *own;
 
-	if (t->state == TIMER_QUEUED)
-		take_out(b, t);
-	/* A running one stays with the CPU that runs it, which looks at its tree again afterwards. */
-	if (b != own && b->running != t) {
+	for (;;) {
+		b = lock_base(t, &flags);
+		own = this_cpu_ptr(&g_base);
+		if (t->state == TIMER_QUEUED)
+			take_out(b, t);
+		/* A running one stays with the CPU that runs it, which looks at its tree again. */
+		if (b == own || b->running == t)
+			break;
+		/* Between the locks somebody else may arm or move it: look again. */
 		WRITE_ONCE(t->cpu, cpu_id());
-		spin_unlock(&b->lock);
-		b = own;
-		spin_lock(&b->lock);
+		spin_unlock_irqrestore(&b->lock, flags);
 	}
 	t->deadline_ns = d.ns > TIME_NEVER - slack ? TIME_NEVER : d.ns + slack;
 	t->earliest_ns = d.ns;
@@ -220,6 +226,19 @@ bool timer_wanted(const struct timer *t)
 	return READ_ONCE(t->state) != TIMER_QUEUED && READ_ONCE(t->deadline_ns) != TIME_NEVER;
 }
 
+s64 timer_forward(s64 *expires, s64 interval, s64 now)
+{
+	s64 n, by;
+
+	if (now < *expires)
+		return 0;
+	n = (now - *expires) / interval + 1;
+	if (__builtin_mul_overflow(n, interval, &by) ||
+		__builtin_add_overflow(*expires, by, expires))
+		*expires = TIME_NEVER;
+	return n;
+}
+
 static void program_again(void *unused)
 {
 	struct timer_base *b = this_cpu_ptr(&g_base);
@@ -234,7 +253,10 @@ void timers_wall_clock_set(void)
 	smp_call_mask(READ_ONCE(g_cpus_online_mask), program_again, NULL);
 }
 
-/* The hardware timer fired. Interrupts off. */
+/*
+ * The hardware timer fired. Interrupts off. What is due is what was due at the start, so that a
+ * timer that arms itself again has its turn in a later interrupt.
+ */
 void timer_interrupt(void)
 {
 	struct timer_base *b = this_cpu_ptr(&g_base);
@@ -245,16 +267,16 @@ void timer_interrupt(void)
 	rcu_irq_enter();
 	b->in_interrupt = true;
 	spin_lock(&b->lock);
-	while ((t = first_due(b, now))) {
+	for (int n = 0; n < MAX_CALLBACKS && (t = first_due(b, now)); n++) {
 		take_out(b, t);
 		b->running = t;
 		spin_unlock(&b->lock);
 		t->fn(t);
 		spin_lock(&b->lock);
 		b->running = NULL;
-		now = clock_mono_ns();
 	}
 	spin_unlock(&b->lock);
+	now = clock_mono_ns();
 	if (now >= rq->tick_ns)
 		tick(rq, now);
 	spin_lock(&b->lock);
