@@ -120,7 +120,15 @@ struct process {
 	struct timer cpu_timer;        /* polls CPU-time limits and timers while any is set */
 	struct xarray posix_timer_ids; /* id -> timer; siglock */
 	struct list_head posix_timers; /* timer_create; siglock */
-	s32 next_timer_id;             /* siglock */
+	/* POSIX timers that wait for this process's time, user + system and user only, by expiry;
+	 * those that wait for another process; and how many wait for a thread; siglock. */
+	struct rb_root cpu_waiting[2];
+	struct list_head foreign_waiting;
+	u32 nr_thread_waiting;
+	/* This process's times as other processes' timers last saw them; siglock. */
+	u64 seen_utime_ns, seen_stime_ns;
+	s64 seen_at_ns;
+	s32 next_timer_id; /* siglock */
 
 	/* accounts of dead threads, and of waited-for children; siglock */
 	u64 utime_ns, stime_ns, cutime_ns, cstime_ns, nvcsw, nivcsw, cnvcsw, cnivcsw;
@@ -167,10 +175,11 @@ struct task {
 	bool stop_pending;       /* has to take part in the stop; siglock */
 	bool stopped;            /* sits in the stop loop; siglock */
 	bool stop_dequeued;      /* took a stop signal that no SIGCONT has undone; siglock */
-	struct sigpending pending;    /* siglock */
-	stack_t altstack;             /* own thread */
-	struct restart_block restart; /* own thread; process/signal.h */
-	int pdeath_signal;            /* atomic */
+	struct sigpending pending;     /* siglock */
+	struct rb_root cpu_waiting[2]; /* as the process's, on this thread's clock; siglock */
+	stack_t altstack;              /* own thread */
+	struct restart_block restart;  /* own thread; process/signal.h */
+	int pdeath_signal;             /* atomic */
 	int __user *clear_child_tid;
 	int __user *set_child_tid;
 	struct robust_list_head __user *robust_list;

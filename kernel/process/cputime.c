@@ -134,7 +134,19 @@ static u64 check_rlimit(struct process *p, u64 now)
 	return soft > U64_MAX / NS_PER_SEC ? U64_MAX : left_until(soft * NS_PER_SEC, now);
 }
 
-/* Deliver what is due and set the timer for the rest. siglock held. */
+void cpu_timers_pull_locked(struct process *p, u64 left)
+{
+	s64 at;
+
+	if (left == U64_MAX || p->live_threads == 0)
+		return;
+	if (left)
+		left = max(left / (u64)p->live_threads, (u64)CHECK_MIN_NS);
+	at = deadline_after((s64)min(left, (u64)S64_MAX));
+	if (!timer_pending(&p->cpu_timer) || at < p->cpu_timer.deadline_ns)
+		timer_arm(&p->cpu_timer, at);
+}
+
 void cpu_timers_update_locked(struct process *p)
 {
 	u64 u, s, left;
@@ -142,16 +154,12 @@ void cpu_timers_update_locked(struct process *p)
 	if (p->live_threads == 0)
 		return;
 	process_own_times(p, &u, &s);
+	timer_cancel(&p->cpu_timer); /* what begins anew while signals are sent pulls it again */
 	left = check_itimer(p, &p->virt_timer, u, SIGVTALRM);
 	left = min(left, check_itimer(p, &p->prof_timer, u + s, SIGPROF));
 	left = min(left, check_rlimit(p, u + s));
-	left = min(left, posix_cpu_timers_check_locked(p));
-	if (left == U64_MAX) {
-		timer_cancel(&p->cpu_timer);
-		return;
-	}
-	left = max(left / (u64)max(p->live_threads, 1), (u64)CHECK_MIN_NS);
-	timer_arm(&p->cpu_timer, deadline_after((s64)min(left, (u64)S64_MAX)));
+	left = min(left, posix_cpu_timers_check_locked(p, u, s));
+	cpu_timers_pull_locked(p, max(left, 1ull));
 }
 
 static void cpu_timer_fired(struct timer *timer)

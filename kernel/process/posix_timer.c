@@ -2,13 +2,16 @@
  * POSIX timers. Each has its own queue entry for its signal, so expiry cannot fail for lack of
  * memory. A periodic timer is set again when its signal is taken: what was missed meanwhile is the
  * overrun count. Everything is guarded by the process's siglock.
+ *
+ * Timers on CPU clocks that may expire are in trees by expiry, one for each clock; an expired one
+ * is outside until its signal is taken. Only cputime.c's timer expires them.
  */
 #include "process.h"
 #include <kmem/slab.h>
 #include <lib/string.h>
 #include <process/timer.h>
 
-#define FOREIGN_TRIES 10000
+#define FOREIGN_NEW_NS (NS_PER_MS / 2) /* so long another process's time counts as seen just now */
 
 struct posix_timer {
 	struct list_head link; /* process->posix_timers */
@@ -23,11 +26,14 @@ struct posix_timer {
 	s64 clock_seen_ns;
 	struct sigqueue queue;
 	struct timer timer;
-	s64 expires_ns;  /* on its clock; 0: not set */
-	s64 interval_ns; /* 0: once */
+	struct rb_node node;      /* in the tree of its CPU clock, or rb_is_out */
+	struct list_head foreign; /* process->foreign_waiting */
+	s64 expires_ns;           /* on its clock; 0: not set */
+	s64 interval_ns;          /* 0: once */
 	s64 overrun, last_overrun;
 	bool on_wall; /* expires_ns is on the wall clock and follows its settings, else monotonic */
-	bool deleted; /* lives only until its signal is taken */
+	bool begins_anew; /* the queued signal is this setting's: taking it begins the next period */
+	bool deleted;     /* lives only until its signal is taken */
 };
 
 static SLAB_CACHE(g_timer_cache, struct posix_timer);
@@ -37,23 +43,33 @@ static bool is_cpu(const struct posix_timer *pt)
 	return clock_is_cpu(pt->clockid);
 }
 
+static bool is_user_time(const struct posix_timer *pt)
+{
+	return pt->clockid < 0 && (pt->clockid & 3) == 1;
+}
+
+static void see_foreign_locked(struct posix_timer *pt, u64 u, u64 s)
+{
+	pt->clock_seen_ns = max(pt->clock_seen_ns, (s64)(is_user_time(pt) ? u : u + s));
+}
+
 /*
- * The times of another process while our own siglock is held. Two processes may look at each other's
- * clocks at once, so this tries for a while only; then the clock stands still until the next look.
+ * The times of another process while our own siglock is held: what has been seen lately, so that
+ * many timers don't cost many looks at all its threads. Two processes may look at each other's
+ * clocks at once, so this tries once; if in vain, the clock stands still until the next look.
  */
 static s64 foreign_now_locked(struct posix_timer *pt)
 {
 	struct process *p = pt->clock_process;
-	u64 u, s;
+	s64 mono = clock_mono_ns();
 
-	for (int i = 0; i < FOREIGN_TRIES; i++) {
-		if (spin_trylock(&p->siglock)) {
-			process_own_times(p, &u, &s);
-			spin_unlock(&p->siglock);
-			pt->clock_seen_ns = (s64)((pt->clockid & 3) == 1 ? u : u + s);
-			break;
+	if (spin_trylock(&p->siglock)) {
+		if (!p->seen_at_ns || mono - p->seen_at_ns >= FOREIGN_NEW_NS) {
+			process_own_times(p, &p->seen_utime_ns, &p->seen_stime_ns);
+			p->seen_at_ns = mono;
 		}
-		cpu_relax();
+		see_foreign_locked(pt, p->seen_utime_ns, p->seen_stime_ns);
+		spin_unlock(&p->siglock);
 	}
 	return pt->clock_seen_ns;
 }
@@ -70,7 +86,7 @@ static s64 now_locked(struct posix_timer *pt)
 		process_own_times(pt->process, &u, &s);
 	else
 		return pt->on_wall ? clock_real_ns() : clock_mono_ns();
-	return (s64)(pt->clockid < 0 && (pt->clockid & 3) == 1 ? u : u + s);
+	return (s64)(is_user_time(pt) ? u : u + s);
 }
 
 static void timer_free(struct posix_timer *pt)
@@ -88,44 +104,109 @@ static void timer_free(struct posix_timer *pt)
 	slab_free(&g_timer_cache, pt);
 }
 
+/* ---- waiting for CPU time ---- */
+
+static struct rb_root *tree_of(struct posix_timer *pt)
+{
+	int kind = is_user_time(pt);
+
+	return pt->clock_task ? &pt->clock_task->cpu_waiting[kind]
+			      : &pt->process->cpu_waiting[kind];
+}
+
+static void stop_waiting_locked(struct posix_timer *pt)
+{
+	list_del(&pt->foreign);
+	if (rb_is_out(&pt->node))
+		return;
+	rb_erase(tree_of(pt), &pt->node);
+	rb_mark_out(&pt->node);
+	if (pt->clock_task)
+		pt->process->nr_thread_waiting--;
+}
+
+static void insert_locked(struct rb_root *root, struct posix_timer *pt)
+{
+	struct rb_node **link = &root->node, *parent = NULL;
+
+	while (*link) {
+		parent = *link;
+		link = pt->expires_ns < rb_entry(parent, struct posix_timer, node)->expires_ns
+			? &parent->left
+			: &parent->right;
+	}
+	rb_insert(root, &pt->node, parent, link);
+}
+
+/* What is left, in terms of p's own threads. Another process may use it up with more of them, or
+ * with none any more. */
+static u64 may_expire_in(const struct posix_timer *pt, u64 left)
+{
+	u64 own = (u64)max(pt->process->live_threads, 1);
+	s32 threads;
+
+	if (!pt->clock_process || !left)
+		return left;
+	threads = READ_ONCE(pt->clock_process->live_threads);
+	if (!threads)
+		return U64_MAX;
+	left /= (u64)threads;
+	return left > U64_MAX / own ? U64_MAX - 1 : max(left * own, 1ull);
+}
+
+static u64 left_locked(const struct posix_timer *pt, s64 now)
+{
+	return may_expire_in(pt, pt->expires_ns > now ? (u64)(pt->expires_ns - now) : 0);
+}
+
+static void wait_for_cpu_time_locked(struct posix_timer *pt, s64 now)
+{
+	stop_waiting_locked(pt);
+	if (pt->notify == SIGEV_NONE)
+		return;
+	if (pt->clock_process) {
+		list_add_tail(&pt->foreign, &pt->process->foreign_waiting);
+	} else {
+		insert_locked(tree_of(pt), pt);
+		if (pt->clock_task)
+			pt->process->nr_thread_waiting++;
+	}
+	cpu_timers_pull_locked(pt->process, left_locked(pt, now));
+}
+
 /* ---- expiry ---- */
 
-static void arm_locked(struct posix_timer *pt)
+/* Sends nothing, also when the time has come: it is called where signals are taken. */
+static void arm_locked(struct posix_timer *pt, s64 now)
 {
 	if (is_cpu(pt))
-		cpu_timers_update_locked(pt->process);
+		wait_for_cpu_time_locked(pt, now);
 	else
 		timer_arm_deadline(
 			&pt->timer, (struct deadline){.ns = pt->expires_ns, .wall = pt->on_wall});
 }
 
-/* Move expires_ns behind now by whole intervals; how many. */
-static s64 forward_locked(struct posix_timer *pt)
-{
-	return timer_forward(&pt->expires_ns, pt->interval_ns, now_locked(pt));
-}
-
 static void expire_locked(struct posix_timer *pt)
 {
+	s64 now;
+	int err;
+
 	if (pt->notify == SIGEV_NONE)
 		return;
-	if (!list_empty(&pt->queue.link)) {
-		pt->overrun++;
+	err = signal_queue_timer_locked(pt->process, pt->target, &pt->queue);
+	if (err != -ENOENT) {
+		pt->overrun = err ? pt->overrun + 1 : 0;
+		pt->begins_anew = true;
 		return;
 	}
-	pt->overrun = 0;
-	pt->queue.info.si_overrun = 0;
-	signal_queue_timer_locked(pt->process, pt->target, &pt->queue);
-	if (!list_empty(&pt->queue.link))
-		return;
 	/* ignored: go on without anybody taking it */
 	if (!pt->interval_ns) {
 		pt->expires_ns = 0;
 		return;
 	}
-	(void)timer_forward(&pt->expires_ns, pt->interval_ns, now_locked(pt) + IGNORED_REARM_NS);
-	if (!is_cpu(pt))
-		arm_locked(pt);
+	now = now_locked(pt);
+	(void)timer_forward(&pt->expires_ns, pt->interval_ns, now + IGNORED_REARM_NS);
+	arm_locked(pt, now);
 }
 
 static void posix_timer_fired(struct timer *timer)
@@ -138,35 +219,73 @@ static void posix_timer_fired(struct timer *timer)
 	spin_unlock_irqrestore(&pt->process->siglock, flags);
 }
 
-/* What is left, in terms of p's own threads. Another process may use it up with more of them, or
- * with none any more. */
-static u64 may_expire_in(const struct posix_timer *pt, u64 left, const struct process *p)
+/* Each expires at most once: what waits again afterwards does so for a moment after now. */
+static u64 check_tree_locked(struct rb_root *root, s64 now)
 {
-	s32 threads;
+	struct rb_node *n;
 
-	if (!pt->clock_process)
-		return left;
-	threads = READ_ONCE(pt->clock_process->live_threads);
-	return threads ? max(left / (u64)threads * (u64)max(p->live_threads, 1), 1ull) : U64_MAX;
+	while ((n = rb_first(root))) {
+		struct posix_timer *pt = rb_entry(n, struct posix_timer, node);
+
+		if (pt->expires_ns > now)
+			return left_locked(pt, now);
+		stop_waiting_locked(pt);
+		expire_locked(pt);
+	}
+	return U64_MAX;
 }
 
-u64 posix_cpu_timers_check_locked(struct process *p)
+static u64 check_clocks_locked(struct rb_root *roots, u64 u, u64 s)
 {
-	struct posix_timer *pt;
-	u64 left = U64_MAX;
+	u64 left = check_tree_locked(&roots[0], (s64)(u + s));
 
-	list_for_each_entry(pt, &p->posix_timers, link) {
-		s64 now;
+	return min(left, check_tree_locked(&roots[1], (s64)u));
+}
 
-		if (!is_cpu(pt) || !pt->expires_ns || !list_empty(&pt->queue.link))
+static u64 check_threads_locked(struct process *p)
+{
+	struct task *t;
+	u64 left = U64_MAX, u, s;
+
+	if (!p->nr_thread_waiting)
+		return U64_MAX;
+	for_each_thread(t, p)
+	{
+		if (rb_empty(&t->cpu_waiting[0]) && rb_empty(&t->cpu_waiting[1]))
 			continue;
-		now = now_locked(pt);
-		if (now >= pt->expires_ns)
-			expire_locked(pt);
-		if (pt->expires_ns > now && list_empty(&pt->queue.link))
-			left = min(left, may_expire_in(pt, (u64)(pt->expires_ns - now), p));
+		thread_times(&t->thread, &u, &s);
+		left = min(left, check_clocks_locked(t->cpu_waiting, u, s));
 	}
 	return left;
+}
+
+static u64 check_foreign_locked(struct process *p)
+{
+	u64 left = U64_MAX;
+	LIST_HEAD(look_at);
+
+	list_splice_tail(&p->foreign_waiting, &look_at);
+	while (!list_empty(&look_at)) {
+		struct posix_timer *pt = list_first_entry(&look_at, struct posix_timer, foreign);
+		s64 now = now_locked(pt);
+
+		list_move_tail(&pt->foreign, &p->foreign_waiting);
+		if (now >= pt->expires_ns) {
+			stop_waiting_locked(pt);
+			expire_locked(pt);
+		} else {
+			left = min(left, left_locked(pt, now));
+		}
+	}
+	return left;
+}
+
+u64 posix_cpu_timers_check_locked(struct process *p, u64 u, u64 s)
+{
+	u64 left = check_clocks_locked(p->cpu_waiting, u, s);
+
+	left = min(left, check_threads_locked(p));
+	return min(left, check_foreign_locked(p));
 }
 
 /* The signal is taken: the overrun count, and the next period begins. True: free the timer. */
@@ -178,14 +297,16 @@ void posix_timer_dequeued_locked(struct sigqueue *q, siginfo_t *info)
 		timer_free(pt);
 		return;
 	}
-	if (pt->interval_ns && pt->expires_ns) {
-		s64 n = forward_locked(pt);
+	if (pt->begins_anew && pt->interval_ns && pt->expires_ns) {
+		s64 now = now_locked(pt);
+		s64 n = timer_forward(&pt->expires_ns, pt->interval_ns, now);
 
 		pt->overrun += n ? n - 1 : 0;
-		arm_locked(pt);
-	} else {
+		arm_locked(pt, now);
+	} else if (pt->begins_anew) {
 		pt->expires_ns = 0;
 	}
+	pt->begins_anew = false;
 	pt->last_overrun = min(pt->overrun, (s64)INT_MAX);
 	info->si_overrun = (int)pt->last_overrun;
 }
@@ -319,6 +440,8 @@ int posix_timer_create(int clockid, const struct sigevent *ev, s32 *id)
 	pt->process = current_process();
 	pt->clockid = clockid;
 	list_init(&pt->queue.link);
+	list_init(&pt->foreign);
+	rb_mark_out(&pt->node);
 	pt->queue.timer = pt;
 	timer_init(&pt->timer, posix_timer_fired);
 	err = check_clock(clockid, pt);
@@ -343,16 +466,44 @@ int posix_timer_create(int clockid, const struct sigevent *ev, s32 *id)
 	return 0;
 }
 
-static void get_locked(struct posix_timer *pt, s64 *value, s64 *interval)
+/* The timer with siglock held, or NULL. Another process's clock is read first, exactly, as nobody
+ * may wait for two siglocks: *foreign is to be put after siglock, if not NULL. */
+static struct posix_timer *find_and_lock(struct process *p, s32 id, struct process **foreign)
 {
-	s64 now = now_locked(pt);
+	struct posix_timer *pt;
+	u64 u, s;
 
+	*foreign = NULL;
+	spin_lock_irq(&p->siglock);
+	pt = find_locked(p, id);
+	if (!pt || !pt->clock_process)
+		return pt;
+	*foreign = pt->clock_process;
+	get_process(*foreign);
+	spin_unlock_irq(&p->siglock);
+	process_get_times(*foreign, &u, &s);
+	spin_lock_irq(&p->siglock);
+	pt = find_locked(p, id); /* it may be another one now */
+	if (pt && pt->clock_process == *foreign)
+		see_foreign_locked(pt, u, s);
+	return pt;
+}
+
+static void unlock(struct process *p, struct process *foreign)
+{
+	spin_unlock_irq(&p->siglock);
+	if (foreign)
+		put_process(foreign);
+}
+
+static void get_locked(struct posix_timer *pt, s64 now, s64 *value, s64 *interval)
+{
 	*interval = pt->interval_ns;
 	*value = 0;
 	if (!pt->expires_ns)
 		return;
 	if (pt->interval_ns && pt->notify == SIGEV_NONE)
-		(void)forward_locked(pt);
+		(void)timer_forward(&pt->expires_ns, pt->interval_ns, now);
 	if (pt->expires_ns > now)
 		*value = pt->expires_ns - now;
 	else if (pt->interval_ns) /* expired, signal not taken: the next period's end */
@@ -363,31 +514,31 @@ static void get_locked(struct posix_timer *pt, s64 *value, s64 *interval)
 
 int posix_timer_get(s32 id, s64 *value, s64 *interval)
 {
-	struct process *p = current_process();
-	struct posix_timer *pt;
+	struct process *p = current_process(), *foreign;
+	struct posix_timer *pt = find_and_lock(p, id, &foreign);
 
-	spin_lock_irq(&p->siglock);
-	pt = find_locked(p, id);
 	if (pt)
-		get_locked(pt, value, interval);
-	spin_unlock_irq(&p->siglock);
+		get_locked(pt, now_locked(pt), value, interval);
+	unlock(p, foreign);
 	return pt ? 0 : -EINVAL;
 }
 
 int posix_timer_set(
 	s32 id, bool absolute, s64 value, s64 interval, s64 *old_value, s64 *old_interval)
 {
-	struct process *p = current_process();
-	struct posix_timer *pt;
+	struct process *p = current_process(), *foreign;
+	struct posix_timer *pt = find_and_lock(p, id, &foreign);
+	s64 now;
 
-	spin_lock_irq(&p->siglock);
-	pt = find_locked(p, id);
 	if (!pt) {
-		spin_unlock_irq(&p->siglock);
+		unlock(p, foreign);
 		return -EINVAL;
 	}
-	get_locked(pt, old_value, old_interval);
+	now = now_locked(pt);
+	get_locked(pt, now, old_value, old_interval);
 	timer_cancel(&pt->timer);
+	stop_waiting_locked(pt);
+	pt->begins_anew = false;
 	pt->overrun = pt->last_overrun = 0;
 	pt->interval_ns = value ? interval : 0;
 	pt->expires_ns = 0;
@@ -396,9 +547,9 @@ int posix_timer_set(
 		s64 base = absolute ? 0 : now_locked(pt);
 
 		pt->expires_ns = value > S64_MAX - base ? S64_MAX : max(base + value, (s64)1);
-		arm_locked(pt);
+		arm_locked(pt, now);
 	}
-	spin_unlock_irq(&p->siglock);
+	unlock(p, foreign);
 	return 0;
 }
 
@@ -423,6 +574,7 @@ static void destroy(struct process *p, struct posix_timer *pt)
 
 	spin_lock_irq(&p->siglock);
 	list_del(&pt->link);
+	stop_waiting_locked(pt);
 	pt->expires_ns = 0;
 	timer_cancel(&pt->timer);
 	spin_unlock_irq(&p->siglock);

@@ -45,7 +45,9 @@ void task_work_close(struct task *t);
 /* ---- signal.c: under siglock ---- */
 int signal_send_locked(
 	struct process *p, struct task *target, int sig, const siginfo_t *info, bool force);
-void signal_queue_timer_locked(struct process *p, struct task *target, struct sigqueue *q);
+/* A timer's preallocated entry. -EALREADY: it is queued yet; -ENOENT: ignored. */
+int signal_queue_timer_locked(
+	struct process *p, struct task *target, struct sigqueue *q) must_check;
 void signal_recalc(struct task *t);           /* siglock; set WORK_SIGNAL if there is something */
 void signal_recalc_own(void);                 /* siglock; current: set or clear */
 void signal_wake(struct task *t, bool fatal); /* siglock */
@@ -97,7 +99,11 @@ void robust_list_exit(struct task *t);
 #define IGNORED_REARM_NS NS_PER_MS /* shortest period of a timer whose signal nobody takes */
 void cpu_timers_init(struct process *p);
 void cpu_timers_stop(struct process *p); /* last thread has gone */
+/* Expire what is due, which sends signals, and set the timer for the rest. Not from where signals
+ * are taken or flushed: there, pull. siglock. */
 void cpu_timers_update_locked(struct process *p);
+/* Something new expires when left_ns more CPU time is used (0: has): look at it by then. siglock. */
+void cpu_timers_pull_locked(struct process *p, u64 left_ns);
 void real_timer_fired(struct timer *t);
 void real_timer_taken_locked(struct process *p); /* SIGALRM left p->pending */
 
@@ -105,7 +111,8 @@ void real_timer_taken_locked(struct process *p); /* SIGALRM left p->pending */
 void posix_timers_exit(struct process *p);
 void posix_timer_dequeued_locked(struct sigqueue *q, siginfo_t *info);
 void posix_timer_flushed_locked(struct sigqueue *q);
-u64 posix_cpu_timers_check_locked(struct process *p); /* ns of CPU time until the next one */
+/* Expire what is due at these times of p; ns of CPU time until the next one. siglock. */
+u64 posix_cpu_timers_check_locked(struct process *p, u64 utime_ns, u64 stime_ns);
 
 /* ---- rseq.c ---- */
 void rseq_fix(struct task *t, struct pt_regs *regs, bool signal);

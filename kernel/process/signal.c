@@ -4,6 +4,8 @@
  *
  * Everything named _locked wants process->siglock held with interrupts off. WORK_SIGNAL is set by
  * anybody under siglock and cleared only by the thread itself (signal_recalc_own).
+ *
+ * Sending may flush other signals. Nothing that is called where signals are taken or flushed sends.
  */
 #include "process.h"
 #include <core/init.h>
@@ -134,18 +136,22 @@ refuse:
 void signal_flush(struct sigpending *pending, sigset_t mask)
 {
 	struct sigqueue *q, *n;
+	LIST_HEAD(victims);
 
 	if (!(pending->set & mask))
 		return;
 	pending->set &= ~mask;
 	list_for_each_entry_safe(q, n, &pending->queue, link)
-		if (sig_bit(q->info.si_signo) & mask) {
-			list_del(&q->link);
-			if (q->timer)
-				posix_timer_flushed_locked(q);
-			else
-				sigqueue_free(q);
-		}
+		if (sig_bit(q->info.si_signo) & mask)
+			list_move_tail(&q->link, &victims);
+	while (!list_empty(&victims)) {
+		q = list_first_entry(&victims, struct sigqueue, link);
+		list_del(&q->link);
+		if (q->timer)
+			posix_timer_flushed_locked(q);
+		else
+			sigqueue_free(q);
+	}
 }
 
 static void flush_everywhere(struct process *p, sigset_t mask)
@@ -293,19 +299,21 @@ int signal_send_locked(
 	return 0;
 }
 
-/* A timer's preallocated entry; the caller has checked that it isn't queued. */
-void signal_queue_timer_locked(struct process *p, struct task *target, struct sigqueue *q)
+int signal_queue_timer_locked(struct process *p, struct task *target, struct sigqueue *q)
 {
 	struct task *t = target ? target : p->leader;
 	struct sigpending *pending = target ? &target->pending : &p->pending;
 	int sig = q->info.si_signo;
 
 	if (!t || !p->sighand || (t->state_flags & TASK_DEAD) || !prepare_locked(p, t, sig, false))
-		return;
+		return -ENOENT;
+	if (!list_empty(&q->link))
+		return -EALREADY;
 	list_add_tail(&q->link, &pending->queue);
 	pending->set |= sig_bit(sig);
 	wake_up_all(&p->signalfd_wait);
 	complete_locked(p, t, sig, !target);
+	return 0;
 }
 
 /* A thread stops taking the signals of set: threads that take them have to look. */
