@@ -17,6 +17,19 @@ void log_print(int level, const char *fmt, ...) printf_like(2, 3);
 #define log_warn(...)  log_print(LOG_WARN, __VA_ARGS__)
 #define log_info(...)  log_print(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_print(LOG_DEBUG, __VA_ARGS__)
+/* For what users can cause: of one place at most 10 records in 5 seconds, then how many were left
+ * out comes with the next that is let through. Any context. */
+struct log_limit {
+	u64 since_ns; /* atomic: start of the present 5 seconds; 0: none yet */
+	u32 count;    /* atomic: records asked for since then */
+};
+bool log_allowed(struct log_limit *l, const char *place);
+#define log_limited(level, ...)                          \
+	do {                                             \
+		static struct log_limit limit_;          \
+		if (log_allowed(&limit_, __func__))      \
+			log_print((level), __VA_ARGS__); \
+	} while (0)
 /* Write one record from user space (/dev/kmsg) with its facility and level. */
 void log_user(int prio, const char *text, size_t len);
 

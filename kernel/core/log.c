@@ -18,10 +18,13 @@
 #include <lib/printf.h>
 #include <lib/string.h>
 
-#define SLOT_SIZE  64
-#define NR_SLOTS   1024 /* 64 KiB of text and headers; a power of two */
-#define NR_INDEX   512  /* records at most, a power of two */
-#define STAMP_DONE (1ull << 32)
+#define SLOT_SIZE   64
+#define NR_SLOTS    1024 /* 64 KiB of text and headers; a power of two */
+#define NR_INDEX    512  /* records at most, a power of two */
+#define STAMP_DONE  (1ull << 32)
+
+#define LIMIT_NS    5000000000ull /* of log_allowed */
+#define LIMIT_BURST 10
 
 struct record_header {
 	u64 stamp; /* atomic: seq | STAMP_DONE when complete */
@@ -213,4 +216,20 @@ bool log_ready(u64 seq)
 void log_set_notify(void (*fn)(void))
 {
 	__atomic_store_n(&g_notify, fn, __ATOMIC_RELEASE);
+}
+
+bool log_allowed(struct log_limit *l, const char *place)
+{
+	u64 now = arch_clock_ns(), since = __atomic_load_n(&l->since_ns, __ATOMIC_RELAXED);
+	u32 count;
+
+	if ((!since || now - since >= LIMIT_NS) &&
+		__atomic_compare_exchange_n(&l->since_ns, &since, max(now, 1ull), false,
+			__ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+		count = __atomic_exchange_n(&l->count, 1, __ATOMIC_RELAXED);
+		if (count > LIMIT_BURST)
+			log_warn("%s: %u messages left out", place, count - LIMIT_BURST);
+		return true;
+	}
+	return __atomic_fetch_add(&l->count, 1, __ATOMIC_RELAXED) < LIMIT_BURST;
 }

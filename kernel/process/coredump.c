@@ -250,7 +250,7 @@ static void put_memory(struct core_writer *w, struct mm *mm)
 			cond_resched();
 		}
 	if (vfs_ftruncate(w->file, (u64)w->pos))
-		log_info("core file: its last hole is missing");
+		log_limited(LOG_INFO, "core file: its last hole is missing");
 }
 
 static bool write_core(struct core_writer *w, struct task *t)

@@ -259,8 +259,8 @@ static void log_fault(
 
 	if (h != SIG_DFL && h != SIG_IGN && !(t->blocked & sig_bit(sig)))
 		return;
-	log_info("%s[%d]: segfault at %lx ip %lx sp %lx error %d", t->thread.name, task_tid(t),
-		fi->addr, regs_ip(regs), regs_sp(regs),
+	log_limited(LOG_INFO, "%s[%d]: segfault at %lx ip %lx sp %lx error %d", t->thread.name,
+		task_tid(t), fi->addr, regs_ip(regs), regs_sp(regs),
 		(fi->present ? 1 : 0) | (fi->write ? 2 : 0) | (fi->user ? 4 : 0) |
 			(fi->exec ? 16 : 0));
 }
@@ -311,7 +311,7 @@ void process_user_exception(struct pt_regs *regs, int sig, int code, unsigned lo
 	__sighandler_t h = READ_ONCE(t->process->sighand->action[sig - 1].sa_handler);
 
 	if (h == SIG_DFL || h == SIG_IGN)
-		log_info("traps: %s[%d] signal %d ip:%lx sp:%lx", t->thread.name, task_tid(t), sig,
-			regs_ip(regs), regs_sp(regs));
+		log_limited(LOG_INFO, "traps: %s[%d] signal %d ip:%lx sp:%lx", t->thread.name,
+			task_tid(t), sig, regs_ip(regs), regs_sp(regs));
 	signal_force(sig, code, addr);
 }

@@ -180,7 +180,7 @@ static int finish_args(struct exec *x)
 {
 	if (x->argc)
 		return 0;
-	log_info("process '%s' launched '%s' with NULL argv: empty string added",
+	log_limited(LOG_INFO, "process '%s' launched '%s' with NULL argv: empty string added",
 		current_thread()->name, x->filename);
 	x->argc = 1;
 	return args_push_string(&x->args, "");

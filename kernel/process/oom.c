@@ -144,7 +144,8 @@ static bool oom_kill(u32 gfp)
 	spin_unlock_irq(&g_tasklist_lock);
 	if (!nr)
 		return false;
-	log_err("Out of memory: Killed process %d (%s) total-vm:%llukB, anon-rss:%llukB, file-rss:%llukB, shmem-rss:%llukB, UID:%u pgtables:%llukB oom_score_adj:%d",
+	log_limited(LOG_ERR,
+		"Out of memory: Killed process %d (%s) total-vm:%llukB, anon-rss:%llukB, file-rss:%llukB, shmem-rss:%llukB, UID:%u pgtables:%llukB oom_score_adj:%d",
 		nr, name, v.total, v.anon, v.file, v.shmem, uid, v.tables, adj);
 	return true;
 }

@@ -34,7 +34,8 @@ void syscall_log_unknown(const char *what, unsigned long number)
 	if (t->logged_calls[bit / 64] & mask)
 		return;
 	t->logged_calls[bit / 64] |= mask;
-	log_info("%s[%d]: %s %lu is not there", t->thread.name, task_tid(t), what, number);
+	log_limited(
+		LOG_INFO, "%s[%d]: %s %lu is not there", t->thread.name, task_tid(t), what, number);
 }
 
 static noinline long call_missing(long nr)

@@ -77,7 +77,7 @@ struct file *file_alloc(u32 flags)
 
 	if (unlikely((u64)files_open() >= limit) && !capable(CAP_SYS_ADMIN)) {
 		if (__atomic_exchange_n(&told, limit, __ATOMIC_RELAXED) != limit)
-			log_info("fs.file-max: limit of %llu open files reached",
+			log_limited(LOG_INFO, "fs.file-max: limit of %llu open files reached",
 				(unsigned long long)limit);
 		return err_ptr(-ENFILE);
 	}
