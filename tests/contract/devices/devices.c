@@ -229,3 +229,28 @@ TEST(a_log_opened_for_writing_seeks_and_polls_like_one_for_reading)
 	CHECK_EQ(lseek(fd, 0, SEEK_END), 0);
 	CHECK_ERR(lseek(fd, 1, SEEK_SET), ESPIPE);
 }
+
+/* The log holds what matters also while a program crashes in a loop. */
+TEST(crashes_in_a_loop_do_not_fill_the_log)
+{
+	int fd = OK(open("/dev/kmsg", O_RDONLY | O_NONBLOCK)), lines = 0;
+	char line[8192];
+	ssize_t n;
+
+	OK(lseek(fd, 0, SEEK_END));
+	for (int i = 0; i < 40; i++) {
+		pid_t pid = FORK();
+
+		if (!pid) {
+			*(volatile char *)8 = 1;
+			_exit(0);
+		}
+		expect_signal(pid, SIGSEGV);
+	}
+	while ((n = read(fd, line, sizeof(line) - 1)) > 0) {
+		line[n] = 0;
+		lines += strstr(line, "segfault at") != NULL;
+	}
+	CHECK(lines >= 1);
+	CHECK(lines <= 30);
+}
