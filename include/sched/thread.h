@@ -50,6 +50,7 @@ struct sched_entity { /* guarded by the run queue's lock */
 	u64 switched_in_ns;  /* sum_exec_ns then */
 	u64 exec_start_ns, sum_exec_ns;
 	struct list_head rt_link;
+	struct list_head movable_link; /* in the queue's list, or empty */
 	u64 rt_since_ns; /* sum_exec_ns when it last went to sleep or became real-time */
 };
 

@@ -43,8 +43,34 @@ void resched(struct run_queue *rq)
 		arch_ipi_send(rq->cpu, IPI_RESCHED);
 }
 
+/* May t, which is linked at rq, run elsewhere? Real-time threads are found first. */
+static void movable_in(struct run_queue *rq, struct thread *t)
+{
+	u64 cpus = t->affinity & g_cpus_online_mask;
+
+	if (!(cpus & (cpus - 1)))
+		return;
+	if (unlikely(is_rt(t)))
+		list_add(&t->se.movable_link, &rq->movable);
+	else
+		list_add_tail(&t->se.movable_link, &rq->movable);
+}
+
+static void movable_out(struct thread *t)
+{
+	if (!list_empty(&t->se.movable_link))
+		list_del(&t->se.movable_link);
+}
+
+void movable_update(struct run_queue *rq, struct thread *t)
+{
+	movable_out(t);
+	movable_in(rq, t);
+}
+
 static void link_in(struct run_queue *rq, struct thread *t, bool front)
 {
+	movable_in(rq, t);
 	if (likely(!is_rt(t))) {
 		fair_enqueue(rq, t);
 		return;
@@ -59,6 +85,7 @@ static void link_in(struct run_queue *rq, struct thread *t, bool front)
 
 static void link_out(struct run_queue *rq, struct thread *t)
 {
+	movable_out(t);
 	if (likely(!is_rt(t))) {
 		fair_dequeue(rq, t);
 		return;
@@ -76,15 +103,21 @@ static int top_rt(const struct run_queue *rq)
 	return rq->rt_bits[1] ? 64 + ilog2(rq->rt_bits[1]) : ilog2(rq->rt_bits[0]);
 }
 
-/* t, which is RUNNING and on no queue, comes to rq. */
-void enqueue(struct run_queue *rq, struct thread *t, bool fresh)
+/* t, which is RUNNING and on no queue, comes to rq, charged up to now, and replaces nobody. */
+void arrive(struct run_queue *rq, struct thread *t, bool fresh)
 {
-	update_curr(rq);
 	if (!is_rt(t))
 		fair_place(rq, t, fresh);
 	t->on_rq = true;
 	WRITE_ONCE(rq->nr_running, rq->nr_running + 1);
 	link_in(rq, t, false);
+}
+
+/* The same; the running thread gives way when t goes first. */
+void enqueue(struct run_queue *rq, struct thread *t, bool fresh)
+{
+	update_curr(rq);
+	arrive(rq, t, fresh);
 	if (rq->curr == rq->idle)
 		resched(rq);
 	else if (is_rt(t) ? !is_rt(rq->curr) || rq->curr->eff_priority < t->eff_priority
@@ -157,67 +190,6 @@ int choose_cpu(struct thread *t, bool fork)
 	return least_loaded(allowed);
 }
 
-/* ---- balance -------------------------------------------------------------------------------- */
-
-static struct thread *movable(struct run_queue *from, int to)
-{
-	struct rb_node *n;
-
-	for (int i = 0; from->nr_rt && i < NR_RT; i++) {
-		struct thread *t;
-
-		list_for_each_entry(t, &from->rt[i], se.rt_link)
-			if (t->affinity >> to & 1)
-				return t;
-	}
-	/* The one that would run last here. */
-	for (n = rb_last(&from->fair.tree); n; n = rb_prev(n)) {
-		struct thread *t = rb_entry(n, struct thread, se.node);
-
-		if (t->affinity >> to & 1)
-			return t;
-	}
-	return NULL;
-}
-
-bool steal_one(struct run_queue *rq)
-{
-	struct run_queue *from = NULL;
-	struct thread *t;
-	u32 most = 1;
-
-	spin_assert_held(&rq->lock);
-	if (g_nr_cpus == 1)
-		return false;
-	for_each_online_cpu(cpu) {
-		u32 n = READ_ONCE(cpu_rq(cpu)->nr_running);
-
-		if (n > most && cpu != rq->cpu) {
-			most = n;
-			from = cpu_rq(cpu);
-		}
-	}
-	/* Two queues' locks: the second is only tried, so order does not matter. */
-	if (!from || !spin_trylock(&from->lock))
-		return false;
-	t = movable(from, rq->cpu);
-	if (t) {
-		update_curr(from);
-		dequeue(from, t);
-		t->cpu = rq->cpu;
-		WRITE_ONCE(t->rq, rq);
-	}
-	spin_unlock(&from->lock);
-	if (t) {
-		if (!is_rt(t))
-			fair_place(rq, t, false);
-		t->on_rq = true;
-		WRITE_ONCE(rq->nr_running, rq->nr_running + 1);
-		link_in(rq, t, false);
-	}
-	return t;
-}
-
 /* t is RUNNING, on no queue and switched out: to a CPU of its choice. */
 static void place(struct thread *t, bool fork)
 {
@@ -278,6 +250,7 @@ static inline void finish_switch(void)
 
 static inline void switch_to(struct run_queue *rq, struct thread *prev, struct thread *next)
 {
+	movable_out(next);
 	rq->nr_switches++;
 	rq->curr = next;
 	rq->prev = prev;

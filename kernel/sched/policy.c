@@ -86,6 +86,8 @@ int thread_set_affinity(struct thread *t, u64 mask)
 	elsewhere = t->on_rq && !(mask >> rq->cpu & 1);
 	if (elsewhere && rq->curr == t)
 		resched(rq);
+	else if (t->on_rq && rq->curr != t)
+		movable_update(rq, t);
 	spin_unlock_irqrestore(&rq->lock, flags);
 	if (!elsewhere)
 		return 0;

@@ -46,7 +46,8 @@ struct run_queue {
 	u64 rt_bits[2]; /* bit per priority */
 	u32 nr_rt;      /* linked in rt */
 	struct list_head rt[NR_RT];
-	s64 clock_ns; /* of the last update */
+	struct list_head movable; /* of those linked, who may run on other CPUs; real-time first */
+	s64 clock_ns;             /* of the last update */
 	u64 nr_switches;
 	s64 nr_uninterruptible; /* sum over CPUs is the number; may be negative on one */
 	bool yield;             /* curr gives way to its equals */
@@ -54,6 +55,9 @@ struct run_queue {
 	 * before; throttled: all they may have, others go first until the period ends. */
 	s64 rt_used_ns, rt_period_end_ns;
 	bool rt_throttled;
+	u64 load;          /* sum of weights, average over the last ticks; read freely */
+	s64 balance_ns;    /* when to compare it with the others' */
+	u32 uneven_rounds; /* in a row that found more elsewhere and took nothing */
 	/* own CPU, interrupts off: */
 	s64 tick_ns;      /* next tick, when not idle */
 	s64 accounted_ns; /* times are distributed up to here */
@@ -98,12 +102,18 @@ void fair_set_weight(struct thread *t);
 void update_curr(struct run_queue *rq); /* charge the running thread up to now */
 void resched(struct run_queue *rq);     /* lock held: curr is to be replaced soon */
 void enqueue(struct run_queue *rq, struct thread *t, bool fresh);
-void dequeue(struct run_queue *rq, struct thread *t); /* not running; stays RUNNING */
+void arrive(struct run_queue *rq, struct thread *t, bool fresh);
+void movable_update(struct run_queue *rq, struct thread *t); /* linked; affinity changed */
+void dequeue(struct run_queue *rq, struct thread *t);        /* not running; stays RUNNING */
 struct run_queue *lock_thread_rq(struct thread *t, unsigned long *flags);
-bool steal_one(struct run_queue *rq); /* idle: take a thread from a busy CPU. True: got one */
 int choose_cpu(struct thread *t, bool fork);
 void move_to_allowed(struct thread *t); /* affinity changed */
 void schedule_idle(void);
+
+/* balance.c: with the queue's lock */
+bool steal_one(struct run_queue *rq); /* idle: take a thread from a busy CPU. True: got one */
+int idle_cpu_for_waiting(struct run_queue *rq);   /* that may take a thread that waits here; -1 */
+void balance_tick(struct run_queue *rq, s64 now); /* more than one CPU; not idle */
 
 /* rt.c: the share of real-time threads; with the queue's lock */
 void rt_tick(struct run_queue *rq, s64 now);

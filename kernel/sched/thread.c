@@ -51,6 +51,7 @@ int thread_init(struct thread *t, const struct thread *parent, void (*free)(stru
 	memcpy(t->name, parent->name, sizeof(t->name));
 	list_init(&t->all_link);
 	list_init(&t->se.rt_link);
+	list_init(&t->se.movable_link);
 	return 0;
 }
 
@@ -185,6 +186,7 @@ static void prepare_cpu(int cpu)
 	rq->cpu = cpu;
 	for (int i = 0; i < NR_RT; i++)
 		list_init(&rq->rt[i]);
+	list_init(&rq->movable);
 	timer_init_cpu(cpu);
 	ref_init(&t->refs, 1);
 	t->rq = rq;
@@ -194,6 +196,7 @@ static void prepare_cpu(int cpu)
 	t->policy = SCHED_NORMAL;
 	t->se.burst_ns = U32_MAX; /* "wake here" is not for the idle thread */
 	list_init(&t->all_link);
+	list_init(&t->se.movable_link);
 	kscnprintf(t->name, sizeof(t->name), "idle/%d", cpu);
 	fair_set_weight(t);
 	rq->idle = rq->curr = t;

@@ -1,6 +1,6 @@
 /*
  * The tick: every TICK_NS while a CPU runs threads. It samples what the CPU was doing for the
- * user/system split, ends slices, and calls an idle CPU when threads wait here. An idle CPU has no
+ * user/system split, ends slices, and balances. An idle CPU has no
  * tick; a tick that is still programmed when the CPU goes idle comes once for nothing.
  *
  * Times of a CPU are exact in sum: each time, everything since the last time is put down to what
@@ -51,20 +51,11 @@ void sched_set_rt_hook(void (*fn)(struct thread *t, u64 run_ns))
 	g_rt_hook = fn;
 }
 
-/* Somebody waits here while a CPU is idle: it shall come and take it. */
-static void call_idle_cpu(struct run_queue *rq)
+/* Somebody waits here while cpu is idle: it shall come and take it. */
+static void call_idle_cpu(int cpu)
 {
-	if (g_nr_cpus == 1)
-		return;
-	for_each_online_cpu(cpu) {
-		struct run_queue *other = cpu_rq(cpu);
-
-		if (other != rq && !READ_ONCE(other->nr_running)) {
-			__atomic_fetch_or(&other->idle->arch.work, WORK_RESCHED, __ATOMIC_SEQ_CST);
-			arch_ipi_send(cpu, IPI_RESCHED);
-			return;
-		}
-	}
+	__atomic_fetch_or(&cpu_rq(cpu)->idle->arch.work, WORK_RESCHED, __ATOMIC_SEQ_CST);
+	arch_ipi_send(cpu, IPI_RESCHED);
 }
 
 /* Interrupts off, in the timer interrupt. */
@@ -72,7 +63,7 @@ void tick(struct run_queue *rq, s64 now)
 {
 	struct thread *t = rq->curr;
 	u64 rt_run = 0;
-	u32 waiting;
+	int idle_cpu = -1;
 
 	account(rq, now, true);
 	if (t == rq->idle)
@@ -86,12 +77,15 @@ void tick(struct run_queue *rq, s64 now)
 		rt_tick(rq, now);
 	if (is_rt(t))
 		rt_run = t->se.sum_exec_ns - t->se.rt_since_ns;
-	waiting = rq->nr_running - 1;
+	if (g_nr_cpus > 1) {
+		idle_cpu = idle_cpu_for_waiting(rq);
+		balance_tick(rq, now);
+	}
 	spin_unlock(&rq->lock);
 	if (unlikely(rt_run) && g_rt_hook)
 		g_rt_hook(t, rt_run);
-	if (waiting)
-		call_idle_cpu(rq);
+	if (idle_cpu >= 0)
+		call_idle_cpu(idle_cpu);
 	if (rcu_waits_for_us())
 		__atomic_fetch_or(&t->arch.work, WORK_RESCHED, __ATOMIC_RELAXED);
 	if (rq->rcu_due_ns && now >= rq->rcu_due_ns) {

@@ -275,3 +275,97 @@ TEST(processors_are_counted_alike)
 	CHECK_EQ(get_nprocs(), online());
 	CHECK_EQ(sysconf(_SC_NPROCESSORS_CONF), online());
 }
+
+static void allow(pid_t pid, int first, int last)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	for (int cpu = first; cpu <= last; cpu++)
+		CPU_SET(cpu, &set);
+	OK(sched_setaffinity(pid, sizeof(set), &set));
+}
+
+static pid_t hog_on(int cpu)
+{
+	pid_t pid = FORK();
+
+	if (pid)
+		return pid;
+	allow(0, cpu, cpu);
+	for (;;)
+		continue;
+}
+
+/* Kill the hog; the CPU time that it has used, in ms. */
+static long used_ms(pid_t pid)
+{
+	struct rusage r;
+	int status;
+
+	OK(kill(pid, SIGKILL));
+	CHECK_EQ(OK(wait4(pid, &status, 0, &r)), pid);
+	return (r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1000 +
+		(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1000;
+}
+
+TEST(busy_cpus_share_the_load)
+{
+	long ms[4], sum = 0;
+	pid_t pid[4];
+
+	if (online() < 2)
+		skip_test("needs 2 CPUs");
+	for (int i = 0; i < 4; i++)
+		pid[i] = hog_on(i == 3);
+	sleep_ns(200 * MSEC);
+	for (int i = 0; i < 4; i++)
+		allow(pid[i], 0, 1);
+	sleep_ns(3 * SEC);
+	for (int i = 0; i < 4; i++)
+		sum += ms[i] = used_ms(pid[i]);
+	for (int i = 0; i < 4; i++)
+		CHECK(ms[i] < sum * 2 / 5); /* a quarter; the lone one had half of it */
+}
+
+/* Two CPUs that take turns in running three threads give each of them two thirds. */
+TEST(an_odd_thread_is_passed_on)
+{
+	long ms[3], sum = 0;
+	pid_t pid[3];
+
+	if (online() < 2)
+		skip_test("needs 2 CPUs");
+	for (int i = 0; i < 3; i++)
+		pid[i] = hog_on(i == 2);
+	sleep_ns(100 * MSEC);
+	for (int i = 0; i < 3; i++)
+		allow(pid[i], 0, 1);
+	sleep_ns(4 * SEC);
+	for (int i = 0; i < 3; i++)
+		sum += ms[i] = used_ms(pid[i]);
+	for (int i = 0; i < 3; i++)
+		CHECK(ms[i] < sum * 9 / 20);
+}
+
+TEST(pinned_threads_do_not_hide_others_from_an_idle_cpu)
+{
+	pid_t pinned[6], free[3];
+	long ms = 0;
+
+	if (online() < 3)
+		skip_test("needs 3 CPUs");
+	for (int i = 0; i < 6; i++)
+		pinned[i] = hog_on(0);
+	for (int i = 0; i < 3; i++)
+		free[i] = hog_on(1);
+	sleep_ns(100 * MSEC);
+	for (int i = 0; i < 3; i++)
+		allow(free[i], 1, 2);
+	sleep_ns(2 * SEC);
+	for (int i = 0; i < 3; i++)
+		ms += used_ms(free[i]);
+	CHECK(ms > 3000);
+	for (int i = 0; i < 6; i++)
+		used_ms(pinned[i]);
+}
