@@ -12,12 +12,14 @@ struct parameters {
 	int policy, rt_priority, nice;
 };
 
-/* Change t's own parameters (p, or NULL), or what it inherits (or -1), while it is on no queue. */
-static void change(struct thread *t, const struct parameters *p, int inherited)
+/* Change t's own parameters (p, or NULL), or what it inherits (or -1), while it is on no queue.
+ * True: another priority counts now. */
+static bool change(struct thread *t, const struct parameters *p, int inherited)
 {
 	unsigned long flags;
 	struct run_queue *rq = lock_thread_rq(t, &flags);
-	bool queued = t->on_rq, running = rq->curr == t, was_rt = is_rt(t);
+	bool queued = t->on_rq, running = rq->curr == t, was_rt = is_rt(t), changed;
+	u8 old = t->eff_priority;
 
 	update_curr(rq);
 	if (queued && !running) {
@@ -37,6 +39,7 @@ static void change(struct thread *t, const struct parameters *p, int inherited)
 	if (inherited >= 0)
 		t->pi_priority = (u8)inherited;
 	t->eff_priority = max(t->rt_priority, t->pi_priority);
+	changed = t->eff_priority != old;
 	if (!was_rt)
 		t->se.rt_since_ns = t->se.sum_exec_ns;
 	if (p && p->policy == SCHED_RR)
@@ -50,6 +53,7 @@ static void change(struct thread *t, const struct parameters *p, int inherited)
 		resched(rq);
 	}
 	spin_unlock_irqrestore(&rq->lock, flags);
+	return changed;
 }
 
 int thread_set_policy(struct thread *t, int policy, int rt_priority, int nice)
@@ -62,15 +66,15 @@ int thread_set_policy(struct thread *t, int policy, int rt_priority, int nice)
 		return -EINVAL;
 	if (nice < -20 || nice > 19)
 		return -EINVAL;
-	change(t, &(struct parameters){policy, rt_priority, nice}, -1);
-	if (READ_ONCE(t->pi_blocked))
+	/* Whether t is beginning to wait for a PI lock is known under that code's lock only. */
+	if (change(t, &(struct parameters){policy, rt_priority, nice}, -1))
 		futex_pi_reorder(t);
 	return 0;
 }
 
 void thread_set_inherited(struct thread *t, int rt_priority)
 {
-	change(t, NULL, rt_priority);
+	(void)change(t, NULL, rt_priority);
 }
 
 int thread_set_affinity(struct thread *t, u64 mask)
