@@ -199,6 +199,7 @@ static void place(struct thread *t, bool fork)
 
 		t->cpu = cpu;
 		WRITE_ONCE(t->rq, rq);
+		smp_mb(); /* before affinity is read; pairs with thread_set_affinity */
 		spin_lock(&rq->lock);
 		/* Affinity may have changed since choose_cpu looked. */
 		if (likely((t->affinity >> cpu & 1) || !(t->affinity & g_cpus_online_mask))) {

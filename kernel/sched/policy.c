@@ -86,7 +86,15 @@ int thread_set_affinity(struct thread *t, u64 mask)
 	if (!(mask & READ_ONCE(g_cpus_online_mask)))
 		return -EINVAL;
 	rq = lock_thread_rq(t, &flags);
-	WRITE_ONCE(t->affinity, mask);
+	for (;;) {
+		WRITE_ONCE(t->affinity, mask);
+		smp_mb(); /* before rq is read; pairs with place */
+		if (likely(READ_ONCE(t->rq) == rq))
+			break;
+		/* A waker has just sent it to another queue, and may have seen the old mask. */
+		spin_unlock_irqrestore(&rq->lock, flags);
+		rq = lock_thread_rq(t, &flags);
+	}
 	elsewhere = t->on_rq && !(mask >> rq->cpu & 1);
 	if (elsewhere && rq->curr == t)
 		resched(rq);
