@@ -94,10 +94,11 @@ static void load_gdt(int cpu)
 	/* A data segment that is only there for its limit: LSL gives the CPU number. */
 	gdt->entry[CPU_SEL / 8] = 0x0040f50000000000ull | (u64)cpu;
 	__asm__ volatile("lgdt %0" : : "m"(p) : "memory");
-	__asm__ volatile("mov %0, %%ds\n\tmov %0, %%es\n\tmov %0, %%ss\n\t"
+	/* The data segments belong to user mode, see x86_selectors. */
+	__asm__ volatile("mov %0, %%ss\n\tmov %2, %%ds\n\tmov %2, %%es\n\t"
 			 "pushq %1\n\tleaq 1f(%%rip), %%rax\n\tpushq %%rax\n\tlretq\n1:"
 			 :
-			 : "r"(KERNEL_DS), "i"(KERNEL_CS)
+			 : "r"(KERNEL_DS), "i"(KERNEL_CS), "r"(0)
 			 : "rax", "memory");
 	__asm__ volatile("ltr %w0" : : "r"(TSS_SEL) : "memory");
 }

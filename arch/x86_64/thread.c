@@ -49,12 +49,13 @@ void arch_thread_init(struct arch_thread *t, void *stack, void (*entry)(void *),
 	t->fpu_cpu = -1;
 }
 
-static inline u64 read_fs_base(const struct arch_thread *t)
+/* Loading a selector changes the base, too, so what was stored last says nothing. */
+static inline u64 read_fs_base(void)
 {
 	u64 v;
 
 	if (!g_x86.fsgsbase)
-		return t->fs_base; /* only arch_prctl can have changed it */
+		return rdmsr(MSR_FS_BASE);
 	__asm__ volatile("rdfsbase %0" : "=r"(v));
 	return v;
 }
@@ -68,24 +69,53 @@ static inline void write_fs_base(u64 v)
 }
 
 /* The user's GS base is in the swapped-out register while in the kernel. */
-static inline u64 read_user_gs_base(const struct arch_thread *t)
+static inline u64 read_user_gs_base(void)
 {
-	return g_x86.fsgsbase ? rdmsr(MSR_KERNEL_GS) : t->gs_base;
+	return rdmsr(MSR_KERNEL_GS);
+}
+
+static always_inline union x86_selectors read_selectors(void)
+{
+	unsigned long ds, es, fs, gs;
+
+	__asm__ volatile("mov %%ds, %k0\n\tmov %%es, %k1\n\tmov %%fs, %k2\n\tmov %%gs, %k3"
+			 : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs));
+	if (likely(!(ds | es | fs | gs)))
+		return (union x86_selectors){.all = 0};
+	return (union x86_selectors){.ds = (u16)ds, .es = (u16)es, .fs = (u16)fs, .gs = (u16)gs};
+}
+
+/* Interrupts off; the bases are to be written afterwards. The values were in the registers before,
+ * and the descriptors are of the same kind on all CPUs and never change: this does not fault. */
+static noinline void load_selectors(union x86_selectors s)
+{
+	__asm__ volatile("mov %0, %%ds\n\tmov %1, %%es\n\tmov %2, %%fs\n\t"
+			 "swapgs\n\tmov %3, %%gs\n\tswapgs"
+			 :
+			 : "r"((u32)s.ds), "r"((u32)s.es), "r"((u32)s.fs), "r"((u32)s.gs)
+			 : "memory");
 }
 
 static void save_user(struct arch_thread *t)
 {
 	x86_fpu_save(t);
-	t->fs_base = read_fs_base(t);
-	t->gs_base = read_user_gs_base(t);
+	t->fs_base = read_fs_base();
+	t->gs_base = read_user_gs_base();
+	t->selectors = read_selectors();
 }
 
 static void load_user(const struct arch_thread *prev, struct arch_thread *next)
 {
+	bool all = !prev->fpu;
+
 	x86_fpu_restore(next);
-	if (!prev->fpu || prev->fs_base != next->fs_base)
+	if (unlikely(prev->selectors.all | next->selectors.all)) {
+		load_selectors(next->selectors);
+		all = true;
+	}
+	if (all || prev->fs_base != next->fs_base)
 		write_fs_base(next->fs_base);
-	if (!prev->fpu || prev->gs_base != next->gs_base)
+	if (all || prev->gs_base != next->gs_base)
 		wrmsr(MSR_KERNEL_GS, next->gs_base);
 }
 
@@ -93,10 +123,12 @@ void arch_switch(struct arch_thread *prev, struct arch_thread *next)
 {
 	if (prev->fpu)
 		save_user(prev);
-	if (next->fpu)
+	if (next->fpu) {
 		load_user(prev, next);
-	else
+	} else {
+		next->selectors = prev->selectors; /* they stay loaded */
 		x86_tlb_enter_lazy();
+	}
 	x86_set_entry_stack(next->stack_top);
 	this_cpu_write(x86_current, next);
 	x86_switch_stack(&prev->sp, next->sp);
@@ -129,8 +161,9 @@ void arch_thread_fork(struct arch_thread *child, void *child_stack, const struct
 	child->full_return = 1;
 	flags = irq_save();
 	x86_fpu_copy(child, parent);
-	child->fs_base = !set_tls ? read_fs_base(parent) : tls < USER_END ? tls : 0;
-	child->gs_base = read_user_gs_base(parent);
+	child->fs_base = !set_tls ? read_fs_base() : tls < USER_END ? tls : 0;
+	child->gs_base = read_user_gs_base();
+	child->selectors = read_selectors();
 	irq_restore(flags);
 }
 
@@ -150,7 +183,7 @@ void arch_exec_start(struct pt_regs *regs, unsigned long ip, unsigned long sp)
 	flags = irq_save();
 	t->fs_base = t->gs_base = 0;
 	/* A selector that a program left behind would carry its base along. */
-	__asm__ volatile("mov %0, %%fs\n\tmov %0, %%ds\n\tmov %0, %%es" : : "r"(0));
+	load_selectors((union x86_selectors){.all = 0});
 	write_fs_base(0);
 	wrmsr(MSR_KERNEL_GS, 0);
 	x86_fpu_reset();
@@ -191,7 +224,7 @@ long arch_prctl_call(struct arch_thread *t, int op, unsigned long addr)
 		return set_base(t, op == ARCH_SET_GS, addr);
 	case ARCH_GET_FS:
 	case ARCH_GET_GS:
-		v = op == ARCH_GET_FS ? read_fs_base(t) : read_user_gs_base(t);
+		v = op == ARCH_GET_FS ? read_fs_base() : read_user_gs_base();
 		return put_user(v, (u64 __user *)addr);
 	default:
 		return -EINVAL;
@@ -216,16 +249,14 @@ const char *arch_elf_platform(void)
 void arch_core_regs(const struct arch_thread *t, const struct pt_regs *regs, u64 out[27])
 {
 	bool current = t == this_cpu_read(x86_current);
-	u16 ds, es, fs, gs;
+	union x86_selectors s = current ? read_selectors() : t->selectors;
 
 	memcpy(out, regs, sizeof(*regs)); /* the same 21 words in the same order */
-	__asm__("mov %%ds, %0\n\tmov %%es, %1\n\tmov %%fs, %2\n\tmov %%gs, %3"
-		: "=rm"(ds), "=rm"(es), "=rm"(fs), "=rm"(gs));
-	out[21] = current ? read_fs_base(t) : t->fs_base;
-	out[22] = current ? read_user_gs_base(t) : t->gs_base;
-	out[23] = ds;
-	out[24] = es;
-	out[25] = fs;
-	out[26] = gs;
+	out[21] = current ? read_fs_base() : t->fs_base;
+	out[22] = current ? read_user_gs_base() : t->gs_base;
+	out[23] = s.ds;
+	out[24] = s.es;
+	out[25] = s.fs;
+	out[26] = s.gs;
 }
 static_assert(sizeof(struct pt_regs) == 21 * sizeof(u64), "user_regs_struct begins with pt_regs");

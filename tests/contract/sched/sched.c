@@ -270,6 +270,65 @@ TEST(yield_lets_the_other_run)
 	expect_exit(pid, 0);
 }
 
+static unsigned selectors(void)
+{
+	unsigned ds, es, gs;
+
+	__asm__ volatile("mov %%ds, %0\n\tmov %%es, %1\n\tmov %%gs, %2"
+			 : "=r"(ds), "=r"(es), "=r"(gs));
+	return ds | es << 8 | gs << 16;
+}
+
+static unsigned long read_gs(void)
+{
+	unsigned long v;
+
+	__asm__ volatile("mov %%gs:0, %0" : "=r"(v));
+	return v;
+}
+
+/* Two processes take turns on one CPU: each keeps the data segments and the base that it set. */
+TEST(segments_stay_with_their_thread)
+{
+	static unsigned long mark = 0x1234567;
+	volatile int *flag = OK(
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+	cpu_set_t set;
+	unsigned long base;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	OK(sched_setaffinity(0, sizeof(set), &set));
+	pid_t pid = FORK();
+	if (!pid) {
+		OK(syscall(SYS_arch_prctl, 0x1001 /* ARCH_SET_GS */, &mark));
+		for (int i = 0; i < 20; i++) {
+			while (*flag % 2 == 0)
+				sched_yield();
+			CHECK_EQ(selectors(), 0);
+			CHECK_EQ(read_gs(), mark);
+			++*flag;
+		}
+		_exit(0);
+	}
+	__asm__ volatile("mov %0, %%ds\n\tmov %0, %%es\n\tmov %0, %%gs" : : "r"(0x2b));
+	for (int i = 0; i < 20; i++) {
+		++*flag;
+		while (*flag % 2 == 1)
+			sched_yield();
+		CHECK_EQ(selectors(), 0x2b2b2b);
+		OK(syscall(SYS_arch_prctl, 0x1004 /* ARCH_GET_GS */, &base));
+		CHECK_EQ(base, 0);
+	}
+	pid_t heir = FORK();
+	if (!heir) {
+		CHECK_EQ(selectors(), 0x2b2b2b);
+		_exit(0);
+	}
+	expect_exit(heir, 0);
+	expect_exit(pid, 0);
+}
+
 TEST(processors_are_counted_alike)
 {
 	CHECK_EQ(get_nprocs(), online());

@@ -10,6 +10,14 @@
 
 #include <asm/ptrace.h>
 
+/* The data segment registers. Programs hardly ever load them: all zero is the short way. */
+union x86_selectors {
+	struct {
+		u16 ds, es, fs, gs;
+	};
+	u64 all;
+};
+
 /* Assembly tests work and full_return with one 64-bit compare, at the structure's start. */
 
 struct arch_thread {
@@ -19,8 +27,10 @@ struct arch_thread {
 	u64 stack_top;   /* where entries from user mode start; immutable */
 	u64 fs_base;     /* user TLS base; valid while not running (in the CPU otherwise) */
 	u64 gs_base;     /* user GS base; the same */
-	void *fpu;       /* extended state, NULL for kernel threads; valid while not running */
-	int fpu_cpu;     /* CPU whose registers hold fpu's content if that CPU's owner is this */
+	/* User's; valid while not running. Of a kernel thread: what the last user thread left. */
+	union x86_selectors selectors;
+	void *fpu;   /* extended state, NULL for kernel threads; valid while not running */
+	int fpu_cpu; /* CPU whose registers hold fpu's content if that CPU's owner is this */
 	u32 trap, trap_error; /* own thread: last exception in user mode, for signal frames */
 	u64 trap_addr;
 };
