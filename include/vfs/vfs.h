@@ -348,6 +348,8 @@ struct mount {
 	/* Only while one change is made under the namespace lock: next receiver of propagation, its
 	 * copy of what is mounted; the copy of this mount in a tree that is copied. */
 	struct mount *prop_next, *prop_copy, *cloned;
+	struct mount *next_leaving; /* the same: chain of mounts to be unlinked together */
+	bool leaving;               /* in it */
 	struct list_head children, child_link, ns_link;
 	struct list_head super_link; /* super->mounts_lock */
 	struct hlist_node hash;      /* (parent, mountpoint) -> mount; RCU */

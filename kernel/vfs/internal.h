@@ -88,8 +88,9 @@ int mount_attach_shared(struct mount *m, const struct path *p) must_check;
  */
 bool mount_freeze_copies(struct mount *m, struct mount **copies) must_check;
 void mount_unfreeze_copies(struct mount *copies);
-/* Unlink what m's unmounting takes along, whoever uses it; in the tree's write section. */
-void mount_unlink_copies(struct mount *m, struct list_head *gone);
+/* The tree at top, leaves first, chained by next_leaving; copies: with those of each that were
+ * propagated elsewhere, whoever uses them. */
+struct mount *mount_collect_tree(struct mount *top, bool copies);
 /* The entry goes away: mounts on it (elsewhere) are detached. */
 void detach_mounts_on(struct dentry *d);
 

@@ -237,22 +237,6 @@ void mount_unlink(struct mount *m, struct list_head *gone)
 	list_add_tail(&m->ns_link, gone);
 }
 
-/* The tree at top leaves the tree of mounts, leaves first; with the copies of each that were
- * propagated elsewhere. In the tree's write section. */
-static void unlink_tree(struct mount *top, bool copies, struct list_head *gone)
-{
-	struct mount *leaf;
-
-	do {
-		leaf = top;
-		while (!list_empty(&leaf->children))
-			leaf = list_last_entry(&leaf->children, struct mount, child_link);
-		if (copies)
-			mount_unlink_copies(leaf, gone);
-		mount_unlink(leaf, gone);
-	} while (leaf != top);
-}
-
 /* Mounts that were unlinked give up their places. */
 static void all_left(struct list_head *gone, void (*drop)(struct mount *))
 {
@@ -268,13 +252,21 @@ static void all_left(struct list_head *gone, void (*drop)(struct mount *))
 	}
 }
 
-/* No walk sees half of the tree gone. */
+/* No walk sees half of the tree gone. Walks elsewhere wait for the write section, so what looks
+ * through all mounts comes before. */
 static void detach_tree(struct mount *top, bool copies)
 {
+	struct mount *first = mount_collect_tree(top, copies), *m;
 	LIST_HEAD(gone);
 
+	for (m = first; m; m = m->next_leaving)
+		mount_leave_groups(m);
 	tree_write_begin();
-	unlink_tree(top, copies, &gone);
+	for (m = first; m; m = m->next_leaving) {
+		unlink_mount(m);
+		list_add_tail(&m->ns_link, &gone);
+		m->leaving = false;
+	}
 	tree_write_end();
 	all_left(&gone, put_mount);
 }

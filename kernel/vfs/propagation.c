@@ -216,13 +216,59 @@ bool mount_freeze_copies(struct mount *m, struct mount **copies)
 	return true;
 }
 
-void mount_unlink_copies(struct mount *m, struct list_head *gone)
+/* Will everything mounted on c have left? */
+static bool will_be_leaf(const struct mount *c)
+{
+	const struct mount *x;
+
+	list_for_each_entry(x, &c->children, child_link)
+		if (!x->leaving)
+			return false;
+	return true;
+}
+
+static void add_leaving(struct mount *m, struct mount ***end)
+{
+	m->leaving = true;
+	m->next_leaving = NULL;
+	**end = m;
+	*end = &m->next_leaving;
+}
+
+/* What m's unmounting takes along, whoever uses it. */
+static void collect_copies(struct mount *m, struct mount ***end)
 {
 	struct mount *r, *c;
 
 	for (r = receivers(m->parent, NULL); r; r = r->prop_next) {
 		c = mounted_at(r, m->mountpoint);
-		if (c && c != m && list_empty(&c->children))
-			mount_unlink(c, gone);
+		if (c && c != m && !c->leaving && will_be_leaf(c))
+			add_leaving(c, end);
+	}
+}
+
+static struct mount *last_leaf(struct mount *m)
+{
+	while (!list_empty(&m->children))
+		m = list_last_entry(&m->children, struct mount, child_link);
+	return m;
+}
+
+struct mount *mount_collect_tree(struct mount *top, bool copies)
+{
+	struct mount *first = NULL, **end = &first, *m = last_leaf(top);
+
+	for (;;) {
+		if (!m->leaving) {
+			if (copies)
+				collect_copies(m, &end);
+			add_leaving(m, &end);
+		}
+		if (m == top)
+			return first;
+		if (m->child_link.prev == &m->parent->children)
+			m = m->parent;
+		else
+			m = last_leaf(list_prev_entry(m, child_link));
 	}
 }
