@@ -192,6 +192,7 @@ struct task {
 	bool no_new_privs;
 	bool nproc_exceeded; /* setuid went over RLIMIT_NPROC: execve refuses; own thread */
 	u64 minflt, majflt;  /* own thread */
+	/* what read- and write-like calls moved, and how many there were; own thread */
 	u64 io_read_bytes, io_write_bytes, io_syscr, io_syscw;
 	s64 default_slack_ns;
 	struct list_head work; /* struct task_work; WORK_NOTIFY; work_lock */
@@ -219,6 +220,15 @@ bool thread_is_task(const struct thread *t);
 static inline struct process *current_process(void)
 {
 	return current_task()->process;
+}
+/* For /proc/PID/io: one read- or write-like call of the current task that moved n bytes or failed. */
+static inline void task_account_io(ssize_t n, bool write)
+{
+	struct task *t = current_task();
+
+	*(write ? &t->io_syscw : &t->io_syscr) += 1;
+	if (n > 0)
+		*(write ? &t->io_write_bytes : &t->io_read_bytes) += (u64)n;
 }
 static inline struct vfs_env current_env(void)
 {

@@ -24,7 +24,8 @@ static void set_result(struct wait_request *rq, struct process *p, int cause, in
 	rq->uid = p->leader->thread.cred->uid;
 }
 
-/* The dead child's accounts go to its parent's "children" figures. */
+/* The dead child's accounts go to its parent's "children" figures; /proc/PID/io has none of its
+ * own. */
 static void inherit_accounts(struct process *parent, struct process *p)
 {
 	u64 utime, stime;
@@ -38,6 +39,12 @@ static void inherit_accounts(struct process *parent, struct process *p)
 	parent->cnvcsw += p->nvcsw + p->leader->thread.nvcsw + p->cnvcsw;
 	parent->cnivcsw += p->nivcsw + p->leader->thread.nivcsw + p->cnivcsw;
 	parent->cmaxrss_pages = max(parent->cmaxrss_pages, max(p->maxrss_pages, p->cmaxrss_pages));
+	parent->io_read_bytes += p->io_read_bytes + p->leader->io_read_bytes;
+	parent->io_write_bytes += p->io_write_bytes + p->leader->io_write_bytes;
+	parent->io_syscr += p->io_syscr + p->leader->io_syscr;
+	parent->io_syscw += p->io_syscw + p->leader->io_syscw;
+	parent->io_disk_read += p->io_disk_read + p->leader->thread.io_read;
+	parent->io_disk_written += p->io_disk_written + p->leader->thread.io_written;
 	spin_unlock(&parent->siglock);
 }
 

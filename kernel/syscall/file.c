@@ -173,6 +173,13 @@ static long may_transfer(const struct file *f, bool write)
 	return f->ops->read || f->ops->iterate ? 0 : -EINVAL;
 }
 
+/* A plain call that the descriptor refused was no transfer; one that the file refused was. */
+static always_inline void account_plain(ssize_t n, bool write)
+{
+	if (n != -EBADF && n != -EINVAL && n != -ESPIPE)
+		task_account_io(n, write);
+}
+
 static always_inline long rw_buf(int fd, void __user *buf, size_t count, bool write)
 {
 	bool need_put;
@@ -183,10 +190,12 @@ static always_inline long rw_buf(int fd, void __user *buf, size_t count, bool wr
 	if (!f)
 		return -EBADF;
 	it = iter_user(buf, count);
-	if (unlikely(!user_range_ok((unsigned long)buf, count)))
+	if (unlikely(!user_range_ok((unsigned long)buf, count))) {
 		n = may_transfer(f, write) ?: -EFAULT;
-	else
+	} else {
 		n = write ? vfs_write(f, &it, NULL) : vfs_read(f, &it, NULL);
+		account_plain(n, write);
+	}
 	fd_put_light(f, need_put);
 	return n;
 }
@@ -227,6 +236,7 @@ static always_inline long rw_buf_at(int fd, void __user *buf, size_t count, off6
 	if (!f)
 		return -EBADF;
 	n = (ssize_t)count < 0 ? -EINVAL : rw_at(f, &it, pos, write);
+	account_plain(n, write);
 	fd_put_light(f, need_put);
 	return n;
 }
@@ -281,6 +291,7 @@ static long rw_vec(int fd, const struct iovec __user *vec, unsigned long nr, con
 out_iov:
 	iov_free(iov, fast);
 out:
+	task_account_io(n, write);
 	fd_put_light(f, need_put);
 	return n;
 }

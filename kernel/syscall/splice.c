@@ -79,6 +79,13 @@ static ssize_t copy_through(
 	return done ? done : n;
 }
 
+/* A copy inside the kernel counts as a read and a write in /proc/PID/io; a splice as neither. */
+static void account_both(ssize_t n)
+{
+	task_account_io(n, false);
+	task_account_io(n, true);
+}
+
 static bool has_position(const struct file *f)
 {
 	return !(f->mode & FMODE_STREAM) && (f->mode & FMODE_LSEEK);
@@ -119,13 +126,14 @@ static ssize_t do_sendfile(struct file *out, struct file *in, off64_t *offset, s
 		return -EINVAL;
 	if (!count)
 		return 0;
-	if (!can_splice_from(in) || !can_splice_to(out))
-		return -EINVAL;
 	count = min_t(size_t, count, MAX_RW_COUNT);
-	if (pipe)
+	if (!can_splice_from(in) || !can_splice_to(out))
+		n = -EINVAL;
+	else if (pipe)
 		n = pipe_splice_from_file(in, &pos, out, count, 0);
 	else
 		n = copy_through(in, &pos, out, NULL, count);
+	account_both(n);
 	if (n > 0) {
 		if (offset)
 			*offset = pos;
@@ -192,6 +200,7 @@ static ssize_t do_copy_range(
 	if (err)
 		return err;
 	n = copy_through(in, &ipos, out, &opos, len);
+	account_both(n);
 	if (n > 0) {
 		*(uipos ? uipos : &in->pos) = ipos;
 		*(uopos ? uopos : &out->pos) = opos;

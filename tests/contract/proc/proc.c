@@ -3,6 +3,7 @@
 #include "contract.h"
 #include <dirent.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/sysinfo.h>
 
 static bool has_line(const char *text, const char *prefix)
@@ -532,6 +533,80 @@ TEST(smaller_files_of_a_process_exist)
 		snprintf(path, sizeof(path), "/proc/self/%s", files[i]);
 		OK(close(OK(open(path, O_RDONLY))));
 	}
+}
+
+struct io {
+	long long rchar, wchar, syscr, syscw;
+};
+
+static long g_io_len; /* of the last reading, which itself is counted by the next */
+
+static struct io read_io(int fd)
+{
+	struct io io;
+	char text[512];
+
+	g_io_len = OK(pread(fd, text, sizeof(text) - 1, 0));
+	text[g_io_len] = 0;
+	CHECK_EQ(sscanf(text, "rchar: %lld wchar: %lld syscr: %lld syscw: %lld", &io.rchar,
+			 &io.wchar, &io.syscr, &io.syscw),
+		4);
+	return io;
+}
+
+/* Since *last: so much was read and written in so many calls. */
+static void expect_io(int fd, struct io *last, int line, struct io want)
+{
+	long own = g_io_len;
+	struct io now = read_io(fd);
+	struct io got = {now.rchar - last->rchar - own, now.wchar - last->wchar,
+		now.syscr - last->syscr - 1, now.syscw - last->syscw};
+
+	if (memcmp(&got, &want, sizeof(got)))
+		FAIL("line %d: expected rchar %lld wchar %lld syscr %lld syscw %lld, got %lld %lld %lld %lld",
+			line, want.rchar, want.wchar, want.syscr, want.syscw, got.rchar, got.wchar,
+			got.syscr, got.syscw);
+	*last = now;
+}
+#define EXPECT_IO(...) expect_io(fd, &last, __LINE__, (struct io){__VA_ARGS__})
+
+TEST(io_counts_bytes_and_calls)
+{
+	char buf[1000] = "";
+	struct iovec vec[2] = {{buf, 300}, {buf, 400}};
+	int fd = OK(open("/proc/self/io", O_RDONLY)), file = OK(open("f", O_RDWR | O_CREAT, 0600));
+	int p[2], copy = OK(open("g", O_RDWR | O_CREAT, 0600));
+	struct io last;
+	pid_t pid;
+
+	OK(pipe2(p, O_NONBLOCK));
+	last = read_io(fd);
+	EXPECT_IO(0, 0, 0, 0);
+	CHECK_EQ(write(file, buf, 1000), 1000);
+	EXPECT_IO(0, 1000, 0, 1);
+	CHECK_EQ(pread(file, buf, 600, 900), 100);
+	EXPECT_IO(100, 0, 1, 0);
+	CHECK_EQ(writev(p[1], vec, 2), 700);
+	CHECK_EQ(read(p[0], buf, 1000), 700);
+	EXPECT_IO(700, 700, 1, 1);
+	CHECK_ERR(read(p[0], buf, 1000), EAGAIN);
+	EXPECT_IO(0, 0, 1, 0);
+	CHECK_ERR(read(p[1], buf, 1000), EBADF);
+	CHECK_ERR(write(-1, buf, 1000), EBADF);
+	EXPECT_IO(0, 0, 0, 0);
+	OK(lseek(file, 0, SEEK_SET));
+	CHECK_EQ(sendfile(p[1], file, NULL, 500), 500);
+	EXPECT_IO(500, 500, 1, 1);
+	CHECK_ERR(sendfile(p[1], fd, NULL, 500), EINVAL);
+	EXPECT_IO(0, 0, 1, 1);
+	OK(lseek(file, 0, SEEK_SET));
+	CHECK_EQ(syscall(SYS_copy_file_range, file, NULL, copy, NULL, 1000, 0), 1000);
+	EXPECT_IO(1000, 1000, 1, 1);
+	pid = OK(fork());
+	if (!pid)
+		_exit(pwrite(file, buf, 123, 0) != 123);
+	expect_exit(pid, 0);
+	EXPECT_IO(0, 123, 0, 1);
 }
 
 TEST(proc_mem_reads_and_writes_by_address)
