@@ -277,7 +277,7 @@ static const struct proc_entry g_kernel_entries[] = {
 	{.name = "printk", .mode = S_IFREG | 0644, .show = show_printk, .store = store_printk},
 	DIR("pty", g_pty_entries),
 	DIR("random", g_random_entries),
-	INT("randomize_va_space", g_randomize_va_space, 0, 2),
+	INT("randomize_va_space", g_randomize_va_space, INT_MIN, INT_MAX),
 	CONST("tainted", 0),
 	{.name = "sched_rr_timeslice_ms",
 		.mode = S_IFREG | 0644,

@@ -471,6 +471,21 @@ TEST(sys_kernel_files)
 	CHECK(!strncmp(buf, read_text("/proc/sys/kernel/random/boot_id"), 36));
 }
 
+TEST(randomize_va_space_takes_any_int)
+{
+	const char *name = "/proc/sys/kernel/randomize_va_space";
+	char was[16], got[16];
+	int fd = OK(open(name, O_RDWR));
+	ssize_t len = OK(pread(fd, was, sizeof(was), 0));
+
+	CHECK_EQ(pwrite(fd, "-9", 2, 0), 2);
+	memset(got, 0, sizeof(got));
+	OK(pread(fd, got, sizeof(got) - 1, 0));
+	CHECK_EQ(pwrite(fd, was, (size_t)len, 0), len);
+	CHECK_STR(got, "-9\n");
+	CHECK_ERR(pwrite(fd, "2147483648", 10, 0), EINVAL);
+}
+
 TEST(oom_score_adj_is_kept_and_inherited)
 {
 	write_file("/proc/self/oom_score_adj", "500");
