@@ -2,7 +2,9 @@
  * trace=syscalls: each call as strace prints it, one log line per call, or two when others came in
  * between ("<unfinished ...>" is avoided: arguments are formatted at entry, the result appended).
  */
+#include <abi/socket.h>
 #include <asm/mman.h>
+#include <asm/prctl.h>
 #include <asm/unistd.h>
 #include <core/log.h>
 #include <kmem/slab.h>
@@ -11,9 +13,14 @@
 #include <lib/seq_buf.h>
 #include <lib/string.h>
 #include <linux/fcntl.h>
+#include <linux/fadvise.h>
+#include <linux/fs.h>
 #include <linux/futex.h>
 #include <linux/mman.h>
+#include <linux/mount.h>
+#include <linux/random.h>
 #include <linux/sched.h>
+#include <linux/wait.h>
 #include <process/task.h>
 #include <syscall/syscall.h>
 
@@ -65,6 +72,44 @@ static const struct flag_name g_clone_flags[] = {F(CLONE_VM), F(CLONE_FS), F(CLO
 static const struct flag_name g_at_flags[] = {F(AT_SYMLINK_NOFOLLOW), F(AT_REMOVEDIR),
 	F(AT_SYMLINK_FOLLOW), F(AT_NO_AUTOMOUNT), F(AT_EMPTY_PATH)};
 
+static const struct flag_name g_access[] = {{4, "R_OK"}, {2, "W_OK"}, {1, "X_OK"}};
+static const struct flag_name g_wait_options[] = {F(WNOHANG), F(WUNTRACED), F(WEXITED),
+	F(WCONTINUED), F(WNOWAIT), F(__WNOTHREAD), F(__WALL), F(__WCLONE)};
+static const struct flag_name g_mremap_flags[] = {
+	F(MREMAP_MAYMOVE), F(MREMAP_FIXED), F(MREMAP_DONTUNMAP)};
+static const struct flag_name g_mount_flags[] = {F(MS_RDONLY), F(MS_NOSUID), F(MS_NODEV),
+	F(MS_NOEXEC), F(MS_SYNCHRONOUS), F(MS_REMOUNT), F(MS_MANDLOCK), F(MS_DIRSYNC),
+	F(MS_NOSYMFOLLOW), F(MS_NOATIME), F(MS_NODIRATIME), F(MS_BIND), F(MS_MOVE), F(MS_REC),
+	F(MS_SILENT), F(MS_POSIXACL), F(MS_UNBINDABLE), F(MS_PRIVATE), F(MS_SLAVE), F(MS_SHARED),
+	F(MS_RELATIME), F(MS_I_VERSION), F(MS_STRICTATIME), F(MS_LAZYTIME)};
+static const struct flag_name g_umount_flags[] = {
+	F(MNT_FORCE), F(MNT_DETACH), F(MNT_EXPIRE), F(UMOUNT_NOFOLLOW)};
+static const struct flag_name g_random_flags[] = {
+	F(GRND_RANDOM), F(GRND_NONBLOCK), F(GRND_INSECURE)};
+
+/* The same structure for kinds that are one of several values. */
+static const struct flag_name g_madvice[] = {F(MADV_NORMAL), F(MADV_RANDOM), F(MADV_SEQUENTIAL),
+	F(MADV_WILLNEED), F(MADV_DONTNEED), F(MADV_FREE), F(MADV_REMOVE), F(MADV_DONTFORK),
+	F(MADV_DOFORK), F(MADV_MERGEABLE), F(MADV_UNMERGEABLE), F(MADV_HUGEPAGE),
+	F(MADV_NOHUGEPAGE), F(MADV_DONTDUMP), F(MADV_DODUMP), F(MADV_WIPEONFORK),
+	F(MADV_KEEPONFORK), F(MADV_COLD), F(MADV_PAGEOUT), F(MADV_POPULATE_READ),
+	F(MADV_POPULATE_WRITE), F(MADV_HWPOISON)};
+static const struct flag_name g_fadvice[] = {F(POSIX_FADV_NORMAL), F(POSIX_FADV_RANDOM),
+	F(POSIX_FADV_SEQUENTIAL), F(POSIX_FADV_WILLNEED), F(POSIX_FADV_DONTNEED),
+	F(POSIX_FADV_NOREUSE)};
+static const struct flag_name g_arch_prctl[] = {F(ARCH_SET_GS), F(ARCH_SET_FS), F(ARCH_GET_FS),
+	F(ARCH_GET_GS), F(ARCH_GET_CPUID), F(ARCH_SET_CPUID)};
+static const struct flag_name g_fcntl[] = {F(F_DUPFD), F(F_GETFD), F(F_SETFD), F(F_GETFL),
+	F(F_SETFL), F(F_GETLK), F(F_SETLK), F(F_SETLKW), F(F_SETOWN), F(F_GETOWN), F(F_SETSIG),
+	F(F_GETSIG), F(F_SETOWN_EX), F(F_GETOWN_EX), F(F_OFD_GETLK), F(F_OFD_SETLK),
+	F(F_OFD_SETLKW), F(F_SETLEASE), F(F_GETLEASE), F(F_NOTIFY), F(F_DUPFD_CLOEXEC),
+	F(F_SETPIPE_SZ), F(F_GETPIPE_SZ), F(F_ADD_SEALS), F(F_GET_SEALS)};
+static const struct flag_name g_families[] = {
+	F(AF_UNSPEC), F(AF_UNIX), F(AF_INET), F(AF_INET6), F(AF_NETLINK), F(AF_PACKET)};
+static const struct flag_name g_socket_types[] = {
+	F(SOCK_STREAM), F(SOCK_DGRAM), F(SOCK_RAW), F(SOCK_RDM), F(SOCK_SEQPACKET), F(SOCK_PACKET)};
+static const struct flag_name g_socket_flags[] = {F(SOCK_CLOEXEC), F(SOCK_NONBLOCK)};
+
 static const char *const g_signals[] = {NULL, "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP",
 	"SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL", "SIGUSR1", "SIGSEGV", "SIGUSR2", "SIGPIPE",
 	"SIGALRM", "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN",
@@ -86,6 +131,17 @@ static const char *const g_whence[] = {
 static const char *const g_sig_how[] = {"SIG_BLOCK", "SIG_UNBLOCK", "SIG_SETMASK"};
 static const char *const g_epoll_ops[] = {NULL, "EPOLL_CTL_ADD", "EPOLL_CTL_DEL", "EPOLL_CTL_MOD"};
 
+/* One of the values, else a number. */
+static void put_value(struct seq_buf *s, u64 v, const struct flag_name *f, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (f[i].bit == v) {
+			seq_puts(s, f[i].name);
+			return;
+		}
+	seq_printf(s, v ? "%#llx" : "%llu", (unsigned long long)v);
+}
+
 static void put_name(struct seq_buf *s, u64 v, const char *const *names, size_t n)
 {
 	if (v < n && names[v])
@@ -94,6 +150,7 @@ static void put_name(struct seq_buf *s, u64 v, const char *const *names, size_t 
 		seq_printf(s, "%lld", (long long)v);
 }
 #define PUT_NAME(s, v, names)        put_name(s, v, names, ARRAY_SIZE(names))
+#define PUT_VALUE(s, v, values)      put_value(s, v, values, ARRAY_SIZE(values))
 #define PUT_FLAGS(s, v, flags, zero) put_flags(s, v, flags, ARRAY_SIZE(flags), zero)
 
 static void put_quoted(struct seq_buf *s, const char *text, size_t n, bool cut)
@@ -175,11 +232,66 @@ static void put_open_flags(struct seq_buf *s, u32 v)
 	}
 }
 
+static void put_socket_type(struct seq_buf *s, u32 v)
+{
+	PUT_VALUE(s, v & SOCK_TYPE_MASK, g_socket_types);
+	if (v & ~(u32)SOCK_TYPE_MASK) {
+		seq_putc(s, '|');
+		PUT_FLAGS(s, v & ~(u32)SOCK_TYPE_MASK, g_socket_flags, NULL);
+	}
+}
+
+/* Kinds that a table alone describes: zero NULL for one of several values, else for flags what none
+ * of them prints as. All are 32 bits wide, as far as calls look at them. */
+static const struct kind_table {
+	const struct flag_name *names;
+	size_t nr;
+	const char *zero;
+} g_kinds[] = {
+#define FLAGS(t, zero_)                                        \
+	{                                                      \
+		.names = t, .nr = ARRAY_SIZE(t), .zero = zero_ \
+	}
+#define VALUES(t)                               \
+	{                                       \
+		.names = t, .nr = ARRAY_SIZE(t) \
+	}
+	[ARG_ACCESS] = FLAGS(g_access, "F_OK"),
+	[ARG_ARCH_PRCTL] = VALUES(g_arch_prctl),
+	[ARG_AT_FLAGS] = FLAGS(g_at_flags, "0"),
+	[ARG_FADVICE] = VALUES(g_fadvice),
+	[ARG_FAMILY] = VALUES(g_families),
+	[ARG_FCNTL] = VALUES(g_fcntl),
+	[ARG_MADVICE] = VALUES(g_madvice),
+	[ARG_MMAP_FLAGS] = FLAGS(g_map_flags, "0"),
+	[ARG_MOUNT_FLAGS] = FLAGS(g_mount_flags, "0"),
+	[ARG_MREMAP_FLAGS] = FLAGS(g_mremap_flags, "0"),
+	[ARG_PROT] = FLAGS(g_prot, "PROT_NONE"),
+	[ARG_RANDOM_FLAGS] = FLAGS(g_random_flags, "0"),
+	[ARG_UMOUNT_FLAGS] = FLAGS(g_umount_flags, "0"),
+	[ARG_WAIT_OPTIONS] = FLAGS(g_wait_options, "0"),
+};
+
+static bool put_by_table(struct seq_buf *s, u64 v, unsigned int kind)
+{
+	const struct kind_table *k = &g_kinds[kind];
+
+	if (kind >= ARRAY_SIZE(g_kinds) || !k->names)
+		return false;
+	if (k->zero)
+		put_flags(s, (u32)v, k->names, k->nr, k->zero);
+	else
+		put_value(s, (u32)v, k->names, k->nr);
+	return true;
+}
+
 static void put_arg(
 	struct seq_buf *s, const struct pt_regs *regs, const struct syscall_desc *d, int i)
 {
 	unsigned long v = regs_arg(regs, i);
 
+	if (put_by_table(s, v, d->kinds[i]))
+		return;
 	switch (d->kinds[i]) {
 	case ARG_DIRFD:
 		if ((int)v == AT_FDCWD) {
@@ -229,12 +341,6 @@ static void put_arg(
 	case ARG_OPEN_FLAGS:
 		put_open_flags(s, (u32)v);
 		break;
-	case ARG_PROT:
-		PUT_FLAGS(s, v, g_prot, "PROT_NONE");
-		break;
-	case ARG_MMAP_FLAGS:
-		PUT_FLAGS(s, v, g_map_flags, "0");
-		break;
 	case ARG_CLONE_FLAGS:
 		PUT_FLAGS(s, v & ~0xfful, g_clone_flags, (v & 0xff) ? NULL : "0");
 		if (v & 0xff) {
@@ -242,9 +348,6 @@ static void put_arg(
 				seq_putc(s, '|');
 			PUT_NAME(s, v & 0xff, g_signals);
 		}
-		break;
-	case ARG_AT_FLAGS:
-		PUT_FLAGS(s, (u32)v, g_at_flags, "0");
 		break;
 	case ARG_SIG:
 		if (v >= 32 && v <= 64)
@@ -271,6 +374,13 @@ static void put_arg(
 	case ARG_RLIMIT:
 		PUT_NAME(s, v, g_rlimits);
 		break;
+	case ARG_SOCKET_TYPE:
+		put_socket_type(s, (u32)v);
+		break;
+	case ARG_IOCTL:
+	case ARG_PRCTL:
+		seq_printf(s, v ? "%#x" : "%u", (u32)v);
+		break;
 	case ARG_EPOLL_OP:
 		PUT_NAME(s, v, g_epoll_ops);
 		break;
@@ -290,6 +400,10 @@ static int put_args(struct seq_buf *s, const struct pt_regs *regs, const struct 
 	for (int i = from; i < d->nr_args; i++) {
 		if (d->kinds[i] == ARG_OUTBUF && !after)
 			return i;
+		/* open and openat take a mode only for what they create. */
+		if (d->kinds[i] == ARG_MODE && i && d->kinds[i - 1] == ARG_OPEN_FLAGS &&
+			!(regs_arg(regs, i - 1) & (O_CREAT | __O_TMPFILE)))
+			continue;
 		if (i)
 			seq_puts(s, ", ");
 		if (d->kinds[i] == ARG_OUTBUF && ret > 0)

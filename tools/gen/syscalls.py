@@ -26,6 +26,8 @@ KINDS = {
     "pid": "int", "wait_options": "int", "fcntl": "unsigned int", "uid": "kuid_t", "gid": "kgid_t",
     "rlimit": "int", "prctl": "int", "mount_flags": "unsigned long", "dev": "unsigned int",
     "futex_op": "int", "clockid": "int", "epoll_op": "int", "at_flags": "int",
+    "arch_prctl": "int", "fadvice": "int", "family": "int", "socket_type": "int",
+    "random_flags": "unsigned int", "umount_flags": "int",
 }
 
 
