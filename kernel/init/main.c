@@ -20,6 +20,7 @@
 
 static char *g_init_path;   /* init=; start-up only */
 static char *g_rdinit_path; /* rdinit= */
+static char *g_root_device; /* root= */
 
 static int take_string(char **where, const char *value)
 {
@@ -44,6 +45,25 @@ static int option_rdinit(const char *value)
 }
 INIT_OPTION("rdinit", option_rdinit);
 
+/* root= names what an initramfs is to mount: nothing in the kernel does. Kept for the last words. */
+static int option_root(const char *value)
+{
+	return take_string(&g_root_device, value);
+}
+INIT_OPTION("root", option_root);
+
+static bool exists(const char *path)
+{
+	struct vfs_env env = current_env();
+	struct path p;
+
+	if (vfs_lookup(&env, NULL, path, LOOKUP_FOLLOW, &p))
+		return false;
+	put_path(&p);
+	return true;
+}
+
+/* A program that is there but fails is named, a missing interpreter's ENOENT too. */
 static int try_init(const char *path)
 {
 	int err;
@@ -53,8 +73,11 @@ static int try_init(const char *path)
 	err = process_exec_kernel(path, g_init_argv, g_init_envp);
 	if (err == -ENOMEM)
 		init_failed(path, err);
-	if (err != 0 && err != -ENOENT)
-		log_err("init: %s cannot be started: error %s", path, errno_name(err));
+	if (err == -ENOENT && exists(path))
+		log_err("init: Failed to execute %s (error %d): its interpreter is missing", path,
+			err);
+	else if (err != 0 && err != -ENOENT)
+		log_err("init: Failed to execute %s (error %d, %s)", path, err, errno_name(err));
 	return err;
 }
 
@@ -63,19 +86,24 @@ static int find_init(void)
 {
 	static const char *const defaults[] = {"/sbin/init", "/etc/init", "/bin/init", "/bin/sh"};
 	const char *rd = g_rdinit_path ? g_rdinit_path : "/init";
+	int err = try_init(rd);
 
-	if (try_init(rd) == 0)
+	if (err == 0)
 		return 0;
 	if (g_rdinit_path)
-		panic("Requested rdinit %s failed", rd);
+		panic("Requested rdinit %s failed (error %d)", rd, err);
 	if (g_init_path) {
-		if (try_init(g_init_path) == 0)
+		err = try_init(g_init_path);
+		if (err == 0)
 			return 0;
-		panic("Requested init %s failed", g_init_path);
+		panic("Requested init %s failed (error %d)", g_init_path, err);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
 		if (try_init(defaults[i]) == 0)
 			return 0;
+	if (g_root_device)
+		panic("Unable to mount root fs on %s: only the init of an initramfs can, and no working one was found",
+			g_root_device);
 	panic("No working init found. Try passing init= option to the kernel.");
 }
 
