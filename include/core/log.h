@@ -59,7 +59,8 @@ void console_register(struct console *c);
 void console_unregister(struct console *c);
 extern int g_console_loglevel; /* 1..8: records below it are shown; atomic */
 
-/* Stop all CPUs, print message, registers, backtrace, last trace events, every CPU's thread; then
+/* Stop all CPUs, print message, where it was called, backtrace, last trace events if they are on,
+ * every CPU's thread and the user registers that it came in with; then
  * arch_panic_exit() or wait/reboot as panic= says. Any context. */
 noreturn void panic(const char *fmt, ...) printf_like(1, 2);
 void panic_set_thread_hook(void (*fn)(void)); /* logs this CPU's thread; set by sched */

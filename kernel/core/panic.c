@@ -68,6 +68,15 @@ static noreturn void leave(void)
 	arch_panic_exit();
 }
 
+/* The registers that the ABI keeps for panic()'s caller: fp is panic's frame. The others are gone. */
+static void print_call(const unsigned long *fp)
+{
+	char where[96];
+
+	log_err("called from ip %#lx %s, sp %#lx, bp %#lx", fp[1],
+		sym_format(fp[1], where, sizeof(where)), (unsigned long)(fp + 2), fp[0]);
+}
+
 noreturn void panic(const char *fmt, ...)
 {
 	int nobody = -1;
@@ -89,6 +98,7 @@ noreturn void panic(const char *fmt, ...)
 	log_vprint(LOG_EMERG, fmt, ap);
 	va_end(ap);
 	log_flush_consoles(true);
+	print_call(__builtin_frame_address(0));
 	print_cpu();
 	log_backtrace(LOG_ERR, (unsigned long)__builtin_frame_address(0));
 	log_flush_consoles(true);

@@ -231,11 +231,16 @@ INIT_HOOK(INIT_SMP, smp_init);
 static void log_current(void)
 {
 	const struct thread *t = current_thread();
+	const struct pt_regs *regs;
 
-	if (t)
-		log_err("CPU %d: thread %.16s (%p), stack %p", cpu_id(), t->name, t, t->stack);
-	else
+	if (!t) {
 		log_err("CPU %d: before the scheduler", cpu_id());
+		return;
+	}
+	log_err("CPU %d: thread %.16s (%p), stack %p", cpu_id(), t->name, t, t->stack);
+	regs = t->mm ? arch_user_regs(t->stack) : NULL;
+	if (regs && regs_user_mode(regs))
+		arch_dump_regs(regs); /* what the system call or interrupt came from */
 }
 
 static void show_counters(struct seq_buf *s)
