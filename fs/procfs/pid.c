@@ -208,8 +208,8 @@ static const struct {
 	[RLIMIT_LOCKS] = {"Max file locks", "locks"},
 	[RLIMIT_SIGPENDING] = {"Max pending signals", "signals"},
 	[RLIMIT_MSGQUEUE] = {"Max msgqueue size", "bytes"},
-	[RLIMIT_NICE] = {"Max nice priority", ""},
-	[RLIMIT_RTPRIO] = {"Max realtime priority", ""},
+	[RLIMIT_NICE] = {"Max nice priority", NULL},
+	[RLIMIT_RTPRIO] = {"Max realtime priority", NULL},
 	[RLIMIT_RTTIME] = {"Max realtime timeout", "us"},
 };
 
@@ -237,7 +237,9 @@ static int show_limits(struct seq_buf *s, struct proc_node *n)
 		seq_printf(s, "%-25s ", g_limit_names[i].name);
 		show_limit(s, lim.lim[i].rlim_cur);
 		show_limit(s, lim.lim[i].rlim_max);
-		seq_printf(s, "%-10s\n", g_limit_names[i].unit);
+		if (g_limit_names[i].unit)
+			seq_printf(s, "%-10s", g_limit_names[i].unit);
+		seq_putc(s, '\n');
 	}
 	return 0;
 }

@@ -71,7 +71,7 @@ static const struct proc_entry g_links[] = {
 	{.mode = S_IFLNK | 0700, .jump = jump_fd},
 };
 static const struct proc_entry g_info = {
-	.mode = S_IFREG | 0400, .show = show_fdinfo, .flags = PROC_PTRACE};
+	.mode = S_IFREG | 0444, .show = show_fdinfo, .flags = PROC_PTRACE};
 
 static int find_file(struct proc_node *dir, const char *name, size_t len,
 	const struct proc_entry *fixed, struct proc_node *out)

@@ -52,7 +52,7 @@ static void show_head(struct seq_buf *s, struct region *r, char *path)
 	size_t begin = s->len;
 	kdev_t dev = f && f->inode->super ? f->inode->super->dev : 0;
 
-	seq_printf(s, "%08lx-%08lx %c%c%c%c %08llx %02x:%02x %llu", r->start, r->end,
+	seq_printf(s, "%08lx-%08lx %c%c%c%c %08llx %02x:%02x %llu ", r->start, r->end,
 		r->flags & REG_READ ? 'r' : '-', r->flags & REG_WRITE ? 'w' : '-',
 		r->flags & REG_EXEC ? 'x' : '-', r->flags & REG_SHARED ? 's' : 'p',
 		f ? (unsigned long long)r->pgoff << PAGE_SHIFT : 0ull, dev_major(dev),
@@ -63,9 +63,8 @@ static void show_head(struct seq_buf *s, struct region *r, char *path)
 			name = "?";
 	}
 	if (name) {
-		do
+		while (s->len - begin < NAME_COLUMN && !s->overflow)
 			seq_putc(s, ' ');
-		while (s->len - begin < NAME_COLUMN && !s->overflow);
 		seq_escape(s, name, "\n");
 	}
 	seq_putc(s, '\n');
@@ -150,6 +149,7 @@ int pid_show_rollup(struct seq_buf *s, struct proc_node *n)
 	unsigned long first = 0, last = 0;
 	u64 locked = 0;
 	struct mm *mm;
+	size_t begin;
 	int err;
 
 	mm = locked_mm(n, &err);
@@ -171,7 +171,11 @@ int pid_show_rollup(struct seq_buf *s, struct proc_node *n)
 		locked += r->flags & REG_LOCKED ? st.pss : 0;
 	}
 	unlock_mm(mm);
-	seq_printf(s, "%08lx-%08lx ---p 00000000 00:00 0 %*s[rollup]\n", first, last, 24, "");
+	begin = s->len;
+	seq_printf(s, "%08lx-%08lx ---p 00000000 00:00 0 ", first, last);
+	while (s->len - begin < NAME_COLUMN && !s->overflow)
+		seq_putc(s, ' ');
+	seq_puts(s, "[rollup]\n");
 	show_stats(s, &sum, locked);
 	return 0;
 }

@@ -293,6 +293,32 @@ TEST(limits_table)
 	CHECK(strstr(text, "unlimited"));
 }
 
+TEST(rows_have_their_columns)
+{
+	char *map = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *text, *line;
+	char path[64], start[32];
+	struct stat st;
+
+	CHECK(map != MAP_FAILED);
+	CHECK(has_line(read_text("/proc/self/limits"),
+		"Max nice priority         0                    0                    \n"));
+	text = read_text("/proc/self/smaps_rollup");
+	line = strchr(text, '[');
+	CHECK(line && !strncmp(line, "[rollup]\n", 9));
+	CHECK_EQ(line - text, 73);
+	OK(mprotect(map, 4096, PROT_NONE)); /* a region of its own */
+	snprintf(start, sizeof(start), "%08lx-", (unsigned long)map);
+	text = read_text("/proc/self/maps");
+	line = strstr(text, start);
+	CHECK(line);
+	line = strchr(line, '\n');
+	CHECK(line && !strncmp(line - 9, " 00:00 0 ", 9));
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d",
+		OK(open("f", O_WRONLY | O_CREAT, 0600)));
+	OK(stat(path, &st));
+	CHECK_EQ(st.st_mode, S_IFREG | 0444);
+}
+
 TEST(mounts_and_mountinfo_list_the_mounts)
 {
 	char *text = read_text("/proc/self/mounts");
