@@ -31,6 +31,15 @@ enum inet_udp_count {
 };
 void inet_count_udp(struct net *net, bool v4, enum inet_udp_count c);
 
+/* Counters of TCP in /proc/net/snmp and netstat. */
+enum inet_tcp_count {
+#define TCP_MIB(id, name) TCPM_##id,
+#include <inet/tcp_mib.def>
+#undef TCP_MIB
+};
+void inet_count_tcp(struct net *net, enum inet_tcp_count c, s64 n);
+u64 inet_tcp_counted(struct net *net, enum inet_tcp_count c); /* over all CPUs */
+
 /* Does the socket want a multicast packet to group from src, that came by ifindex? RCU. */
 bool inet_mc_allowed(const struct inet_sock *s, const struct inet_addr *group,
 	const struct inet_addr *src, u32 ifindex);

@@ -40,5 +40,12 @@ int port_move(struct inet_sock *s) must_check;
 /* An option that counts (SO_REUSEADDR, SO_REUSEPORT, the device) was changed after bind. */
 void port_options(struct inet_sock *s);
 void port_release(struct inet_sock *s); /* s->lport stays for the caller to clear */
+/* What is left of a socket in TIME_WAIT keeps its count of the port. */
+struct port_hold {
+	struct port_use *use; /* NULL: none */
+	u8 flags;
+};
+void port_give(struct inet_sock *s, struct port_hold *to); /* s has it no more; sk.lock */
+void port_drop(struct port_hold *h);
 
 #endif

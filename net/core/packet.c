@@ -255,7 +255,7 @@ void packet_trim(struct packet *p, u32 n)
 
 bool packet_join(struct packet *a, struct packet *b)
 {
-	u32 was = a->len, n = b->nr_frags;
+	u32 was = a->len, true_was = a->truesize, n = b->nr_frags;
 
 	/* One more for b's linear bytes; a fragment that touches a's last one may need none. */
 	if (a->nr_frags + n + (b->linear_len ? 1 : 0) > PACKET_MAX_FRAGS)
@@ -269,10 +269,12 @@ bool packet_join(struct packet *a, struct packet *b)
 		if (!packet_add_frag(a, f->page, f->offset, f->len)) {
 			put_page(f->page);
 			packet_trim(a, was);
+			a->truesize = true_was;
 			return false;
 		}
 	}
-	a->truesize += b->truesize - (a->len - was); /* b's own memory, besides its bytes */
+	/* b's fragments may stand for more memory than their bytes; its struct goes. */
+	a->truesize = true_was + max(a->len - was, b->truesize - (u32)sizeof(*b));
 	packet_free(b);
 	return true;
 }

@@ -21,7 +21,7 @@ u64 mib_sum(struct inet_net *in, enum mib m)
 
 void inet_count_udp(struct net *net, bool v4, enum inet_udp_count c)
 {
-	static const u8 order[][2] = {
+	static const u16 order[][2] = {
 		[UDP_IN] = {MIB_UDP_INDATAGRAMS, MIB_UDP6_INDATAGRAMS},
 		[UDP_NO_PORTS] = {MIB_UDP_NOPORTS, MIB_UDP6_NOPORTS},
 		[UDP_IN_ERRORS] = {MIB_UDP_INERRORS, MIB_UDP6_INERRORS},
@@ -33,8 +33,17 @@ void inet_count_udp(struct net *net, bool v4, enum inet_udp_count c)
 		[UDP_MEM_ERRORS] = {MIB_UDP_MEMERRORS, MIB_UDP6_MEMERRORS},
 	};
 
-	static_assert(NR_MIBS <= 256, "numbers of counters are bytes above");
 	mib_inc(inet_net(net), (enum mib)order[c][!v4]);
+}
+
+void inet_count_tcp(struct net *net, enum inet_tcp_count c, s64 n)
+{
+	mib_add(inet_net(net), (enum mib)(MIB_TCP_ACTIVE_OPENS + (u32)c), (u64)n);
+}
+
+u64 inet_tcp_counted(struct net *net, enum inet_tcp_count c)
+{
+	return mib_sum(inet_net(net), (enum mib)(MIB_TCP_ACTIVE_OPENS + (u32)c));
 }
 
 /* A header line and a line of values, of the counters [first, last]. */
@@ -60,11 +69,16 @@ void inet_show_snmp(struct net *net, struct seq_buf *s)
 	show_group(in, s, "Ip", " Forwarding DefaultTTL", values, MIB_IP_INRECEIVES,
 		MIB_IP_FRAGCREATES);
 	show_group(in, s, "Icmp", "", "", MIB_ICMP_INMSGS, MIB_ICMP_OUTADDRMASKREPS);
+	/* RFC 4022: Van Jacobson's algorithm; milliseconds; no limit. */
+	show_group(in, s, "Tcp", " RtoAlgorithm RtoMin RtoMax MaxConn", " 1 200 120000 -1",
+		MIB_TCP_ACTIVE_OPENS, MIB_TCP_IN_CSUM_ERRORS);
 	show_group(in, s, "Udp", "", "", MIB_UDP_INDATAGRAMS, MIB_UDP_MEMERRORS);
 }
 
 void inet_show_netstat(struct net *net, struct seq_buf *s)
 {
+	show_group(inet_net(net), s, "TcpExt", "", "", (enum mib)(MIB_TCP_IN_CSUM_ERRORS + 1),
+		(enum mib)(MIB_UDP_INDATAGRAMS - 1));
 	show_group(inet_net(net), s, "IpExt", "", "", MIB_IPX_INNOROUTES, MIB_IPX_REASMOVERLAPS);
 }
 

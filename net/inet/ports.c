@@ -152,28 +152,40 @@ found:
 }
 
 /* Bucket lock. */
-static void leave(struct inet_sock *s)
+static void leave(struct port_use *u, u8 flags)
 {
-	struct port_use *u = s->port;
-
-	s->port = NULL;
-	u->counts[s->port_flags]--;
+	u->counts[flags]--;
 	if (--u->total)
 		return;
 	hlist_del(&u->link);
 	kfree(u);
 }
 
-void port_release(struct inet_sock *s)
+void port_give(struct inet_sock *s, struct port_hold *to)
+{
+	*to = (struct port_hold){s->port, s->port_flags};
+	s->port = NULL;
+}
+
+void port_drop(struct port_hold *h)
 {
 	struct port_bucket *b;
 
-	if (!s->port)
+	if (!h->use)
 		return;
-	b = bucket(s->port->table, s->port->port);
+	b = bucket(h->use->table, h->use->port);
 	spin_lock(&b->lock);
-	leave(s);
+	leave(h->use, h->flags);
 	spin_unlock(&b->lock);
+	h->use = NULL;
+}
+
+void port_release(struct inet_sock *s)
+{
+	struct port_hold h;
+
+	port_give(s, &h);
+	port_drop(&h);
 }
 
 static int try_port(struct port_table *t, struct inet_sock *s, u16 port, bool strict)
@@ -323,13 +335,8 @@ int port_move(struct inet_sock *s)
 
 	spin_lock(&b->lock);
 	err = enter(t, b, s, old->port, flags);
-	if (!err) {
-		struct port_use *new = s->port;
-
-		s->port = old;
-		leave(s);
-		s->port = new;
-	}
+	if (!err)
+		leave(old, flags);
 	spin_unlock(&b->lock);
 	return err;
 }

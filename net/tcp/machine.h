@@ -99,11 +99,6 @@ void tcp_ooo_purge(struct tcp_conn *c);
 /* Free packets beyond seq, from the far end, until truesize more fits. */
 bool tcp_ooo_prune(struct tcp_conn *c, u32 seq, u32 truesize) must_check;
 void tcp_take_in_order(struct tcp_conn *c, struct packet *p, s64 now);
-/* What n octets of a packet of truesize cost when they have moved to another packet. */
-static inline u32 tcp_joined_truesize(u32 truesize, u32 n)
-{
-	return max(n, truesize > sizeof(struct packet) ? truesize - (u32)sizeof(struct packet) : 0);
-}
 void tcp_window_opened(struct tcp_conn *c, s64 now);
 u32 tcp_window_space(const struct tcp_conn *c);
 u32 tcp_new_window(struct tcp_conn *c); /* moves rcv_right; what to put in the header */

@@ -228,7 +228,7 @@ void tcp_rtx_collapse(struct tcp_conn *c, struct packet *p, u32 mss)
 
 	while (p->len < mss && !(cb->flags & TCPF_SYN)) {
 		struct packet *next = tcp_rtx_next(p);
-		u32 end, before = p->truesize, own, len;
+		u32 end, before = p->truesize, own;
 		struct tcp_cb *nb;
 		u8 flags;
 
@@ -239,17 +239,14 @@ void tcp_rtx_collapse(struct tcp_conn *c, struct packet *p, u32 mss)
 		end = nb->end;
 		flags = nb->flags;
 		own = next->truesize;
-		len = next->len;
 		tcp_rtx_remove(c, next);
 		if (!packet_join(p, next)) {
-			p->truesize = before; /* a join that failed midway */
 			tree_after(c, p, next);
 			list_add(&next->link, &p->link);
 			count_in(c, next);
 			return;
 		}
-		p->truesize = before + len;
-		c->wmem += len - own;
+		c->wmem += p->truesize - before - own;
 		count_out(c, p, cb_len(p));
 		cb->end = end;
 		cb->flags |= flags;

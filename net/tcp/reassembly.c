@@ -189,7 +189,6 @@ void tcp_ooo_insert(struct tcp_conn *c, struct packet *p, s64 now)
 		u8 flags = cb->flags;
 
 		if (packet_join(prev, p)) {
-			prev->truesize = before + tcp_joined_truesize(own, n);
 			c->rmem += prev->truesize - before - own;
 			pb->end = end;
 			pb->flags |= flags;
@@ -197,7 +196,6 @@ void tcp_ooo_insert(struct tcp_conn *c, struct packet *p, s64 now)
 			sacks_add(c, pb->seq, end);
 			return;
 		}
-		prev->truesize = before; /* a join that failed midway */
 	}
 	link_after(c, p, prev);
 	sacks_add(c, cb->seq, cb->end);

@@ -237,12 +237,9 @@ void tcp_take_in_order(struct tcp_conn *c, struct packet *p, s64 now)
 		u32 before = last ? last->truesize : 0, own = p->truesize;
 
 		if (last && n < JOIN_MAX && last->len < JOIN_MAX && packet_join(last, p)) {
-			last->truesize = before + tcp_joined_truesize(own, n);
 			c->rmem += last->truesize - before - own;
 			c->receive.bytes += n;
 		} else {
-			if (last)
-				last->truesize = before; /* a join that failed midway */
 			packet_queue_add(&c->receive, p);
 		}
 		c->events |= TCPE_READABLE;
