@@ -200,9 +200,12 @@ static bool test_xmit(struct netif *n, struct packet *p, u32 queue, bool more)
 		netif_stop_queue(n, queue);
 		return false;
 	}
-	EXPECT_EQ(p->cb[0], (u8)g_sent);
-	EXPECT_EQ(p->csum_state, CSUM_NONE);
-	g_sent++;
+	/* IPv6 says a few words of its own on an interface that comes up. */
+	if (((struct ethhdr *)packet_data(p))->h_proto == __builtin_bswap16(TEST_TYPE)) {
+		EXPECT_EQ(p->cb[0], (u8)g_sent);
+		EXPECT_EQ(p->csum_state, CSUM_NONE);
+		g_sent++;
+	}
 	packet_free(p);
 	return true;
 }

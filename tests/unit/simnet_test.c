@@ -99,7 +99,8 @@ UNIT(loss_duplication_corruption_and_reordering_come_as_often_as_told)
 
 	send(s, 20000);
 	first = s->end[0].stats;
-	EXPECT_EQ(first.sent, 20000);
+	/* IPv6 says a few words of its own on an interface that comes up. */
+	EXPECT(first.sent >= 20000 && first.sent < 20030);
 	EXPECT(first.lost > 850 && first.lost < 1150);
 	EXPECT(first.duplicated > 300 && first.duplicated < 460);
 	EXPECT(first.corrupted > 140 && first.corrupted < 240);
