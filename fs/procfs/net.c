@@ -5,6 +5,7 @@
 #include <netdev/netdev.h>
 #include <raw/raw.h>
 #include <socket/socket.h>
+#include <tcp/tcp.h>
 #include <udp/udp.h>
 #include <unix/af_unix.h>
 
@@ -47,6 +48,8 @@ SHOW(raw6, raw_show(&g_init_net, s, true))
 SHOW(route, inet_show_route(&g_init_net, s))
 SHOW(snmp, inet_show_snmp(&g_init_net, s))
 SHOW(snmp6, inet_show_snmp6(&g_init_net, s))
+SHOW(tcp, tcp_show(&g_init_net, s, false))
+SHOW(tcp6, tcp_show(&g_init_net, s, true))
 SHOW(udp, udp_show(&g_init_net, s, false))
 SHOW(udp6, udp_show(&g_init_net, s, true))
 #undef SHOW
@@ -72,6 +75,8 @@ const struct proc_entry g_net_entries[] = {
 	FILE(snmp),
 	FILE(snmp6),
 	{.name = "softnet_stat", .mode = S_IFREG | 0444, .show = show_softnet},
+	FILE(tcp),
+	FILE(tcp6),
 	FILE(udp),
 	FILE(udp6),
 	{.name = "unix", .mode = S_IFREG | 0444, .show = show_unix},

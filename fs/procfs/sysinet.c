@@ -2,6 +2,7 @@
 #include "procfs.h"
 #include <inet/inet.h>
 #include <lib/string.h>
+#include <tcp/tcp.h>
 
 static enum inet_variable variable(const struct proc_node *n)
 {
@@ -68,6 +69,74 @@ static int store_range(struct proc_node *n, char *text, size_t len)
 		.data = (void *)(uintptr_t)(var_), .min = (min_), .max = (max_)                    \
 	}
 
+/* ---- TCP ---- */
+
+static int show_tcp(struct seq_buf *s, struct proc_node *n)
+{
+	seq_printf(s, "%lld\n",
+		tcp_sysctl_get(&g_init_net, (enum tcp_variable)(uintptr_t)n->entry->data));
+	return 0;
+}
+
+static int store_tcp(struct proc_node *n, char *text, size_t len)
+{
+	s64 v;
+
+	if (parse_s64(text, 10, &v) || v < n->entry->min || v > n->entry->max)
+		return -EINVAL;
+	tcp_sysctl_set(&g_init_net, (enum tcp_variable)(uintptr_t)n->entry->data, v);
+	return 0;
+}
+
+/* tcp_rmem and tcp_wmem: three numbers; fewer leave the rest. */
+static int show_tcp3(struct seq_buf *s, struct proc_node *n)
+{
+	u32 v = (u32)(uintptr_t)n->entry->data;
+
+	for (u32 i = 0; i < 3; i++)
+		seq_printf(s, "%lld%c", tcp_sysctl_get(&g_init_net, (enum tcp_variable)(v + i)),
+			i < 2 ? '\t' : '\n');
+	return 0;
+}
+
+static int store_tcp3(struct proc_node *n, char *text, size_t len)
+{
+	u32 v = (u32)(uintptr_t)n->entry->data, nr = 0;
+	s64 value[3];
+
+	while (nr < 3) {
+		size_t end;
+
+		text += strspn(text, " \t");
+		if (!*text)
+			break;
+		end = strcspn(text, " \t");
+		if (text[end])
+			text[end++] = 0;
+		if (parse_s64(text, 10, &value[nr]) || value[nr] < n->entry->min ||
+			value[nr] > n->entry->max)
+			return -EINVAL;
+		nr++;
+		text += end;
+	}
+	for (u32 i = 0; i < nr; i++)
+		tcp_sysctl_set(&g_init_net, (enum tcp_variable)(v + i), value[i]);
+	return nr ? 0 : -EINVAL;
+}
+
+#define TCP(name_, var_, min_, max_)                                                           \
+	{                                                                                      \
+		.name = "tcp_" name_, .mode = S_IFREG | 0644, .show = show_tcp,                \
+		.store = store_tcp, .data = (void *)(uintptr_t)(var_), .min = (min_),          \
+		.max = (max_)                                                                  \
+	}
+#define TCP3(name_, var_, min_)                                                                \
+	{                                                                                      \
+		.name = "tcp_" name_, .mode = S_IFREG | 0644, .show = show_tcp3,               \
+		.store = store_tcp3, .data = (void *)(uintptr_t)(var_), .min = (min_),         \
+		.max = INT_MAX                                                                 \
+	}
+
 static const struct proc_entry g_route4[] = {
 	ONE("min_pmtu", INET_MIN_PMTU, 68, 65535),
 	ONE("mtu_expires", INET_MTU_EXPIRES, 1, INT_MAX),
@@ -94,6 +163,34 @@ const struct proc_entry g_sys_ipv4_entries[] = {
 	ONE("ipfrag_time", INET_FRAG_TIME, 1, 3600),
 	RANGE("ping_group_range", INET_PING_LO, 0, INT_MAX),
 	{.name = "route", .mode = S_IFDIR | 0555, .children = g_route4},
+	TCP("abort_on_overflow", TCPV_ABORT_ON_OVERFLOW, 0, 255),
+	TCP("dsack", TCPV_DSACK, 0, 255),
+	TCP("early_retrans", TCPV_EARLY_RETRANS, 0, 4),
+	TCP("ecn", TCPV_ECN, 0, 2),
+	TCP("fin_timeout", TCPV_FIN_TIMEOUT, 0, INT_MAX),
+	TCP("frto", TCPV_FRTO, 0, 255),
+	TCP("keepalive_intvl", TCPV_KEEPALIVE_INTVL, 0, INT_MAX),
+	TCP("keepalive_probes", TCPV_KEEPALIVE_PROBES, 0, 255),
+	TCP("keepalive_time", TCPV_KEEPALIVE_TIME, 0, INT_MAX),
+	TCP("max_orphans", TCPV_MAX_ORPHANS, 0, INT_MAX),
+	TCP("max_syn_backlog", TCPV_MAX_SYN_BACKLOG, 0, INT_MAX),
+	TCP("max_tw_buckets", TCPV_MAX_TW_BUCKETS, 0, INT_MAX),
+	TCP("moderate_rcvbuf", TCPV_MODERATE_RCVBUF, 0, 255),
+	TCP("notsent_lowat", TCPV_NOTSENT_LOWAT, 0, U32_MAX),
+	TCP("orphan_retries", TCPV_ORPHAN_RETRIES, 0, 255),
+	TCP("retries1", TCPV_RETRIES1, 0, 255),
+	TCP("retries2", TCPV_RETRIES2, 0, 255),
+	TCP("rfc1337", TCPV_RFC1337, 0, 255),
+	TCP3("rmem", TCPV_RMEM, 1),
+	TCP("sack", TCPV_SACK, 0, 255),
+	TCP("slow_start_after_idle", TCPV_SLOW_START_AFTER_IDLE, 0, 255),
+	TCP("stdurg", TCPV_STDURG, 0, 255),
+	TCP("syn_retries", TCPV_SYN_RETRIES, 1, 127),
+	TCP("synack_retries", TCPV_SYNACK_RETRIES, 0, 255),
+	TCP("timestamps", TCPV_TIMESTAMPS, 0, 255),
+	TCP("tw_reuse", TCPV_TW_REUSE, 0, 2),
+	TCP("window_scaling", TCPV_WINDOW_SCALING, 0, 255),
+	TCP3("wmem", TCPV_WMEM, 1),
 	{0},
 };
 

@@ -1,0 +1,49 @@
+/* TCP: what /proc shows and sets of it. */
+#ifndef TCP_TCP_H
+#define TCP_TCP_H
+
+#include <net/net.h>
+
+struct seq_buf;
+void tcp_show(struct net *net, struct seq_buf *s, bool v6); /* /proc/net/tcp, tcp6 */
+void tcp_show_sockstat(struct net *net, struct seq_buf *s); /* its line */
+
+/* net.ipv4.tcp_*; read and written atomically. */
+enum tcp_variable {
+	TCPV_ABORT_ON_OVERFLOW,
+	TCPV_DSACK,
+	TCPV_EARLY_RETRANS,
+	TCPV_ECN,
+	TCPV_FIN_TIMEOUT,
+	TCPV_FRTO,
+	TCPV_KEEPALIVE_INTVL,
+	TCPV_KEEPALIVE_PROBES,
+	TCPV_KEEPALIVE_TIME,
+	TCPV_MAX_ORPHANS,
+	TCPV_MAX_SYN_BACKLOG,
+	TCPV_MAX_TW_BUCKETS,
+	TCPV_MODERATE_RCVBUF,
+	TCPV_NOTSENT_LOWAT,
+	TCPV_ORPHAN_RETRIES,
+	TCPV_RETRIES1,
+	TCPV_RETRIES2,
+	TCPV_RFC1337,
+	TCPV_RMEM,
+	TCPV_RMEM_INITIAL,
+	TCPV_RMEM_MOST,
+	TCPV_SACK,
+	TCPV_SLOW_START_AFTER_IDLE,
+	TCPV_STDURG,
+	TCPV_SYN_RETRIES,
+	TCPV_SYNACK_RETRIES,
+	TCPV_TIMESTAMPS,
+	TCPV_TW_REUSE,
+	TCPV_WINDOW_SCALING,
+	TCPV_WMEM,
+	TCPV_WMEM_INITIAL,
+	TCPV_WMEM_MOST,
+};
+s64 tcp_sysctl_get(struct net *net, enum tcp_variable v);
+void tcp_sysctl_set(struct net *net, enum tcp_variable v, s64 value);
+
+#endif
