@@ -141,7 +141,8 @@ void tcp_push_header(struct packet *p, u16 sport, u16 dport, u32 seq, u32 ack, u
 	memcpy(h + 14, half, 4);
 	half[0] = __builtin_bswap16((u16)urg);
 	memcpy(h + 18, half, 2);
-	memcpy(h + HEADER_LEN, options, options_len);
+	if (options_len)
+		memcpy(h + HEADER_LEN, options, options_len);
 }
 
 u32 tcp_options_ts(u8 *o, u32 val, u32 ecr)
