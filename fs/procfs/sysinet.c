@@ -124,17 +124,17 @@ static int store_tcp3(struct proc_node *n, char *text, size_t len)
 	return nr ? 0 : -EINVAL;
 }
 
-#define TCP(name_, var_, min_, max_)                                                           \
-	{                                                                                      \
-		.name = "tcp_" name_, .mode = S_IFREG | 0644, .show = show_tcp,                \
-		.store = store_tcp, .data = (void *)(uintptr_t)(var_), .min = (min_),          \
-		.max = (max_)                                                                  \
+#define TCP(name_, var_, min_, max_)                                                  \
+	{                                                                             \
+		.name = "tcp_" name_, .mode = S_IFREG | 0644, .show = show_tcp,       \
+		.store = store_tcp, .data = (void *)(uintptr_t)(var_), .min = (min_), \
+		.max = (max_)                                                         \
 	}
-#define TCP3(name_, var_, min_)                                                                \
-	{                                                                                      \
-		.name = "tcp_" name_, .mode = S_IFREG | 0644, .show = show_tcp3,               \
-		.store = store_tcp3, .data = (void *)(uintptr_t)(var_), .min = (min_),         \
-		.max = INT_MAX                                                                 \
+#define TCP3(name_, var_, min_)                                                        \
+	{                                                                              \
+		.name = "tcp_" name_, .mode = S_IFREG | 0644, .show = show_tcp3,       \
+		.store = store_tcp3, .data = (void *)(uintptr_t)(var_), .min = (min_), \
+		.max = INT_MAX                                                         \
 	}
 
 static const struct proc_entry g_route4[] = {

@@ -38,7 +38,6 @@ enum inet_tcp_count {
 #undef TCP_MIB
 };
 void inet_count_tcp(struct net *net, enum inet_tcp_count c, s64 n);
-u64 inet_tcp_counted(struct net *net, enum inet_tcp_count c); /* over all CPUs */
 
 /* Does the socket want a multicast packet to group from src, that came by ifindex? RCU. */
 bool inet_mc_allowed(const struct inet_sock *s, const struct inet_addr *group,

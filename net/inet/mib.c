@@ -41,11 +41,6 @@ void inet_count_tcp(struct net *net, enum inet_tcp_count c, s64 n)
 	mib_add(inet_net(net), (enum mib)(MIB_TCP_ACTIVE_OPENS + (u32)c), (u64)n);
 }
 
-u64 inet_tcp_counted(struct net *net, enum inet_tcp_count c)
-{
-	return mib_sum(inet_net(net), (enum mib)(MIB_TCP_ACTIVE_OPENS + (u32)c));
-}
-
 /* A header line and a line of values, of the counters [first, last]. */
 static void show_group(struct inet_net *in, struct seq_buf *s, const char *group,
 	const char *before, const char *before_values, enum mib first, enum mib last)

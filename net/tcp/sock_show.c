@@ -124,16 +124,6 @@ void tcp_show(struct net *net, struct seq_buf *s, bool v6)
 		}
 }
 
-void tcp_show_sockstat(struct net *net, struct seq_buf *s)
-{
-	struct tcp_net *tn = tcp_net(net);
-
-	/* Buffers are limited for each socket, not for all: no figure of pages is kept. */
-	seq_printf(s, "TCP: inuse %llu orphan %d tw %d alloc %lld mem 0\n",
-		inet_tcp_counted(net, TCPM_CURR_ESTAB), READ_ONCE(tn->nr_orphans),
-		READ_ONCE(tn->nr_tw), READ_ONCE(tn->nr_socks));
-}
-
 /* ---- net.ipv4.tcp_* -----------------------------------------------------------------------------
  */
 
