@@ -126,7 +126,7 @@ def boot_to_init(name, machine_type, archive):
     start = time.monotonic()
     vm = machine.Machine(lambda log, channel: machine.command_line(
         options, kernel, archive, "console=ttyS0 quiet rdinit=/init panic=-1", 512 << 20, log,
-        channel))
+        channel, [], machine.Network("none", [])))
     seen = b""
     try:
         while b"BENCH-INIT" not in seen and time.monotonic() - start < BOOT_SECONDS:
