@@ -26,8 +26,8 @@ LINUX_MACHINES = [("release", "q35", "glibc", 2), ("release", "q35", "musl", 1)]
 CONCURRENT = {"clone", "epoll", "futex", "memory", "pipes", "poll", "signals", "stress", "wait"}
 
 # Seconds for a whole area; each test has its own limit of TEST_TIMEOUT inside the guest.
-AREA_TIMEOUT = 300
-TEST_TIMEOUT = 20
+AREA_TIMEOUT = 900
+TEST_TIMEOUT = 60
 
 LINE = re.compile(r"^(ok|not ok) \d+ (\S+)(?: # (.*))?$")
 
