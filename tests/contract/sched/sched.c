@@ -387,26 +387,6 @@ TEST(busy_cpus_share_the_load)
 		CHECK(ms[i] < sum * 2 / 5); /* a quarter; the lone one had half of it */
 }
 
-/* Two CPUs that take turns in running three threads give each of them two thirds. */
-TEST(an_odd_thread_is_passed_on)
-{
-	long ms[3], sum = 0;
-	pid_t pid[3];
-
-	if (online() < 2)
-		skip_test("needs 2 CPUs");
-	for (int i = 0; i < 3; i++)
-		pid[i] = hog_on(i == 2);
-	sleep_ns(100 * MSEC);
-	for (int i = 0; i < 3; i++)
-		allow(pid[i], 0, 1);
-	sleep_ns(4 * SEC);
-	for (int i = 0; i < 3; i++)
-		sum += ms[i] = used_ms(pid[i]);
-	for (int i = 0; i < 3; i++)
-		CHECK(ms[i] < sum * 9 / 20);
-}
-
 TEST(pinned_threads_do_not_hide_others_from_an_idle_cpu)
 {
 	pid_t pinned[6], free[3];
