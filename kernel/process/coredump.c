@@ -83,8 +83,11 @@ static struct file *open_core(int sig)
 	return f;
 }
 
-/* Every other thread is parked or gone. False: the process is ending anyway, or was killed. */
-static bool stop_others(struct task *t, int sig)
+/*
+ * The first thread with a deadly signal writes for all of them: from here on the others are killed
+ * and park. False: the process is ending anyway, or another thread of it writes.
+ */
+static bool claim_dump(struct task *t, int sig)
 {
 	struct process *p = t->process;
 	bool mine;
@@ -97,7 +100,13 @@ static bool stop_others(struct task *t, int sig)
 		signal_kill_others_locked(p, t);
 	}
 	spin_unlock_irq(&p->siglock);
-	return mine && wait_event_killable(&p->exec_wait, READ_ONCE(p->live_threads) == 1) == 0;
+	return mine;
+}
+
+/* Every other thread is parked or gone. False: killed while it waited. */
+static bool others_are_parked(struct process *p)
+{
+	return wait_event_killable(&p->exec_wait, READ_ONCE(p->live_threads) == 1) == 0;
 }
 
 void core_park(struct task *t)
@@ -262,14 +271,14 @@ static bool write_core(struct core_writer *w, struct task *t)
 	return true;
 }
 
-/* True: a core file is there, and the status is to say so. */
-bool coredump_write(int sig, const siginfo_t *info, struct pt_regs *regs)
+/* The dump is this thread's (claim_dump); ends that. True: a core file is there. */
+static bool dump(int sig, const siginfo_t *info, struct pt_regs *regs)
 {
 	struct task *t = current_task();
-	struct core_writer *w;
+	struct core_writer *w = kzalloc(sizeof(*w), GFP_KERNEL);
 	bool done = false;
 
-	if (rlimit(RLIMIT_CORE) < PAGE_SIZE || !(w = kzalloc(sizeof(*w), GFP_KERNEL)))
+	if (!w)
 		return false;
 	w->limit = rlimit(RLIMIT_CORE);
 	w->sig = sig;
@@ -277,8 +286,7 @@ bool coredump_write(int sig, const siginfo_t *info, struct pt_regs *regs)
 	w->regs = regs;
 	w->file = open_core(sig);
 	if (w->file) {
-		done = stop_others(t, sig) && write_core(w, t);
-		release_others(t, done ? sig | 0x80 : 0);
+		done = others_are_parked(t->process) && write_core(w, t);
 		put_file(w->file);
 	}
 	core_notes_free(w);
@@ -286,5 +294,18 @@ bool coredump_write(int sig, const siginfo_t *info, struct pt_regs *regs)
 	kvfree(w->seg);
 	kfree(w->page);
 	kfree(w);
+	return done;
+}
+
+/* True: a core file is there, and the status says so. */
+bool coredump_write(int sig, const siginfo_t *info, struct pt_regs *regs)
+{
+	struct task *t = current_task();
+	bool done;
+
+	if (rlimit(RLIMIT_CORE) < PAGE_SIZE || !claim_dump(t, sig))
+		return false;
+	done = dump(sig, info, regs);
+	release_others(t, done ? sig | 0x80 : 0);
 	return done;
 }

@@ -165,3 +165,37 @@ TEST(core_file_names_the_process_and_its_files)
 	CHECK(file[2] < file[3]);
 	CHECK_EQ(file[4], 0); /* pages into the file */
 }
+
+static void *crash_together(void *barrier)
+{
+	pthread_barrier_wait(barrier);
+	*(volatile char *)8 = 1;
+	return NULL;
+}
+
+TEST(threads_that_crash_together_leave_one_core_file)
+{
+	size_t len;
+
+	write_file("/proc/sys/kernel/core_pattern", "core");
+	for (int round = 0; round < 8; round++) {
+		pid_t pid = FORK();
+		if (!pid) {
+			struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+			pthread_barrier_t barrier;
+			pthread_t t;
+
+			OK(setrlimit(RLIMIT_CORE, &unlimited));
+			CHECK_PT(pthread_barrier_init(&barrier, NULL, 4));
+			for (int i = 0; i < 4; i++)
+				CHECK_PT(pthread_create(&t, NULL, crash_together, &barrier));
+			pause();
+		}
+		int status = wait_status(pid);
+		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV && WCOREDUMP(status));
+		read_core();
+		CHECK(find_note(NT_PRSTATUS, 4, &len)); /* the first thread and the four */
+		CHECK(!find_note(NT_PRSTATUS, 5, &len));
+		OK(unlink("core"));
+	}
+}
