@@ -92,7 +92,15 @@ void stop_continue_locked(struct process *p)
 		p->stop_waitable = false;
 		p->cont_waitable = cause == CLD_CONTINUED;
 	}
-	for_each_thread(t, p) if (t->stopped) thread_wake_state(&t->thread, THREAD_STOPPED);
+	/* Not stopped from now on, though they have yet to run: a stop that comes first counts
+	 * them. */
+	for_each_thread(t, p)
+	{
+		if (!t->stopped)
+			continue;
+		t->stopped = false;
+		thread_wake_state(&t->thread, THREAD_STOPPED);
+	}
 }
 
 static void child_info_locked(struct process *p, int cause, siginfo_t *info)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Process groups, sessions, the controlling terminal, and job control. */
 #include "contract.h"
+#include <dirent.h>
 #include <termios.h>
 
 static pid_t sleeper(void)
@@ -427,4 +428,58 @@ TEST(job_signals_stop_every_thread_and_CONT_resumes)
 		OK(kill(pid, SIGCONT));
 		OK(waitid(P_PID, pid, &si, WCONTINUED));
 	}
+}
+
+static void *spin(void *arg)
+{
+	for (;;)
+		__asm__ volatile("pause");
+	return arg;
+}
+
+/* Letters of the states of all threads. */
+static void thread_states(pid_t pid, char *out)
+{
+	char path[300];
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	CHECK(d = opendir(path));
+	for (struct dirent *e; (e = readdir(d));) {
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/stat", pid, e->d_name);
+		*out++ = strrchr(read_text(path), ')')[2];
+	}
+	*out = 0;
+	OK(closedir(d));
+}
+
+TEST(a_stop_that_follows_CONT_at_once_stops_every_thread)
+{
+	struct gate ready = gate_make();
+	pid_t pid = FORK();
+	char states[16];
+
+	if (!pid) {
+		pthread_t t;
+
+		for (int i = 0; i < 3; i++)
+			CHECK_PT(pthread_create(&t, NULL, spin, NULL));
+		gate_open(ready);
+		spin(NULL);
+	}
+	gate_wait(ready);
+	for (int i = 0; i < 20; i++) {
+		OK(kill(pid, SIGSTOP));
+		CHECK_EQ(waitpid(pid, NULL, WUNTRACED), pid);
+		OK(kill(pid, SIGCONT));
+		OK(kill(pid, SIGSTOP));
+		CHECK_EQ(waitpid(pid, NULL, WUNTRACED), pid);
+		thread_states(pid, states);
+		CHECK_STR(states, "TTTT");
+		OK(kill(pid, SIGCONT));
+	}
+	OK(kill(pid, SIGKILL));
+	wait_status(pid);
 }
