@@ -143,15 +143,15 @@ static u32 prot_of(const Elf64_Phdr *ph)
 		(ph->p_flags & PF_X ? REG_EXEC : 0);
 }
 
-static int map_file(
-	struct mm *mm, struct file *f, unsigned long addr, size_t len, u64 off, u32 prot)
+static int map_file(struct mm *mm, struct file *f, unsigned long addr, size_t len, u64 off,
+	u32 prot, bool noreplace)
 {
 	struct map_request rq = {
 		.addr = addr,
 		.len = len,
 		.flags = prot | REG_MAYREAD | REG_MAYWRITE | REG_MAYEXEC,
 		.fixed = true,
-		.noreplace = true,
+		.noreplace = noreplace,
 		.offset = off,
 	};
 	int err = f->ops->mmap ? f->ops->mmap(f, &rq) : -ENODEV;
@@ -172,15 +172,15 @@ static int map_zero(struct mm *mm, unsigned long start, unsigned long end, u32 p
 		.len = end - start,
 		.flags = prot | REG_MAYREAD | REG_MAYWRITE | REG_MAYEXEC | REG_ACCOUNT,
 		.fixed = true,
-		.noreplace = true,
 	};
 	long at = mm_map(mm, &rq);
 
 	return at < 0 ? (int)at : 0;
 }
 
+/* The first segment must find its place free; later ones may share pages with those before them. */
 static int load_segment(
-	struct mm *mm, struct elf_image *img, const Elf64_Phdr *ph, unsigned long bias)
+	struct mm *mm, struct elf_image *img, const Elf64_Phdr *ph, unsigned long bias, bool first)
 {
 	unsigned long vaddr = bias + ph->p_vaddr, in_page = vaddr & ~PAGE_MASK;
 	unsigned long start = vaddr - in_page;
@@ -192,8 +192,8 @@ static int load_segment(
 	if (ph->p_filesz) {
 		if (ph->p_offset < in_page || ((ph->p_offset - in_page) & ~PAGE_MASK))
 			return -EINVAL;
-		err = map_file(
-			mm, img->file, start, ph->p_filesz + in_page, ph->p_offset - in_page, prot);
+		err = map_file(mm, img->file, start, ph->p_filesz + in_page, ph->p_offset - in_page,
+			prot, first);
 		if (err)
 			return err;
 		zero_from = round_up(file_end, PAGE_SIZE);
@@ -220,6 +220,8 @@ static int check_segment(const Elf64_Phdr *ph, unsigned long bias)
 
 static int load_image(struct mm *mm, struct elf_image *img, unsigned long bias)
 {
+	bool first = true;
+
 	for (int i = 0; i < img->ehdr.e_phnum; i++) {
 		const Elf64_Phdr *ph = &img->phdrs[i];
 		int err;
@@ -228,9 +230,10 @@ static int load_image(struct mm *mm, struct elf_image *img, unsigned long bias)
 			continue;
 		err = check_segment(ph, bias);
 		if (!err)
-			err = load_segment(mm, img, ph, bias);
+			err = load_segment(mm, img, ph, bias, first);
 		if (err)
 			return err;
+		first = false;
 	}
 	return 0;
 }

@@ -404,6 +404,12 @@ static u32 new_personality(const struct exec *x)
 	return p;
 }
 
+/* Then the process must not show its memory to those who may not read the file either. */
+static bool may_not_read(const struct file *f)
+{
+	return inode_permission(f->inode, MAY_READ, current_cred()) != 0;
+}
+
 static int run(struct exec *x)
 {
 	struct task *t = current_task();
@@ -414,7 +420,7 @@ static int run(struct exec *x)
 	if (err)
 		return err;
 	x->personality = new_personality(x);
-	x->unreadable = inode_permission(x->file->inode, MAY_READ, current_cred()) != 0;
+	x->unreadable = may_not_read(x->file) || (x->ldso.file && may_not_read(x->ldso.file));
 	err = prepare_mm(x);
 	if (err)
 		return err;

@@ -330,3 +330,54 @@ TEST(scripts_without_a_name_are_EACCES_at_the_end_of_the_file)
 	save("prog", "#!x", 3);
 	CHECK_EQ(run("./prog"), 1000 + ENOENT);
 }
+
+/* Linkers that don't align to pages make such files. */
+TEST(segments_may_share_a_page)
+{
+	struct image im = make(ET_EXEC, BASE, 42);
+
+	im.ph[1] = im.ph[0];
+	im.ph[0].p_filesz = im.ph[0].p_memsz = 0x200;
+	im.ph[1].p_offset = 0x200;
+	im.ph[1].p_vaddr = BASE + 0x200;
+	im.ph[1].p_filesz = im.ph[1].p_memsz = 0x40;
+	im.eh.e_phnum = 2;
+	save("prog", &im, sizeof(im));
+	CHECK_EQ(run("./prog"), 42);
+}
+
+/* mov eax, 34; syscall: pause */
+static const unsigned char pause_code[] = {0xb8, 34, 0, 0, 0, 0x0f, 0x05};
+
+TEST(interpreter_that_the_caller_may_not_read_hides_the_process)
+{
+	struct image im = make(ET_EXEC, BASE, 42), interp = make(ET_DYN, 0, 77);
+	char path[64];
+
+	memcpy(interp.code, pause_code, sizeof(pause_code));
+	add_interp(&im, "./interp");
+	save("prog", &im, sizeof(im));
+	save("interp", &interp, sizeof(interp));
+	OK(chmod(".", 0755));
+	for (int readable = 1; readable >= 0; readable--) {
+		OK(chmod("interp", readable ? 0755 : 0711));
+		pid_t pid = FORK();
+		if (!pid) {
+			OK(setresgid(1000, 1000, 1000));
+			OK(setresuid(1000, 1000, 1000));
+			execl("./prog", "prog", NULL);
+			_exit(99);
+		}
+		await_sleep(pid);
+		pid_t spy = FORK();
+		if (!spy) {
+			OK(setresgid(1000, 1000, 1000));
+			OK(setresuid(1000, 1000, 1000));
+			snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+			_exit(open(path, O_RDONLY) >= 0 ? 0 : errno);
+		}
+		expect_exit(spy, readable ? 0 : EACCES);
+		OK(kill(pid, SIGKILL));
+		wait_status(pid);
+	}
+}
