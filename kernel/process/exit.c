@@ -264,14 +264,17 @@ void process_set_subreaper(bool on)
 
 static void send_pdeath(struct process *child)
 {
+	siginfo_t info;
 	struct task *t;
 
 	for_each_thread(t, child)
 	{
 		int sig = READ_ONCE(t->pdeath_signal);
 
-		if (sig)
-			(void)signal_send_process(child, sig, &(siginfo_t){.si_signo = sig});
+		if (!sig)
+			continue;
+		signal_fill_user(&info, sig, SI_USER);
+		(void)signal_send_process(child, sig, &info);
 	}
 }
 

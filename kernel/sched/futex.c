@@ -118,21 +118,21 @@ int futex_wait(
 	return late ? -ETIMEDOUT : -ERESTARTSYS;
 }
 
-/* -EINVAL: somebody waits for a requeue to a PI lock, which nothing else may wake. */
+/* One at least, as Linux: the number is looked at after each. -EINVAL: somebody waits for a requeue
+ * to a PI lock, which nothing else may wake. */
 static int wake_key_locked(struct futex_bucket *b, struct futex_key key, int nr, u32 bitset)
 {
 	struct futex_waiter *w, *next;
 	int woken = 0;
 
 	list_for_each_entry_safe(w, next, &b->waiters, link) {
-		if (woken >= nr)
-			break;
 		if (!futex_key_equal(w->key, key) || !(w->bitset & bitset))
 			continue;
 		if (w->pi)
 			return -EINVAL;
 		wake_locked(w);
-		woken++;
+		if (++woken >= nr)
+			break;
 	}
 	return woken;
 }
@@ -142,7 +142,7 @@ int futex_wake(struct futex_key key, int nr, u32 bitset)
 	struct futex_bucket *b = futex_bucket_of(key);
 	int woken;
 
-	if (nr <= 0 || nobody(b))
+	if (nobody(b))
 		return 0;
 	spin_lock(&b->lock);
 	woken = wake_key_locked(b, key, nr, bitset);

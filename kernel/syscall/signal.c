@@ -176,6 +176,20 @@ static int import_info(siginfo_t *info, const siginfo_t __user *uinfo, int sig, 
 	return 0;
 }
 
+/* Any thread's number names its process. Referenced or NULL. */
+static struct process *find_by_thread(int pid)
+{
+	struct process *p = process_find(pid);
+	struct task *t = p ? NULL : task_find(pid);
+
+	if (t) {
+		p = t->process;
+		get_process(p);
+		put_task(t);
+	}
+	return p;
+}
+
 long sys_rt_sigqueueinfo(int pid, int sig, siginfo_t __user *uinfo)
 {
 	struct process *p;
@@ -186,7 +200,7 @@ long sys_rt_sigqueueinfo(int pid, int sig, siginfo_t __user *uinfo)
 		return err;
 	if ((unsigned int)sig > NR_SIGNALS)
 		return -EINVAL;
-	p = process_find(pid);
+	p = find_by_thread(pid);
 	if (!p)
 		return -ESRCH;
 	err = signal_queue_info(p, sig, &info);

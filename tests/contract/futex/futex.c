@@ -59,6 +59,25 @@ TEST(wake_counts_the_woken_up_to_the_limit)
 		expect_exit(pid[i], 0);
 }
 
+TEST(wake_of_none_or_fewer_wakes_one)
+{
+	static const int counts[] = {0, -1};
+	int other = 0;
+	pid_t pid;
+
+	g_shared = shared_page();
+	for (int i = 0; i < 2; i++) {
+		pid = waiter(g_shared, FUTEX_WAIT, 0, 0);
+		CHECK_EQ(futex(g_shared, FUTEX_WAKE, counts[i], NULL, NULL, 0), 1);
+		expect_exit(pid, 0);
+	}
+	pid = waiter(g_shared, FUTEX_WAIT, 0, 0);
+	CHECK_EQ(futex(g_shared, FUTEX_WAKE_OP, 0, NULL, &other,
+			 FUTEX_OP(FUTEX_OP_SET, 1, FUTEX_OP_CMP_EQ, 5)),
+		1);
+	expect_exit(pid, 0);
+}
+
 TEST(relative_timeout)
 {
 	int word = 0;

@@ -90,8 +90,12 @@ TEST(PDEATHSIG_is_sent_when_the_parent_dies)
 			int sig = 0;
 			OK(prctl(PR_GET_PDEATHSIG, &sig));
 			CHECK_EQ(sig, SIGUSR1);
+			pid_t parent = getppid();
+			siginfo_t si;
 			gate_open(armed);
-			CHECK_EQ(sigwaitinfo(&set, NULL), SIGUSR1);
+			CHECK_EQ(sigwaitinfo(&set, &si), SIGUSR1);
+			CHECK_EQ(si.si_code, SI_USER);
+			CHECK_EQ(si.si_pid, parent);
 			CHECK_EQ(write(p[1], "d", 1), 1);
 			_exit(0);
 		}

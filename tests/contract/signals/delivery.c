@@ -284,6 +284,37 @@ TEST(unprivileged_kill_of_another_user_is_EPERM)
 	expect_exit(pid, 0);
 }
 
+static void *wait_in_sigwait(void *arg)
+{
+	sigset_t set;
+	pid_t tid = gettid_raw();
+
+	CHECK_EQ(write(*(int *)arg, &tid, sizeof(tid)), sizeof(tid));
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	CHECK_EQ(sigwaitinfo(&set, NULL), SIGUSR1);
+	return NULL;
+}
+
+TEST(sigqueue_takes_the_number_of_any_thread)
+{
+	siginfo_t si = {.si_signo = SIGUSR1, .si_code = SI_QUEUE};
+	sigset_t set;
+	pthread_t t;
+	pid_t tid;
+	int p[2];
+
+	OK(pipe(p));
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	CHECK_PT(pthread_sigmask(SIG_BLOCK, &set, NULL));
+	CHECK_PT(pthread_create(&t, NULL, wait_in_sigwait, &p[1]));
+	CHECK_EQ(read(p[0], &tid, sizeof(tid)), sizeof(tid));
+	await_sleep(tid);
+	OK(syscall(SYS_rt_sigqueueinfo, tid, SIGUSR1, &si));
+	CHECK_PT(pthread_join(t, NULL));
+}
+
 TEST(sigqueue_cannot_fake_kernel_codes)
 {
 	siginfo_t si = {.si_signo = SIGUSR1, .si_code = SI_USER};
