@@ -2,8 +2,6 @@
 #include <lib/string.h>
 #include "vm.h"
 
-enum { ACCESS_TRIES = 64 }; /* a fault may lose a race and ask to be repeated */
-
 /*
  * The kernel address of the byte at addr of r, faulted in with the wanted access. *pin: to be put
  * by the caller; without it a copy on write elsewhere could free the page.
@@ -15,25 +13,17 @@ static void *page_for_access(struct region *r, unsigned long addr, bool write, s
 	*pin = NULL;
 	if (!region_allows(r, access) || (r->flags & REG_SPECIAL && write))
 		return err_ptr(-EFAULT);
-	for (int i = 0; i < ACCESS_TRIES; i++) {
+	for (;;) { /* a fault may lose a race and ask to be repeated */
 		int level = 0, err;
-		pte_t *p = pt_find(r->mm, addr, &level);
-		pte_t e = p ? pte_read(p) : 0;
+		pte_t e, *p = pt_find(r->mm, addr, &level, &e);
 
-		if (pte_accessible(e) && (!write || pte_is_writable(e))) {
+		if (p && pte_accessible(e) && (!write || pte_is_writable(e))) {
 			u64 phys = pte_phys(e) + (addr & ((1ul << PT_SHIFT(level)) - 1));
 
 			if (!pte_special(e)) {
-				/* of a 2 MiB leaf: its head */
-				struct page *page = phys_to_page(pte_phys(e));
-
-				if (!page_get_unless_zero(page))
+				*pin = level ? huge_pin(p, e, addr) : pin_leaf(p, e);
+				if (!*pin)
 					continue;
-				if (pte_read(p) != e) {
-					put_page(page);
-					continue;
-				}
-				*pin = page;
 			}
 			return phys_to_virt(phys);
 		}
@@ -43,7 +33,17 @@ static void *page_for_access(struct region *r, unsigned long addr, bool write, s
 		if (signal_interrupts(current_thread(), THREAD_KILLABLE))
 			return err_ptr(-EINTR);
 	}
-	return err_ptr(-EFAULT);
+}
+
+/* Writeback may have cleaned the page after its leaf was looked at and before it was changed. */
+static void changed(struct page *page)
+{
+	if (page_test(page, PG_ANON))
+		return;
+	page_lock(page);
+	if (page->object)
+		page_mark_dirty(page);
+	page_unlock(page);
 }
 
 ssize_t mm_access(struct mm *mm, unsigned long addr, void *buf, size_t len, bool write)
@@ -65,10 +65,12 @@ ssize_t mm_access(struct mm *mm, unsigned long addr, void *buf, size_t len, bool
 			err = ptr_err(k);
 			break;
 		}
-		if (write)
-			memcpy(k, (char *)buf + done, n);
-		else
+		if (!write)
 			memcpy((char *)buf + done, k, n);
+		else
+			memcpy(k, (char *)buf + done, n);
+		if (write && pin)
+			changed(pin);
 		if (pin)
 			put_page(pin);
 		done += n;

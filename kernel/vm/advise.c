@@ -224,7 +224,7 @@ static int populate_range(
 		struct region *r = mm_find_region(mm, a);
 		u32 access = MMU_READ | MMU_USER;
 		int level;
-		pte_t *p;
+		pte_t *p, e;
 
 		if (!r || r->start > a) {
 			err = -ENOMEM;
@@ -239,10 +239,9 @@ static int populate_range(
 			continue;
 		}
 		/* A fault may lose a race and ask to be repeated. */
-		for (int tries = 0; tries < 64 && !err; tries++) {
-			p = pt_find(mm, a, &level);
-			if (p && pte_accessible(pte_read(p)) &&
-				(!(access & MMU_WRITE) || pte_is_writable(pte_read(p))))
+		while (!err && !signal_interrupts(current_thread(), THREAD_KILLABLE)) {
+			p = pt_find(mm, a, &level, &e);
+			if (p && pte_accessible(e) && (!(access & MMU_WRITE) || pte_is_writable(e)))
 				break;
 			err = fault_in_region(r, a, access);
 			if (err == -EAGAIN)
@@ -443,10 +442,10 @@ static bool may_see_cached(struct region *r)
 static bool resident(struct region *r, unsigned long addr)
 {
 	int level;
-	pte_t *p = pt_find(r->mm, addr, &level);
+	pte_t e, *p = pt_find(r->mm, addr, &level, &e);
 	struct page *page;
 
-	if (p && pte_present(pte_read(p)))
+	if (p && pte_present(e))
 		return true;
 	if (!r->object)
 		return false;

@@ -90,8 +90,7 @@ static int fault_anon(struct region *r, unsigned long addr, u32 access, pte_t *p
 	return 0;
 }
 
-/* A reference to the page-cache page of leaf e; NULL when the entry has changed. */
-static struct page *pin_leaf(pte_t *p, pte_t e)
+struct page *pin_leaf(pte_t *p, pte_t e)
 {
 	struct page *page = phys_to_page(pte_phys(e));
 
@@ -154,8 +153,9 @@ static int fault_copy(struct region *r, unsigned long addr, pte_t *p, pte_t e)
 }
 
 /*
- * Install a leaf for a page-cache page; the caller's reference goes to the leaf. False: the entry
- * was taken, or the page left the object; the reference is the caller's again.
+ * Install a leaf for a page-cache page; the caller's reference goes to the leaf, and from then on
+ * the page is only as safe as the leaf. False: the entry was taken, or the page had left the object
+ * and the leaf could be taken back; the reference is the caller's again.
  */
 static bool install_cached(
 	struct region *r, unsigned long addr, pte_t *p, struct page *page, u32 prot)
@@ -180,9 +180,9 @@ static bool install_cached(
 		}
 		e = pte_read(p);
 	}
-	/* Truncation found the leaf and dropped the reference that we had given to it. */
-	get_page(page);
-	return false;
+	/* Truncation found the leaf and treated it as any other: it was there, and is to be
+	 * counted. */
+	return true;
 }
 
 static void count_cached(struct region *r, long n)
@@ -313,10 +313,14 @@ static int fault_object(struct region *r, unsigned long addr, u32 access, pte_t 
 	if (copy) {
 		copy_page(page_address(copy), page_address(page));
 		copy->flags |= 1ul << PG_ANON;
-		if (pte_cas(p, 0, pte_leaf(page_to_phys(copy), region_prot(r->flags) | MMU_DIRTY)))
+		page_lock(page); /* truncation takes out copies after it had this lock */
+		if (page->object == o &&
+			pte_cas(p, 0,
+				pte_leaf(page_to_phys(copy), region_prot(r->flags) | MMU_DIRTY)))
 			count_anon(r);
 		else
 			put_page(copy);
+		page_unlock(page);
 	}
 	put_page(page);
 	return copy ? 0 : -ENOMEM;
@@ -387,17 +391,16 @@ static noinline int fault_no_table(struct region *r, unsigned long addr, u32 acc
 int fault_in_region(struct region *r, unsigned long addr, u32 access)
 {
 	int level = 0, err;
-	pte_t *p, e;
+	pte_t *p, e = 0;
 
 	addr &= PAGE_MASK;
-	p = pt_find(r->mm, addr, &level);
+	p = pt_find(r->mm, addr, &level, &e);
 	if (unlikely(!p)) {
 		err = fault_no_table(r, addr, access);
 		if (err)
 			return err;
-		p = pt_find(r->mm, addr, &level);
+		p = pt_find(r->mm, addr, &level, &e);
 	}
-	e = pte_read(p);
 	if (!pte_none(e))
 		return fault_present(r, addr, access, p, e, level);
 	if (r->ops && r->ops->fault)

@@ -7,7 +7,7 @@
  * divides the memory and replaces its own leaf by a table; leaves of other address spaces stay.
  * g_divide_lock guards the transition and every change of the counts of 2 MiB leaves, so that the
  * head's count is exact when it is copied to the 512 pages. Nobody else holds references to
- * anonymous memory of a whole page without the region's lock.
+ * whole memory: who wants one divides it first (huge_pin).
  */
 #include <lib/string.h>
 #include <core/init.h>
@@ -63,6 +63,27 @@ static void divide(struct page *p)
 	if (page_test(p, PG_HEAD))
 		page_split(p, HUGE_ORDER);
 	spin_unlock(&g_divide_lock);
+}
+
+struct page *huge_pin(pte_t *pmd, pte_t e, unsigned long addr)
+{
+	struct page *head = phys_to_page(pte_phys(e)), *page;
+	bool pinned = false;
+
+	page = head + ((addr & (HUGE_SIZE - 1)) >> PAGE_SHIFT);
+	spin_lock(&g_divide_lock);
+	/* While the leaf is there and the memory is whole, it stays so: dividing needs the lock. */
+	if (pte_read(pmd) == e) {
+		if (page_test(head, PG_HEAD))
+			page_split(head, HUGE_ORDER);
+		pinned = page_get_unless_zero(page);
+	}
+	spin_unlock(&g_divide_lock);
+	if (pinned && pte_read(pmd) != e) {
+		put_page(page);
+		pinned = false;
+	}
+	return pinned ? page : NULL;
 }
 
 bool huge_wanted(const struct region *r, unsigned long addr)

@@ -50,7 +50,7 @@ unsigned long choose_address(struct mm *mm, const struct map_request *rq, size_t
 	}
 	addr = round_down(addr, PAGE_SIZE); /* a hint, as Linux rounds it */
 	if (rq->bit32) {
-		if (addr >= USER_START && addr + len <= LOW_CEILING &&
+		if (addr >= USER_START && addr < LOW_CEILING && len <= LOW_CEILING - addr &&
 			region_range_free(mm, addr, addr + len))
 			return addr;
 		addr = find_gap(mm, len, LOW_FLOOR, LOW_CEILING, align);

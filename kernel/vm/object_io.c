@@ -148,6 +148,8 @@ void object_truncate(struct vm_object *o, u64 new_size)
 	smp_mb(); /* faults read the size before they look for pages */
 	object_unmap(o, first, OBJECT_LAST_INDEX, true);
 	object_drop_pages(o, first, OBJECT_LAST_INDEX);
+	/* Private copies made meanwhile: their makers held locks of pages that are gone now. */
+	object_unmap(o, first, OBJECT_LAST_INDEX, true);
 	if (new_size & ~PAGE_MASK)
 		clear_part(o, new_size >> PAGE_SHIFT, new_size & ~PAGE_MASK, PAGE_SIZE);
 }

@@ -32,9 +32,10 @@ static inline pte_t *pt_of(pte_t table)
 
 /*
  * The lowest existing entry for addr: level 0, or level 1 when that holds a 2 MiB leaf. NULL when
- * a table on the way is missing.
+ * a table on the way is missing. *value: the entry as it was read; a second look may find a table
+ * where a 2 MiB leaf was, which the level wouldn't tell.
  */
-static inline pte_t *pt_find(struct mm *mm, unsigned long addr, int *level)
+static inline pte_t *pt_find(struct mm *mm, unsigned long addr, int *level, pte_t *value)
 {
 	pte_t *t = (pte_t *)mm->arch.root;
 
@@ -45,12 +46,15 @@ static inline pte_t *pt_find(struct mm *mm, unsigned long addr, int *level)
 			return NULL;
 		if (l == 1 && pte_is_leaf(e, 1)) {
 			*level = 1;
+			*value = e;
 			return p;
 		}
 		t = pt_of(e);
 	}
 	*level = 0;
-	return t + pt_index(addr, 0);
+	t += pt_index(addr, 0);
+	*value = pte_read(t);
+	return t;
 }
 
 /* The entry of addr at level 1 (NULL: not even that table exists). */

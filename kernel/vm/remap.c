@@ -125,8 +125,9 @@ static long move_region(struct region *r, unsigned long old, size_t old_len, uns
 	n->start = new;
 	n->end = new + new_len;
 	region_freeze(r);
+	region_freeze(
+		n); /* before it can be found: its place is empty until the leaves are there */
 	region_insert(n);
-	region_freeze(n);
 	err = old_len ? move_leaves(r, old, new, old_len) : 0;
 	if (err) {
 		region_remove(n); /* uncharges */

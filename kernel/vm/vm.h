@@ -112,6 +112,10 @@ int huge_cow(struct region *r, unsigned long addr, pte_t *pmd, pte_t e) must_che
 int huge_split_at(struct mm *mm, unsigned long addr) must_check;
 int huge_split(struct mm *mm, pte_t *pmd, unsigned long addr) must_check;
 /* One more, one less 2 MiB leaf that maps p (see huge.c: whole or divided). */
+/* References to the page of leaf e, and to the single page at addr of a 2 MiB leaf of anonymous
+ * memory (which is divided for it). NULL: the entry has changed. map_lock held. */
+struct page *pin_leaf(pte_t *p, pte_t e);
+struct page *huge_pin(pte_t *pmd, pte_t e, unsigned long addr);
 void huge_get(struct page *p);
 void huge_put(struct gather *g, struct page *p);
 bool huge_wanted(const struct region *r, unsigned long addr);

@@ -57,6 +57,16 @@ TEST(anonymous_memory_is_zero_and_writable)
 	CHECK_EQ(p[4 * PAGE - 1], 7);
 }
 
+TEST(mmap_32bit_ignores_a_hint_that_wraps)
+{
+	char *p = OK(mmap((void *)0xfffffffffff00000, 0x101000, RW,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0));
+
+	CHECK((uintptr_t)p + 0x101000 <= 0x80000000);
+	p[0x100fff] = 1;
+	OK(munmap(p, 0x101000));
+}
+
 TEST(mmap_rejects_bad_arguments)
 {
 	int fd = new_file("f", O_RDWR, 0600), ro = OK(open("f", O_RDONLY)),
