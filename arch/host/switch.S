@@ -30,4 +30,11 @@ host_thread_start:
 	ud2
 	.size host_thread_start, . - host_thread_start
 
+/* noreturn void panic(const char *fmt, ...): the host's debugger has the registers. */
+	.globl panic
+	.type panic, @function
+panic:
+	jmp panic_main
+	.size panic, . - panic
+
 	.section .note.GNU-stack, "", @progbits

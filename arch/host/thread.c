@@ -111,6 +111,10 @@ void arch_dump_regs(const struct pt_regs *r)
 {
 }
 
+void arch_dump_panic(void)
+{
+}
+
 int arch_backtrace(unsigned long fp, unsigned long *out, int max)
 {
 	return 0; /* the sanitizer's abort handler prints one */

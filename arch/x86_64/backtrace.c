@@ -51,6 +51,16 @@ int arch_backtrace(unsigned long fp, unsigned long *out, int max)
 	return n;
 }
 
+DEFINE_PER_CPU(struct pt_regs, x86_panic_regs);
+DEFINE_PER_CPU(const struct pt_regs *, x86_trap_regs);
+
+void arch_dump_panic(void)
+{
+	const struct pt_regs *trap = this_cpu_read(x86_trap_regs);
+
+	arch_dump_regs(trap ? trap : this_cpu_ptr(&x86_panic_regs));
+}
+
 void arch_dump_regs(const struct pt_regs *r)
 {
 	char where[96];

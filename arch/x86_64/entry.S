@@ -229,6 +229,44 @@ FUNC(anywhere_common)
 	iretq
 END(anywhere_common)
 
+/*
+ * noreturn void panic(const char *fmt, ...): keeps the registers of the call, all but ip as they
+ * are; that is within the call instruction. The arguments stay where they are for panic_main().
+ */
+.macro KEEP reg, at
+	movq %\reg, %gs:x86_panic_regs + \at(%rip)
+.endm
+FUNC(panic)
+	KEEP rax, RAX
+	KEEP rbx, RBX
+	KEEP rcx, RCX
+	KEEP rdx, RDX
+	KEEP rsi, RSI
+	KEEP rdi, RDI
+	KEEP rbp, RBP
+	KEEP r8, R8
+	KEEP r9, R9
+	KEEP r10, R10
+	KEEP r11, R11
+	KEEP r12, R12
+	KEEP r13, R13
+	KEEP r14, R14
+	KEEP r15, R15
+	pushfq
+	popq %gs:x86_panic_regs + EFLAGS(%rip)
+	leaq 8(%rsp), %rax
+	KEEP rax, RSP
+	movq (%rsp), %rax
+	decq %rax
+	KEEP rax, RIP
+	movq %cs, %rax
+	KEEP rax, CS
+	movq %ss, %rax
+	KEEP rax, SS
+	movq %gs:x86_panic_regs + RAX(%rip), %rax
+	jmp panic_main
+END(panic)
+
 /* Stubs of 16 bytes each, one per vector. */
 	.balign 16
 	.globl x86_vectors

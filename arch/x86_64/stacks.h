@@ -20,6 +20,10 @@ void x86_thread_start(void);
 void x86_switch_stack(u64 *save_sp, u64 sp);
 void x86_call_on_stack(void *arg, void (*fn)(void *), void *top);
 
+/* What panic() was called with (entry.S), and the exception that made die() call it, if one did. */
+DECLARE_PER_CPU(struct pt_regs, x86_panic_regs);
+DECLARE_PER_CPU(const struct pt_regs *, x86_trap_regs);
+
 /* Called from assembly */
 void x86_exit_work(struct pt_regs *regs);
 void x86_exception(struct pt_regs *regs, u32 vector, unsigned long error);

@@ -55,7 +55,7 @@ static const char *trap_name(u32 vector)
 static noreturn void die(struct pt_regs *regs, u32 vector, unsigned long error)
 {
 	irq_disable();
-	arch_dump_regs(regs);
+	this_cpu_write(x86_trap_regs, regs);
 	panic("%s in the kernel, error code %#lx, ip %#lx", trap_name(vector), error, regs->rip);
 }
 

@@ -59,10 +59,11 @@ void console_register(struct console *c);
 void console_unregister(struct console *c);
 extern int g_console_loglevel; /* 1..8: records below it are shown; atomic */
 
-/* Stop all CPUs, print message, where it was called, backtrace, last trace events if they are on,
- * every CPU's thread and the user registers that it came in with; then
- * arch_panic_exit() or wait/reboot as panic= says. Any context. */
+/* Stop all CPUs, print message, registers and backtrace of the call (or of the exception that led
+ * to it), every CPU's thread, the user registers that it came in with, and its last trace events;
+ * then arch_panic_exit() or wait/reboot as panic= says. Any context. */
 noreturn void panic(const char *fmt, ...) printf_like(1, 2);
+noreturn void panic_main(const char *fmt, ...) printf_like(1, 2); /* arch's panic() jumps here */
 void panic_set_thread_hook(void (*fn)(void)); /* logs this CPU's thread; set by sched */
 void panic_stop_cpu(void); /* upcall for IPI_STOP: prints this CPU's thread and halts it */
 #define BUG_ON(cond)                                                   \

@@ -4,6 +4,7 @@
 #include <core/log.h>
 #include <core/rcu.h>
 #include <core/spinlock.h>
+#include <core/trace.h>
 #include <lib/err.h>
 #include <lib/list.h>
 #include <lib/seq_buf.h>
@@ -102,6 +103,7 @@ void irq_dispatch(int irq)
 	struct irq_action *a;
 	bool handled = false;
 
+	trace_event(TRACE_IRQ, (u64)irq, 0);
 	rcu_irq_enter();
 	this_cpu_add(g_counts[irq], 1);
 	if (likely(READ_ONCE(line->used)))

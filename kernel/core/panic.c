@@ -4,6 +4,7 @@
  */
 #include "log.h"
 #include <arch/platform.h>
+#include <arch/thread.h>
 #include <core/counters.h>
 #include <core/init.h>
 #include <core/log.h>
@@ -16,7 +17,7 @@
 #include <lib/string.h>
 
 #define STOP_WAIT_NS (100 * NS_PER_MS) /* for one CPU to print and halt */
-#define TRACE_EVENTS 24                /* shown of each CPU */
+#define SHOWN_EVENTS 32                /* of each CPU */
 #define NO_OPTION    INT_MIN           /* no panic= was given */
 
 static int g_panic_cpu = -1; /* atomic */
@@ -68,16 +69,8 @@ static noreturn void leave(void)
 	arch_panic_exit();
 }
 
-/* The registers that the ABI keeps for panic()'s caller: fp is panic's frame. The others are gone. */
-static void print_call(const unsigned long *fp)
-{
-	char where[96];
-
-	log_err("called from ip %#lx %s, sp %#lx, bp %#lx", fp[1],
-		sym_format(fp[1], where, sizeof(where)), (unsigned long)(fp + 2), fp[0]);
-}
-
-noreturn void panic(const char *fmt, ...)
+/* panic() itself is in assembly, which keeps the registers of the call (arch_dump_panic). */
+noreturn void panic_main(const char *fmt, ...)
 {
 	int nobody = -1;
 	va_list ap;
@@ -98,13 +91,12 @@ noreturn void panic(const char *fmt, ...)
 	log_vprint(LOG_EMERG, fmt, ap);
 	va_end(ap);
 	log_flush_consoles(true);
-	print_call(__builtin_frame_address(0));
+	arch_dump_panic();
 	print_cpu();
-	log_backtrace(LOG_ERR, (unsigned long)__builtin_frame_address(0));
 	log_flush_consoles(true);
 	stop_others();
 	for_each_online_cpu(cpu)
-		trace_dump(cpu, TRACE_EVENTS);
+		trace_dump(cpu, SHOWN_EVENTS);
 	log_print(LOG_EMERG, "---[ end of panic ]---");
 	log_flush_consoles(true);
 	leave();

@@ -4,6 +4,7 @@
  */
 #include "exec.h"
 #include <core/init.h>
+#include <core/trace.h>
 #include <kmem/page.h>
 #include <lib/string.h>
 #include <vfs/rootfs.h>
@@ -380,6 +381,7 @@ long task_clone(const struct clone_args_k *a)
 	err = publish(child, a);
 	if (err)
 		goto undo_fd;
+	trace_event(TRACE_FORK, (u64)nr, (u64)process_pid(child->process));
 	if (pidfile)
 		fd_install(t->files, fd, pidfile);
 	if ((a->flags & CLONE_PARENT_SETTID) && put_user(nr, a->parent_tid))

@@ -3,6 +3,7 @@
  * interrupted calls. The loop runs until no work is left, with interrupts on while it works.
  */
 #include "process.h"
+#include <core/trace.h>
 #include <lib/string.h>
 #include <asm/unistd.h>
 
@@ -278,6 +279,7 @@ bool process_page_fault(struct pt_regs *regs, const struct fault_info *fi)
 	t = container_of(th, struct task, thread);
 	if (!t->mm)
 		return false;
+	trace_event(TRACE_FAULT, fi->addr, regs_ip(regs));
 	io_waits = th->nr_io_waits;
 	err = mm_fault(t->mm, fi->addr, access, &code);
 	if (likely(err == 0)) {
@@ -310,6 +312,7 @@ void process_user_exception(struct pt_regs *regs, int sig, int code, unsigned lo
 	struct task *t = current_task();
 	__sighandler_t h = READ_ONCE(t->process->sighand->action[sig - 1].sa_handler);
 
+	trace_event(TRACE_EXCEPTION, (u64)sig, regs_ip(regs));
 	if (h == SIG_DFL || h == SIG_IGN)
 		log_limited(LOG_INFO, "traps: %s[%d] signal %d ip:%lx sp:%lx", t->thread.name,
 			task_tid(t), sig, regs_ip(regs), regs_sp(regs));

@@ -6,6 +6,7 @@
  */
 #include "exec.h"
 #include <core/log.h>
+#include <core/trace.h>
 #include <kmem/slab.h>
 #include <lib/printf.h>
 #include <lib/string.h>
@@ -378,6 +379,7 @@ static int commit(struct exec *x)
 	long at;
 	int err;
 
+	trace_event(TRACE_EXEC, (u64)process_pid(current_task()->process), 0);
 	take_mm(x);
 	reset_task(x);
 	apply_cred(x);

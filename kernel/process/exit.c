@@ -4,6 +4,7 @@
  * then until its parent has waited (or is not interested).
  */
 #include "process.h"
+#include <core/trace.h>
 #include <sched/futex.h>
 #include <lib/string.h>
 
@@ -377,6 +378,7 @@ noreturn void task_exit(int code)
 	struct process *p = t->process;
 	bool group_dead, stopped, dumping;
 
+	trace_event(TRACE_EXIT, (u64)task_tid(t), (u64)code);
 	spin_lock_irq(&p->siglock);
 	t->exiting = true;
 	t->exit_code = code;

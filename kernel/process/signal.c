@@ -9,6 +9,7 @@
  */
 #include "process.h"
 #include <core/init.h>
+#include <core/trace.h>
 #include <kmem/slab.h>
 #include <lib/string.h>
 
@@ -293,6 +294,7 @@ int signal_send_locked(
 	} else if (sig >= SIG_RT_FIRST && info && info->si_code != SI_USER) {
 		return -EAGAIN;
 	}
+	trace_event(TRACE_SIGNAL, (u64)sig, (u64)(target ? task_tid(target) : process_pid(p)));
 	pending->set |= sig_bit(sig);
 	wake_up_all(&p->signalfd_wait);
 	complete_locked(p, t, sig, !target);

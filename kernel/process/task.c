@@ -8,6 +8,7 @@
 #include "process.h"
 #include <core/counters.h>
 #include <core/init.h>
+#include <core/trace.h>
 #include <lib/seq_buf.h>
 #include <kmem/slab.h>
 #include <lib/string.h>
@@ -43,8 +44,27 @@ static void show_counters(struct seq_buf *s)
 
 static void creds_will_change(const struct cred *old, const struct cred *new_cred);
 
+/* A panic's line about this CPU's task, before the thread's own. */
+static void log_current_task(void)
+{
+	struct thread *th = current_thread();
+	struct task *t = th && thread_is_task(th) ? container_of(th, struct task, thread) : NULL;
+	long nr = -1;
+
+	if (t && t->mm)
+		nr = regs_syscall_nr(arch_user_regs(th->stack));
+	if (t && nr >= 0)
+		log_err("CPU %d: task %d of process %d, system call %ld %s", cpu_id(), task_tid(t),
+			process_pid(t->process), nr, trace_call_name((u32)nr));
+	else if (t)
+		log_err("CPU %d: task %d of process %d", cpu_id(), task_tid(t),
+			process_pid(t->process));
+	thread_log_current();
+}
+
 static int task_init(void)
 {
+	panic_set_thread_hook(log_current_task);
 	cred_set_commit_hook(creds_will_change);
 	return counters_register("process", show_counters);
 }

@@ -7,8 +7,10 @@
  */
 #include "sched.h"
 #include <arch/mmu.h>
+#include <core/trace.h>
 #include <kmem/slab.h>
 #include <lib/atomic.h>
+#include <lib/string.h>
 #include <sched/timer.h>
 
 DEFINE_PER_CPU(struct run_queue, g_rq);
@@ -249,9 +251,19 @@ static inline void finish_switch(void)
 		place(push, false);
 }
 
+static void trace_switch(const struct thread *next)
+{
+	u64 name[2];
+
+	static_assert(sizeof(name) == sizeof(next->name), "the event holds the whole name");
+	memcpy(name, next->name, sizeof(name));
+	trace_event(TRACE_SWITCH, name[0], name[1]);
+}
+
 static inline void switch_to(struct run_queue *rq, struct thread *prev, struct thread *next)
 {
 	movable_out(next);
+	trace_switch(next);
 	rq->nr_switches++;
 	rq->curr = next;
 	rq->prev = prev;

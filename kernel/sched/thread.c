@@ -228,7 +228,7 @@ static int smp_init(void)
 }
 INIT_HOOK(INIT_SMP, smp_init);
 
-static void log_current(void)
+void thread_log_current(void)
 {
 	const struct thread *t = current_thread();
 	const struct pt_regs *regs;
@@ -250,7 +250,7 @@ static void show_counters(struct seq_buf *s)
 
 static int thread_module_init(void)
 {
-	panic_set_thread_hook(log_current);
+	panic_set_thread_hook(thread_log_current);
 	rcu_thread_create(0);
 	load_start();
 	return counters_register("sched", show_counters);

@@ -2,6 +2,7 @@
  * The dispatcher. A dense array of wrappers indexed by number; a hole answers ENOSYS and is logged
  * once per program. Tracing is a flag tested once per call.
  */
+#include <core/trace.h>
 #include <syscall/syscall.h>
 #include <core/init.h>
 #include <core/log.h>
@@ -24,6 +25,18 @@ static int option_trace(const char *value)
 	return 0;
 }
 INIT_OPTION("trace", option_trace);
+
+static const char *call_name(u32 nr)
+{
+	return nr <= SYSCALL_NR_MAX ? g_syscalls[nr].name : NULL;
+}
+
+static int names_init(void)
+{
+	trace_set_call_names(call_name);
+	return 0;
+}
+INIT_HOOK(INIT_CORE, names_init);
 
 void syscall_log_unknown(const char *what, unsigned long number)
 {
@@ -50,6 +63,8 @@ static noinline void dispatch_traced(struct pt_regs *regs, long nr)
 	bool known = (unsigned long)nr <= SYSCALL_NR_MAX && g_syscalls[nr].call;
 	long ret;
 
+	if (known)
+		trace_call((u32)nr);
 	syscall_trace_enter(regs);
 	ret = known ? g_syscalls[nr].call(regs) : call_missing(nr);
 	regs_set_return(regs, ret);
@@ -64,8 +79,10 @@ void syscall_dispatch(struct pt_regs *regs)
 		dispatch_traced(regs, nr);
 		return;
 	}
-	if (likely((unsigned long)nr <= SYSCALL_NR_MAX && g_syscalls[nr].call))
+	if (likely((unsigned long)nr <= SYSCALL_NR_MAX && g_syscalls[nr].call)) {
+		trace_call((u32)nr);
 		regs_set_return(regs, g_syscalls[nr].call(regs));
-	else
+	} else {
 		regs_set_return(regs, call_missing(nr));
+	}
 }

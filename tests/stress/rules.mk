@@ -17,11 +17,11 @@ build/stress/root/bin/exhaust: tests/stress/exhaust.c
 
 stress-programs: build/stress/root/bin/exhaust
 
-build/stress/busy_init: tests/stress/busy_init.c
+build/stress/%_init: tests/stress/%_init.c
 	@mkdir -p $(@D)
 	$(call quiet,CC,$@)gcc -std=gnu17 -O2 -Wall -Wextra -Werror -static -o $@ $<
 
-stress-programs: build/stress/busy_init
+stress-programs: build/stress/busy_init build/stress/idle_init
 
 build/stress/root/bin/fsops: tests/stress/fsops.c
 	@mkdir -p $(@D)

@@ -20,6 +20,7 @@
  *   this_cpu_ptr(&name)  per_cpu_ptr(&name, cpu)
  *   this_cpu_read(name)  this_cpu_write(name, v)  this_cpu_add(name, n)   one instruction each,
  *                        safe against interrupts on this CPU; scalar types up to 8 bytes
+ *   this_cpu_fetch_add(name, n)   the same for u32; gives the value before
  */
 #ifndef ARCH_CPU_H
 #define ARCH_CPU_H

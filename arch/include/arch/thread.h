@@ -73,6 +73,9 @@ static inline void regs_forget_syscall(struct pt_regs *r);
 
 /* Print registers and a symbolised backtrace to the log. Any context. */
 void arch_dump_regs(const struct pt_regs *r);
+/* The same of the call of panic() on this CPU, or of the exception that led to it. arch defines
+ * panic(): it keeps the registers and jumps to panic_main() with the arguments as they are. */
+void arch_dump_panic(void);
 /* Walk the frame pointers from fp (0: the caller's), at most max return addresses. */
 int arch_backtrace(unsigned long fp, unsigned long *out, int max);
 /* The same for a thread that is switched out and stays so. */

@@ -60,5 +60,6 @@ static inline int cpu_id(void)
 #define this_cpu_read(var)          READ_ONCE(var)
 #define this_cpu_write(var, v)      WRITE_ONCE(var, v)
 #define this_cpu_add(var, n)        ((void)((var) += (n)))
+#define this_cpu_fetch_add(var, n)  __atomic_fetch_add(&(var), n, __ATOMIC_RELAXED)
 
 #endif
