@@ -100,6 +100,8 @@ $(gen)/.stamp: kernel/syscall/table.def $(wildcard tools/gen/*.py) $(uapi)/.stam
 	$(call quiet,GEN,$(gen))mkdir -p $(gen) && $(PYTHON) tools/gen/syscalls.py $(gen)
 	@touch $@
 
+# Looked at anew after they were made, so that what includes them is built in the same run.
+$(addprefix $(gen)/,syscalls.h syscall_kinds.h syscall_table.inc): $(gen)/.stamp ;
 $(objs): | $(gen)/.stamp
 .PHONY: objs
 objs: $(objs)

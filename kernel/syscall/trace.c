@@ -2,6 +2,7 @@
  * trace=syscalls: each call as strace prints it, one log line per call, or two when others came in
  * between ("<unfinished ...>" is avoided: arguments are formatted at entry, the result appended).
  */
+#include "trace.h"
 #include <abi/socket.h>
 #include <asm/mman.h>
 #include <asm/prctl.h>
@@ -13,25 +14,43 @@
 #include <lib/seq_buf.h>
 #include <lib/string.h>
 #include <linux/fcntl.h>
+#include <linux/eventpoll.h>
 #include <linux/fadvise.h>
 #include <linux/fs.h>
 #include <linux/futex.h>
 #include <linux/mman.h>
 #include <linux/mount.h>
+#include <linux/poll.h>
+#include <linux/prctl.h>
 #include <linux/random.h>
+#include <linux/resource.h>
 #include <linux/sched.h>
+#include <linux/stat.h>
+#include <linux/time.h>
 #include <linux/wait.h>
 #include <process/task.h>
 #include <syscall/syscall.h>
 
-#define STRING_MAX 32 /* bytes shown of a string or buffer, as strace */
+/* ---- user memory ---------------------------------------------------------------------------- */
 
-struct flag_name {
-	u64 bit;
-	const char *name;
-};
+static bool may_copy(struct seq_buf *s, size_t n)
+{
+	struct trace_line *l = container_of(s, struct trace_line, s);
 
-static void put_flags(
+	if (n > TRACE_COPY_MAX - l->copied)
+		return false;
+	l->copied += (u32)n;
+	return true;
+}
+
+bool trace_fetch(struct seq_buf *s, void *dst, unsigned long p, size_t n)
+{
+	return may_copy(s, n) && !copy_from_user(dst, (const void __user *)p, n);
+}
+
+/* ---- names and flags ------------------------------------------------------------------------ */
+
+void trace_put_flags(
 	struct seq_buf *s, u64 v, const struct flag_name *f, size_t n, const char *zero)
 {
 	const char *sep = "";
@@ -50,10 +69,6 @@ static void put_flags(
 		seq_printf(s, "%s%#llx", sep, (unsigned long long)v);
 }
 
-#define F(x)          \
-	{             \
-		x, #x \
-	}
 static const struct flag_name g_open_flags[] = {F(O_CREAT), F(O_EXCL), F(O_NOCTTY), F(O_TRUNC),
 	F(O_APPEND), F(O_NONBLOCK), F(O_SYNC), F(O_DSYNC), F(FASYNC), F(O_DIRECT), F(O_LARGEFILE),
 	F(O_TMPFILE), F(O_DIRECTORY), F(O_NOFOLLOW), F(O_NOATIME), F(O_CLOEXEC), F(O_PATH)};
@@ -108,6 +123,35 @@ static const struct flag_name g_families[] = {
 	F(AF_UNSPEC), F(AF_UNIX), F(AF_INET), F(AF_INET6), F(AF_NETLINK), F(AF_PACKET)};
 static const struct flag_name g_socket_types[] = {
 	F(SOCK_STREAM), F(SOCK_DGRAM), F(SOCK_RAW), F(SOCK_RDM), F(SOCK_SEQPACKET), F(SOCK_PACKET)};
+static const struct flag_name g_msg_flags[] = {F(MSG_OOB), F(MSG_PEEK), F(MSG_DONTROUTE),
+	F(MSG_CTRUNC), F(MSG_PROBE), F(MSG_TRUNC), F(MSG_DONTWAIT), F(MSG_EOR), F(MSG_WAITALL),
+	F(MSG_CONFIRM), F(MSG_ERRQUEUE), F(MSG_NOSIGNAL), F(MSG_MORE), F(MSG_WAITFORONE),
+	F(MSG_FASTOPEN), F(MSG_CMSG_CLOEXEC)};
+static const struct flag_name g_poll_events[] = {F(POLLIN), F(POLLPRI), F(POLLOUT), F(POLLERR),
+	F(POLLHUP), F(POLLNVAL), F(POLLRDNORM), F(POLLRDBAND), F(POLLWRNORM), F(POLLWRBAND),
+	F(POLLMSG), F(POLLRDHUP)};
+static const struct flag_name g_epoll_events[] = {{1, "EPOLLIN"}, {2, "EPOLLPRI"},
+	{4, "EPOLLOUT"}, {8, "EPOLLERR"}, {0x10, "EPOLLHUP"}, {0x40, "EPOLLRDNORM"},
+	{0x80, "EPOLLRDBAND"}, {0x100, "EPOLLWRNORM"}, {0x200, "EPOLLWRBAND"}, {0x400, "EPOLLMSG"},
+	{0x2000, "EPOLLRDHUP"}, {1u << 28, "EPOLLEXCLUSIVE"}, {1u << 29, "EPOLLWAKEUP"},
+	{1u << 30, "EPOLLONESHOT"}, {1u << 31, "EPOLLET"}};
+static const struct flag_name g_sa_flags[] = {{0x04000000, "SA_RESTORER"},
+	{0x08000000, "SA_ONSTACK"}, {0x10000000, "SA_RESTART"}, {0x40000000, "SA_NODEFER"},
+	{0x80000000, "SA_RESETHAND"}, {1, "SA_NOCLDSTOP"}, {2, "SA_NOCLDWAIT"}, {4, "SA_SIGINFO"}};
+static const struct flag_name g_fd_flags[] = {F(O_NONBLOCK), F(O_CLOEXEC), F(O_DIRECT)};
+static const struct flag_name g_epoll_flags[] = {{O_CLOEXEC, "EPOLL_CLOEXEC"}};
+static const struct flag_name g_eventfd_flags[] = {
+	{O_CLOEXEC, "EFD_CLOEXEC"}, {O_NONBLOCK, "EFD_NONBLOCK"}, {1, "EFD_SEMAPHORE"}};
+static const struct flag_name g_timerfd_flags[] = {
+	{O_CLOEXEC, "TFD_CLOEXEC"}, {O_NONBLOCK, "TFD_NONBLOCK"}};
+static const struct flag_name g_signalfd_flags[] = {
+	{O_CLOEXEC, "SFD_CLOEXEC"}, {O_NONBLOCK, "SFD_NONBLOCK"}};
+static const struct flag_name g_inotify_flags[] = {
+	{O_CLOEXEC, "IN_CLOEXEC"}, {O_NONBLOCK, "IN_NONBLOCK"}};
+static const struct flag_name g_itimers[] = {
+	F(ITIMER_REAL), F(ITIMER_VIRTUAL), F(ITIMER_PROF)};
+static const struct flag_name g_rusage_who[] = {
+	F(RUSAGE_SELF), F(RUSAGE_CHILDREN), F(RUSAGE_THREAD)};
 static const struct flag_name g_socket_flags[] = {F(SOCK_CLOEXEC), F(SOCK_NONBLOCK)};
 
 static const char *const g_signals[] = {NULL, "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP",
@@ -132,7 +176,7 @@ static const char *const g_sig_how[] = {"SIG_BLOCK", "SIG_UNBLOCK", "SIG_SETMASK
 static const char *const g_epoll_ops[] = {NULL, "EPOLL_CTL_ADD", "EPOLL_CTL_DEL", "EPOLL_CTL_MOD"};
 
 /* One of the values, else a number. */
-static void put_value(struct seq_buf *s, u64 v, const struct flag_name *f, size_t n)
+void trace_put_value(struct seq_buf *s, u64 v, const struct flag_name *f, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (f[i].bit == v) {
@@ -150,10 +194,10 @@ static void put_name(struct seq_buf *s, u64 v, const char *const *names, size_t 
 		seq_printf(s, "%lld", (long long)v);
 }
 #define PUT_NAME(s, v, names)        put_name(s, v, names, ARRAY_SIZE(names))
-#define PUT_VALUE(s, v, values)      put_value(s, v, values, ARRAY_SIZE(values))
-#define PUT_FLAGS(s, v, flags, zero) put_flags(s, v, flags, ARRAY_SIZE(flags), zero)
+#define PUT_VALUE(s, v, values)      trace_put_value(s, v, values, ARRAY_SIZE(values))
+#define PUT_FLAGS(s, v, flags, zero) trace_put_flags(s, v, flags, ARRAY_SIZE(flags), zero)
 
-static void put_quoted(struct seq_buf *s, const char *text, size_t n, bool cut)
+void trace_put_text(struct seq_buf *s, const char *text, size_t n, bool cut)
 {
 	seq_putc(s, '"');
 	for (size_t i = 0; i < n; i++) {
@@ -173,52 +217,175 @@ static void put_quoted(struct seq_buf *s, const char *text, size_t n, bool cut)
 	seq_puts(s, cut ? "\"..." : "\"");
 }
 
-static void put_string(struct seq_buf *s, unsigned long p, size_t max)
+void trace_put_address(struct seq_buf *s, unsigned long p)
 {
-	char text[256];
-	ssize_t n;
-
-	if (!p) {
-		seq_puts(s, "NULL");
-		return;
-	}
-	max = min(max, sizeof(text));
-	n = strncpy_from_user(text, (const char __user *)p, max);
-	if (n < 0)
+	if (p)
 		seq_printf(s, "%#lx", p);
 	else
-		put_quoted(s, text, (size_t)n, n == (ssize_t)max);
+		seq_puts(s, "NULL");
 }
 
-static void put_bytes(struct seq_buf *s, unsigned long p, size_t len)
+void trace_put_string(struct seq_buf *s, unsigned long p, size_t max)
 {
-	char text[STRING_MAX];
+	char text[256];
+	ssize_t n = -1;
+
+	max = min(max, sizeof(text));
+	if (p && may_copy(s, max))
+		n = strncpy_from_user(text, (const char __user *)p, max);
+	if (n < 0)
+		trace_put_address(s, p);
+	else
+		trace_put_text(s, text, (size_t)n, n == (ssize_t)max);
+}
+
+void trace_put_bytes(struct seq_buf *s, unsigned long p, size_t len)
+{
+	char text[TRACE_STRING_MAX];
 	size_t n = min_t(size_t, len, sizeof(text));
 
-	if (!p || copy_from_user(text, (const void __user *)p, n))
-		seq_printf(s, "%#lx", p);
+	if (!p || !trace_fetch(s, text, p, n))
+		trace_put_address(s, p);
 	else
-		put_quoted(s, text, n, len > n);
+		trace_put_text(s, text, n, len > n);
 }
 
 static void put_strings(struct seq_buf *s, unsigned long p)
 {
-	const char *sep = "[";
-
-	for (int i = 0; i < 16; i++) {
+	for (int i = 0;; i++) {
 		unsigned long q;
 
-		if (!p || get_user(q, (unsigned long __user *)p + i)) {
-			seq_printf(s, "%#lx", p);
+		if (!p || !trace_fetch(s, &q, p + 8ul * (u32)i, sizeof(q))) {
+			trace_put_address(s, p);
 			return;
 		}
-		seq_puts(s, q ? sep : i ? "" : "[");
-		if (!q)
+		seq_puts(s, i == 0 ? "[" : q ? ", " : "");
+		if (q && i == TRACE_ITEMS_MAX)
+			seq_puts(s, "...");
+		if (!q || i == TRACE_ITEMS_MAX)
 			break;
-		put_string(s, q, STRING_MAX);
-		sep = ", ";
+		trace_put_string(s, q, TRACE_STRING_MAX);
 	}
 	seq_putc(s, ']');
+}
+
+/* [INT CHLD], or ~[KILL] when more than half of them are in. */
+void trace_put_sigset(struct seq_buf *s, u64 set)
+{
+	bool most = __builtin_popcountll(set) > 32;
+	const char *sep = "";
+
+	seq_puts(s, most ? "~[" : "[");
+	if (most)
+		set = ~set;
+	for (u32 sig = 1; sig <= 64; sig++) {
+		if (!(set >> (sig - 1) & 1))
+			continue;
+		if (sig < ARRAY_SIZE(g_signals))
+			seq_printf(s, "%s%s", sep, g_signals[sig] + 3);
+		else if (sig == 32)
+			seq_printf(s, "%sRTMIN", sep);
+		else
+			seq_printf(s, "%sRT_%u", sep, sig - 32);
+		sep = " ";
+	}
+	seq_putc(s, ']');
+}
+
+static void put_sigset_at(struct seq_buf *s, unsigned long p)
+{
+	u64 set;
+
+	if (p && trace_fetch(s, &set, p, sizeof(set)))
+		trace_put_sigset(s, set);
+	else
+		trace_put_address(s, p);
+}
+
+/* Descriptors of select(2) that are in the set. */
+static void put_fdset(struct seq_buf *s, unsigned long p, u32 n)
+{
+	const char *sep = "[";
+	u64 word = 0;
+
+	for (u32 fd = 0; fd < n && fd < 1024; fd++) {
+		if (fd % 64 == 0 && (!p || !trace_fetch(s, &word, p + fd / 8, sizeof(word)))) {
+			trace_put_address(s, p);
+			return;
+		}
+		if (word >> fd % 64 & 1) {
+			seq_printf(s, "%s%u", sep, fd);
+			sep = " ";
+		}
+	}
+	if (p)
+		seq_puts(s, *sep == '[' ? "[]" : "]");
+	else
+		seq_puts(s, "NULL");
+}
+
+/* count numbers of 4 or 8 bytes in brackets. */
+static void put_numbers(struct seq_buf *s, unsigned long p, int count, size_t size)
+{
+	s64 v[2] = {0};
+
+	if (!p || !trace_fetch(s, v, p, (size_t)count * size)) {
+		trace_put_address(s, p);
+		return;
+	}
+	for (int i = 0; i < count; i++)
+		seq_printf(s, "%s%lld", i ? ", " : "[", size == 8 ? v[i] : ((const s32 *)v)[i]);
+	seq_putc(s, ']');
+}
+
+static void put_status(struct seq_buf *s, unsigned long p)
+{
+	u32 v;
+
+	if (!p || !trace_fetch(s, &v, p, sizeof(v))) {
+		trace_put_address(s, p);
+	} else if (v == 0xffff) {
+		seq_puts(s, "[{WIFCONTINUED(s)}]");
+	} else if ((v & 0xff) == 0x7f) {
+		seq_puts(s, "[{WIFSTOPPED(s) && WSTOPSIG(s) == ");
+		trace_put_scalar(s, v >> 8 & 0xff, ARG_SIG);
+		seq_puts(s, "}]");
+	} else if (v & 0x7f) {
+		seq_puts(s, "[{WIFSIGNALED(s) && WTERMSIG(s) == ");
+		trace_put_scalar(s, v & 0x7f, ARG_SIG);
+		seq_puts(s, v & 0x80 ? " && WCOREDUMP(s)}]" : "}]");
+	} else {
+		seq_printf(s, "[{WIFEXITED(s) && WEXITSTATUS(s) == %u}]", v >> 8 & 0xff);
+	}
+}
+
+static void put_st_mode(struct seq_buf *s, u32 v)
+{
+	static const struct flag_name types[] = {F(S_IFREG), F(S_IFDIR), F(S_IFLNK), F(S_IFCHR),
+		F(S_IFBLK), F(S_IFIFO), F(S_IFSOCK)};
+
+	trace_put_value(s, v & S_IFMT, types, ARRAY_SIZE(types));
+	seq_printf(s, "|0%o", v & ~(u32)S_IFMT);
+}
+
+static void put_rlim(struct seq_buf *s, u64 v)
+{
+	if (v == ~0ull)
+		seq_puts(s, "RLIM64_INFINITY");
+	else if (v > 1024 && v % 1024 == 0)
+		seq_printf(s, "%llu*1024", (unsigned long long)v / 1024);
+	else
+		seq_printf(s, "%llu", (unsigned long long)v);
+}
+
+static void put_handler(struct seq_buf *s, unsigned long v)
+{
+	if (v == 0)
+		seq_puts(s, "SIG_DFL");
+	else if (v == 1)
+		seq_puts(s, "SIG_IGN");
+	else
+		seq_printf(s, "%#lx", v);
 }
 
 static void put_open_flags(struct seq_buf *s, u32 v)
@@ -262,6 +429,19 @@ static const struct kind_table {
 	[ARG_FADVICE] = VALUES(g_fadvice),
 	[ARG_FAMILY] = VALUES(g_families),
 	[ARG_FCNTL] = VALUES(g_fcntl),
+	[ARG_EPOLL_EVENTS] = FLAGS(g_epoll_events, "0"),
+	[ARG_ACCEPT_FLAGS] = FLAGS(g_socket_flags, "0"),
+	[ARG_FD_FLAGS] = FLAGS(g_fd_flags, "0"),
+	[ARG_EPOLL_FLAGS] = FLAGS(g_epoll_flags, "0"),
+	[ARG_EVENTFD_FLAGS] = FLAGS(g_eventfd_flags, "0"),
+	[ARG_TIMERFD_FLAGS] = FLAGS(g_timerfd_flags, "0"),
+	[ARG_SIGNALFD_FLAGS] = FLAGS(g_signalfd_flags, "0"),
+	[ARG_INOTIFY_FLAGS] = FLAGS(g_inotify_flags, "0"),
+	[ARG_ITIMER] = VALUES(g_itimers),
+	[ARG_MSG_FLAGS] = FLAGS(g_msg_flags, "0"),
+	[ARG_POLL_EVENTS] = FLAGS(g_poll_events, "0"),
+	[ARG_RUSAGE_WHO] = VALUES(g_rusage_who),
+	[ARG_SA_FLAGS] = FLAGS(g_sa_flags, "0"),
 	[ARG_MADVICE] = VALUES(g_madvice),
 	[ARG_MMAP_FLAGS] = FLAGS(g_map_flags, "0"),
 	[ARG_MOUNT_FLAGS] = FLAGS(g_mount_flags, "0"),
@@ -279,20 +459,17 @@ static bool put_by_table(struct seq_buf *s, u64 v, unsigned int kind)
 	if (kind >= ARRAY_SIZE(g_kinds) || !k->names)
 		return false;
 	if (k->zero)
-		put_flags(s, (u32)v, k->names, k->nr, k->zero);
+		trace_put_flags(s, (u32)v, k->names, k->nr, k->zero);
 	else
-		put_value(s, (u32)v, k->names, k->nr);
+		trace_put_value(s, (u32)v, k->names, k->nr);
 	return true;
 }
 
-static void put_arg(
-	struct seq_buf *s, const struct pt_regs *regs, const struct syscall_desc *d, int i)
+void trace_put_scalar(struct seq_buf *s, u64 v, unsigned int kind)
 {
-	unsigned long v = regs_arg(regs, i);
-
-	if (put_by_table(s, v, d->kinds[i]))
+	if (put_by_table(s, v, kind))
 		return;
-	switch (d->kinds[i]) {
+	switch (kind) {
 	case ARG_DIRFD:
 		if ((int)v == AT_FDCWD) {
 			seq_puts(s, "AT_FDCWD");
@@ -317,23 +494,11 @@ static void put_arg(
 		break;
 	case ARG_LONG:
 	case ARG_OFF:
-		seq_printf(s, "%ld", (long)v);
+		seq_printf(s, "%lld", (long long)v);
 		break;
 	case ARG_SIZE:
 	case ARG_ULONG:
-		seq_printf(s, "%lu", v);
-		break;
-	case ARG_PATH:
-		put_string(s, v, 256);
-		break;
-	case ARG_STR:
-		put_string(s, v, STRING_MAX);
-		break;
-	case ARG_INBUF:
-		put_bytes(s, v, i + 1 < d->nr_args ? regs_arg(regs, i + 1) : 0);
-		break;
-	case ARG_STRV:
-		put_strings(s, v);
+		seq_printf(s, "%llu", (unsigned long long)v);
 		break;
 	case ARG_MODE:
 		seq_printf(s, "0%o", (u32)v);
@@ -350,8 +515,10 @@ static void put_arg(
 		}
 		break;
 	case ARG_SIG:
-		if (v >= 32 && v <= 64)
-			seq_printf(s, "SIGRT_%lu", v - 32);
+		if (v == 32)
+			seq_puts(s, "SIGRTMIN");
+		else if (v > 32 && v <= 64)
+			seq_printf(s, "SIGRT_%u", (u32)v - 32);
 		else
 			PUT_NAME(s, v, g_signals);
 		break;
@@ -378,60 +545,278 @@ static void put_arg(
 		put_socket_type(s, (u32)v);
 		break;
 	case ARG_IOCTL:
+		trace_put_ioctl(s, (u32)v);
+		break;
 	case ARG_PRCTL:
-		seq_printf(s, v ? "%#x" : "%u", (u32)v);
+		trace_put_prctl(s, (u32)v);
+		break;
+	case ARG_SOCKOPT_LEVEL:
+		trace_put_sockopt_level(s, (u32)v);
+		break;
+	case ARG_ST_MODE:
+		put_st_mode(s, (u32)v);
+		break;
+	case ARG_RLIM:
+		put_rlim(s, v);
+		break;
+	case ARG_SA_HANDLER:
+		put_handler(s, v);
+		break;
+	case ARG_EPOLL_DATA:
+		seq_printf(s, "{u32=%u, u64=%llu}", (u32)v, (unsigned long long)v);
+		break;
+	case ARG_SIGSET_VALUE:
+		trace_put_sigset(s, v);
 		break;
 	case ARG_EPOLL_OP:
 		PUT_NAME(s, v, g_epoll_ops);
 		break;
 	default:
-		if (!v)
-			seq_puts(s, "NULL");
-		else
-			seq_printf(s, "%#lx", v);
+		trace_put_address(s, v);
 		break;
 	}
 }
 
-/* Output buffers are known only afterwards: they end the formatting at entry. */
-static int put_args(struct seq_buf *s, const struct pt_regs *regs, const struct syscall_desc *d,
+/* ---- arguments ------------------------------------------------------------------------------ */
+
+/* How many structures an argument points to; 0: one, which isn't an array. */
+static u64 array_count(unsigned int kind, const struct pt_regs *regs, int i, long ret)
+{
+	long nr = regs_syscall_nr(regs);
+
+	switch (kind) {
+	case ARG_S_pollfd:
+	case ARG_S_iovec:
+	case ARG_S_futex_waitv:
+	case ARG_S_user_mmsghdr:
+		return ret > 0 && kind == ARG_S_user_mmsghdr ? (u64)ret : regs_arg(regs, i + 1);
+	case ARG_S_epoll_event:
+		return nr == __NR_epoll_ctl ? 0 : (u64)max(ret, 0l);
+	case ARG_S___kernel_timespec:
+		return nr == __NR_utimensat ? 2 : 0;
+	case ARG_S___kernel_old_timeval:
+		return nr == __NR_utimes || nr == __NR_futimesat ? 2 : 0;
+	default:
+		return 0;
+	}
+}
+
+static bool is_array(unsigned int kind, const struct pt_regs *regs)
+{
+	return array_count(kind, regs, 0, 1) != 0 || kind == ARG_S_pollfd || kind == ARG_S_iovec ||
+		kind == ARG_S_futex_waitv || kind == ARG_S_user_mmsghdr;
+}
+
+static void put_struct(
+	struct seq_buf *s, const struct pt_regs *regs, unsigned int kind, int i, long ret)
+{
+	bool out = kind & ARG_OUT, failed = ret < 0;
+	long nr = regs_syscall_nr(regs);
+
+	kind &= ~(u32)ARG_OUT;
+	if (nr == __NR_nanosleep || nr == __NR_clock_nanosleep)
+		failed = ret != -EINTR; /* the time that is left is there only then */
+	if (out && failed)
+		trace_put_address(s, regs_arg(regs, i));
+	else
+		trace_put_structs(s, regs_arg(regs, i), kind, array_count(kind, regs, i, ret),
+			is_array(kind, regs),
+			out && (kind == ARG_S_iovec || kind == ARG_S_user_msghdr) ? ret : -1);
+}
+
+/* What an option's value is by its length: a number, or bytes. */
+static void put_optval(struct seq_buf *s, unsigned long p, long len)
+{
+	if (len == 4 && p)
+		put_numbers(s, p, 1, 4);
+	else
+		trace_put_bytes(s, p, (size_t)max(len, 0l));
+}
+
+static s32 length_at(struct seq_buf *s, unsigned long p)
+{
+	s32 v;
+
+	return p && trace_fetch(s, &v, p, sizeof(v)) ? v : 0;
+}
+
+static void put_length(struct seq_buf *s, unsigned long p, s32 before)
+{
+	s32 v;
+
+	if (!p || !trace_fetch(s, &v, p, sizeof(v)))
+		trace_put_address(s, p);
+	else if (v == before)
+		seq_printf(s, "[%d]", v);
+	else
+		seq_printf(s, "[%d => %d]", before, v);
+}
+
+/* Known after the call only; ret: what it returned. */
+static void put_out(struct trace_line *l, const struct pt_regs *regs, unsigned int kind, int i, long ret)
+{
+	unsigned long v = regs_arg(regs, i);
+	struct seq_buf *s = &l->s;
+
+	if (ret < 0 || (kind == ARG_OUTSTATUS && !ret)) {
+		trace_put_address(s, v);
+		return;
+	}
+	switch (kind) {
+	case ARG_OUTBUF:
+		trace_put_bytes(s, v, (size_t)ret);
+		break;
+	case ARG_SIGSET:
+		put_sigset_at(s, v);
+		break;
+	case ARG_OUTSTATUS:
+		put_status(s, v);
+		break;
+	case ARG_OUTFDS:
+		put_numbers(s, v, 2, 4);
+		break;
+	case ARG_OUTUINT:
+		put_numbers(s, v, 1, 4);
+		break;
+	case ARG_OUTSA:
+		trace_put_sockaddr(s, v, min(l->len_in, length_at(s, regs_arg(regs, i + 1))));
+		break;
+	case ARG_OUTLEN:
+		put_length(s, v, l->len_in);
+		break;
+	case ARG_OUTOPTVAL:
+		put_optval(s, v, length_at(s, regs_arg(regs, i + 1)));
+		break;
+	}
+}
+
+static bool is_out(const struct pt_regs *regs, unsigned int kind)
+{
+	switch (kind) {
+	case ARG_OUTBUF:
+	case ARG_SIGSET:
+	case ARG_OUTSTATUS:
+	case ARG_OUTFDS:
+	case ARG_OUTUINT:
+	case ARG_OUTSA:
+	case ARG_OUTLEN:
+	case ARG_OUTOPTVAL:
+		return true;
+	case ARG_IOCTL_ARG:
+		return trace_ioctl_is_out((u32)regs_arg(regs, 1));
+	default:
+		return kind & ARG_OUT;
+	}
+}
+
+/* What arguments point to, as it is before the call; and the numbers. */
+static void put_memory_in(struct seq_buf *s, const struct pt_regs *regs, unsigned int kind, int i)
+{
+	unsigned long v = regs_arg(regs, i), next = i < 5 ? regs_arg(regs, i + 1) : 0;
+
+	switch (kind) {
+	case ARG_PATH:
+		trace_put_string(s, v, 256);
+		break;
+	case ARG_STR:
+		trace_put_string(s, v, TRACE_STRING_MAX);
+		break;
+	case ARG_INBUF:
+		trace_put_bytes(s, v, next);
+		break;
+	case ARG_STRV:
+		put_strings(s, v);
+		break;
+	case ARG_CSIGSET:
+		put_sigset_at(s, v);
+		break;
+	case ARG_INSA:
+		trace_put_sockaddr(s, v, (int)next);
+		break;
+	case ARG_OPTVAL:
+		put_optval(s, v, (int)next);
+		break;
+	case ARG_OFFP:
+		if (v)
+			put_numbers(s, v, 1, 8);
+		else
+			trace_put_address(s, v);
+		break;
+	case ARG_FDSET:
+		put_fdset(s, v, (u32)max((int)regs_arg(regs, 0), 0));
+		break;
+	case ARG_SOCKOPT:
+		trace_put_sockopt(s, (u32)regs_arg(regs, i - 1), (u32)v);
+		break;
+	case ARG_PRCTL_ARG:
+		if (regs_arg(regs, 0) == PR_SET_NAME)
+			trace_put_string(s, v, TRACE_STRING_MAX);
+		else
+			seq_printf(s, "%lu", v);
+		break;
+	default:
+		trace_put_scalar(s, v, kind);
+		break;
+	}
+}
+
+/* Formatting at entry ends at the first argument that is known only afterwards. */
+static int put_args(struct trace_line *l, const struct pt_regs *regs, const struct syscall_desc *d,
 	int from, bool after, long ret)
 {
+	struct seq_buf *s = &l->s;
+
 	for (int i = from; i < d->nr_args; i++) {
-		if (d->kinds[i] == ARG_OUTBUF && !after)
+		unsigned int kind = d->kinds[i];
+
+		if (!after && is_out(regs, kind))
 			return i;
 		/* open and openat take a mode only for what they create. */
-		if (d->kinds[i] == ARG_MODE && i && d->kinds[i - 1] == ARG_OPEN_FLAGS &&
+		if (kind == ARG_MODE && i && d->kinds[i - 1] == ARG_OPEN_FLAGS &&
 			!(regs_arg(regs, i - 1) & (O_CREAT | __O_TMPFILE)))
 			continue;
 		if (i)
 			seq_puts(s, ", ");
-		if (d->kinds[i] == ARG_OUTBUF && ret > 0)
-			put_bytes(s, regs_arg(regs, i), (size_t)ret);
+		if ((kind & ~(u32)ARG_OUT) > ARG_S_NONE)
+			put_struct(s, regs, kind, i, ret);
+		else if (kind == ARG_IOCTL_ARG)
+			trace_put_ioctl_arg(s, (u32)regs_arg(regs, 1), regs_arg(regs, i), ret);
+		else if (is_out(regs, kind))
+			put_out(l, regs, kind, i, ret);
 		else
-			put_arg(s, regs, d, i);
+			put_memory_in(s, regs, kind, i);
 	}
 	return d->nr_args;
 }
 
-static void put_result(struct seq_buf *s, long ret)
+static void put_result(struct seq_buf *s, long nr, long ret)
 {
-	if (ret >= 0 || ret < -MAX_ERRNO) {
-		if (ret > 0xffff || ret < 0)
-			seq_printf(s, ") = %#lx", ret);
-		else
-			seq_printf(s, ") = %ld", ret);
-		return;
-	}
-	seq_printf(s, ") = -1 %s", errno_name((int)-ret));
+	if (ret < 0 && ret >= -MAX_ERRNO)
+		seq_printf(s, ") = -1 %s", errno_name((int)-ret));
+	else if (nr == __NR_mmap || nr == __NR_mremap || nr == __NR_brk)
+		seq_printf(s, ") = %#lx", ret);
+	else
+		seq_printf(s, ") = %ld", ret);
 }
 
-/* Each CPU's trace line is built between entry and exit of a call of one thread: kept in its task. */
-struct trace_line {
-	struct seq_buf s;
-	int next; /* argument to go on with at exit */
-	char text[720];
-};
+static bool is_poll(long nr)
+{
+	return nr == __NR_poll || nr == __NR_ppoll;
+}
+
+static bool is_select(long nr)
+{
+	return nr == __NR_select || nr == __NR_pselect6;
+}
+
+/* What strace adds after the result. */
+static void put_remarks(struct seq_buf *s, const struct pt_regs *regs, long nr, long ret)
+{
+	if ((is_poll(nr) || is_select(nr)) && !ret)
+		seq_puts(s, " (Timeout)");
+	else if (is_poll(nr) && ret > 0)
+		trace_put_poll_results(s, regs_arg(regs, 0), regs_arg(regs, 1));
+}
 
 void syscall_trace_enter(const struct pt_regs *regs)
 {
@@ -444,12 +829,17 @@ void syscall_trace_enter(const struct pt_regs *regs)
 		return;
 	l->s = (struct seq_buf){.buf = l->text, .size = sizeof(l->text)};
 	l->next = 0;
+	l->copied = 0;
+	l->len_in = 0;
 	if ((unsigned long)nr > SYSCALL_NR_MAX || !g_syscalls[nr].name) {
 		seq_printf(&l->s, "syscall_%ld(", nr);
 		return;
 	}
 	seq_printf(&l->s, "%s(", g_syscalls[nr].name);
-	l->next = put_args(&l->s, regs, &g_syscalls[nr], 0, false, 0);
+	l->next = put_args(l, regs, &g_syscalls[nr], 0, false, 0);
+	for (int i = 0; i < g_syscalls[nr].nr_args; i++)
+		if (g_syscalls[nr].kinds[i] == ARG_OUTLEN)
+			l->len_in = length_at(&l->s, regs_arg(regs, i));
 	/* Calls that don't come back are shown now. */
 	if (nr == __NR_exit || nr == __NR_exit_group || nr == __NR_execve || nr == __NR_execveat)
 		log_info("[%d] %.*s%s", task_tid(t), (int)l->s.len, l->text, ") ...");
@@ -464,8 +854,9 @@ void syscall_trace_exit(const struct pt_regs *regs, long nr, long ret)
 		return;
 	t->trace_line = NULL;
 	if ((unsigned long)nr <= SYSCALL_NR_MAX && g_syscalls[nr].name)
-		(void)put_args(&l->s, regs, &g_syscalls[nr], l->next, true, ret);
-	put_result(&l->s, ret);
+		(void)put_args(l, regs, &g_syscalls[nr], l->next, true, ret);
+	put_result(&l->s, nr, ret);
+	put_remarks(&l->s, regs, nr, ret);
 	log_info("[%d] %.*s", task_tid(t), (int)l->s.len, l->text);
 	kfree(l);
 }

@@ -28,3 +28,9 @@ build/stress/root/bin/fsops: tests/stress/fsops.c
 	$(call quiet,CC,$@)gcc -std=gnu17 -O2 -Wall -Wextra -Werror -Wno-sign-compare -static -o $@ $<
 
 stress-programs: build/stress/root/bin/fsops
+
+build/stress/root/bin/traced: tests/stress/traced.c
+	@mkdir -p $(@D)
+	$(call quiet,CC,$@)gcc -std=gnu17 -O2 -Wall -Wextra -Werror -Wno-nonnull -static -o $@ $<
+
+stress-programs: build/stress/root/bin/traced

@@ -12,7 +12,8 @@ import sys
 TABLE = "kernel/syscall/table.def"
 UNISTD = "/usr/include/x86_64-linux-gnu/asm/unistd_64.h"
 UP = " __user *"
-# kind: C type of the parameter. The trace decoder has one printer for each (trace.c).
+# kind: C type of the parameter. The trace decoder has one printer for each (trace.c). outX are known
+# after the call only.
 KINDS = {
     "fd": "int", "dirfd": "int", "int": "int", "uint": "unsigned int", "long": "long",
     "ulong": "unsigned long", "size": "size_t", "off": "off64_t", "addr": "unsigned long",
@@ -27,24 +28,35 @@ KINDS = {
     "rlimit": "int", "prctl": "int", "mount_flags": "unsigned long", "dev": "unsigned int",
     "futex_op": "int", "clockid": "int", "epoll_op": "int", "at_flags": "int",
     "arch_prctl": "int", "fadvice": "int", "family": "int", "socket_type": "int",
-    "random_flags": "unsigned int", "umount_flags": "int",
+    "random_flags": "unsigned int", "umount_flags": "int", "msg_flags": "int",
+    "insa": "const void" + UP, "outsa": "void" + UP, "outlen": "int" + UP,
+    "outstatus": "int" + UP, "outfds": "int" + UP, "outuint": "u32" + UP,
+    "sockopt_level": "int", "sockopt": "int", "optval": "const void" + UP,
+    "outoptval": "void" + UP, "ioctl_arg": "unsigned long", "fdset": "void" + UP, "offp": "void" + UP,
+    "itimer": "int", "rusage_who": "int", "fd_flags": "int", "epoll_flags": "int", "eventfd_flags": "int",
+    "timerfd_flags": "int", "signalfd_flags": "int", "inotify_flags": "int", "accept_flags": "int",
+    "prctl_arg": "unsigned long",
 }
+# Kinds of members of structures (trace_struct.c).
+MEMBERS = ["poll_events", "epoll_data", "epoll_events", "sa_flags", "sa_handler", "st_mode", "rlim", "chars", "sigset_value",
+           "nested"]
+# PREFIX:NAME: a structure or a typedef of one; const or not; out: printed after the call.
+STRUCTS = {"s": ("struct ", "", True), "cs": ("struct ", "const ", False), "is": ("struct ", "", False),
+           "ocs": ("struct ", "const ", True), "t": ("", "", True), "ct": ("", "const ", False),
+           "it": ("", "", False)}
 
 
 def ctype(kind, sub):
-    if kind == "s":
-        return "struct " + sub + UP
-    if kind == "cs":
-        return "const struct " + sub + UP
-    if kind == "t":
-        return sub + UP
-    if kind == "ct":
-        return "const " + sub + UP
+    if kind in STRUCTS:
+        word, const, _ = STRUCTS[kind]
+        return const + word + sub + UP
     return KINDS[kind]
 
 
-def kind_enum(kind):
-    return "ARG_" + {"s": "STRUCT", "cs": "STRUCT", "t": "STRUCT", "ct": "STRUCT"}.get(kind, kind).upper()
+def kind_enum(kind, sub=None):
+    if kind in STRUCTS:
+        return f"ARG_S_{sub}" + (" | ARG_OUT" if STRUCTS[kind][2] else "")
+    return "ARG_" + kind.upper()
 
 
 def parse():
@@ -80,7 +92,7 @@ def write_if_changed(path, text):
 
 def generate(out):
     calls, _ = parse()
-    structs = sorted({s for _, _, _, args in calls for k, s, _ in args if k in ("s", "cs")})
+    structs = sorted({s for _, _, _, args in calls for k, s, _ in args if STRUCTS.get(k, [""])[0]})
     h = ["/* Generated from kernel/syscall/table.def. */", "#ifndef GEN_SYSCALLS_H", "#define GEN_SYSCALLS_H", ""]
     h += ["#include <asm/signal.h>", "#include <asm/siginfo.h>", ""]
     h += [f"struct {s};" for s in structs] + [""]
@@ -92,12 +104,15 @@ def generate(out):
         h.append(f"long sys_{name}({params});")
         actual = ", ".join(f"({ctype(k, s)})regs_arg(regs, {i})" for i, (k, s, _) in enumerate(args))
         t.append(f"static long call_{name}(const struct pt_regs *regs)\n{{\n\treturn sys_{name}({actual});\n}}")
-        kinds = ", ".join(kind_enum(k) for k, _, _ in args)
+        kinds = ", ".join(kind_enum(k, s) for k, s, _ in args)
         rows.append(f'\t[{nr}] = {{ "{name}", call_{name}, {len(args)}, {{ {kinds} }} }},')
     h += ["", "#endif", ""]
     t += ["", "#define SYSCALL_TABLE \\"] + [r + " \\" for r in rows] + ["", ""]
-    kinds = sorted({kind_enum(k) for k in list(KINDS) + ["s"]})
-    e = "enum syscall_arg_kind { ARG_NONE, " + ", ".join(kinds) + " };\n"
+    subs = {s for _, _, _, args in calls for _, s, _ in args if s}
+    kinds = sorted(kind_enum(k) for k in list(KINDS) + MEMBERS) + ["ARG_S_NONE"] + sorted("ARG_S_" + s for s in subs)
+    e = "enum syscall_arg_kind { ARG_NONE, " + ", ".join(kinds) + ", ARG_END, ARG_OUT = 0x80 };\n"
+    if len(kinds) > 126:
+        sys.exit(f"{TABLE}: more kinds than fit beside ARG_OUT")
     write_if_changed(os.path.join(out, "syscalls.h"), "\n".join(h))
     write_if_changed(os.path.join(out, "syscall_kinds.h"), "/* Generated. */\n#ifndef GEN_SYSCALL_KINDS_H\n#define GEN_SYSCALL_KINDS_H\n" + e + f"#define SYSCALL_NR_MAX {max(c[0] for c in calls)}\n#endif\n")
     write_if_changed(os.path.join(out, "syscall_table.inc"), "\n".join(t))
