@@ -1,9 +1,10 @@
 /*
  * The first instructions, in 32-bit protected mode without paging, in RAM below 1 MiB that every
  * machine has and that firmware leaves alone between loading us and the entry (lowboot in
- * kernel.lds). They see whether the kernel's image got into memory whole: on a machine with too
- * little RAM the loader wrote a part of it to nowhere, or the initramfs over it. Then a message and
- * the panic's exit; else on to pvh_entry (head.S).
+ * kernel.lds). They see whether the CPU has what the kernel cannot do without, and whether its
+ * image got into memory whole: on a machine with too little RAM the loader wrote a part of it to
+ * nowhere, or the initramfs over it. If not, a message and the panic's exit; else on to pvh_entry
+ * (head.S).
  */
 #include "lowboot.h"
 #include <abi/pvh.h>
@@ -56,18 +57,17 @@ static void say_kib(u64 bytes)
 	say(" KiB");
 }
 
-static noreturn void give_up(u64 ram, const char *why, u64 amount, const char *rest)
+static void start_message(void)
 {
 	static const u8 setup[][2] = {{3, 0x83}, {0, 1}, {1, 0}, {3, 3}, {2, 7}, {4, 0x0b}};
 
 	for (u32 i = 0; i < ARRAY_SIZE(setup); i++)
 		port_out((u16)(COM1 + setup[i][0]), setup[i][1]);
-	say("\r\n[    0.000000] Kernel panic - not syncing: too little memory: ");
-	say_kib(ram);
-	say(" of RAM; ");
-	say(why);
-	say_kib(amount);
-	say(rest);
+	say("\r\n[    0.000000] Kernel panic - not syncing: ");
+}
+
+static noreturn void leave(void)
+{
 	say("\r\n");
 	port_out(DEBUG_EXIT_PORT, DEBUG_EXIT_PANIC);
 	port_out(RESET_CONTROL, 0x02);
@@ -77,6 +77,65 @@ static noreturn void give_up(u64 ram, const char *why, u64 amount, const char *r
 		__asm__ volatile("cli\n\thlt");
 }
 
+static noreturn void give_up(u64 ram, const char *why, u64 amount, const char *rest)
+{
+	start_message();
+	say("too little memory: ");
+	say_kib(ram);
+	say(" of RAM; ");
+	say(why);
+	say_kib(amount);
+	say(rest);
+	leave();
+}
+
+#define CPUID_STANDARD 1u
+#define CPUID_EXTENDED 0x80000001u
+
+/* In the EDX of their leaves. NX and everything else that features.c looks for may be missing. */
+static const struct {
+	u32 leaf;
+	u8 bit;
+	char name[31];
+} needed[] = {
+	{CPUID_EXTENDED, 29, "long mode (lm)"},
+	{CPUID_EXTENDED, 11, "SYSCALL (syscall)"},
+	{CPUID_STANDARD, 24, "FXSAVE and FXRSTOR (fxsr)"},
+	{CPUID_STANDARD, 26, "SSE2 (sse2)"},
+	{CPUID_STANDARD, 4, "a time-stamp counter (tsc)"},
+	{CPUID_STANDARD, 5, "model-specific registers (msr)"},
+	{CPUID_STANDARD, 6, "PAE (pae)"},
+	{CPUID_STANDARD, 9, "a local APIC (apic)"},
+};
+
+static u32 cpuid_edx(u32 leaf)
+{
+	u32 max = leaf & 0x80000000, b, c, d;
+
+	__asm__ volatile("cpuid" : "+a"(max), "=b"(b), "=c"(c), "=d"(d));
+	if (max < leaf || ((max ^ leaf) & 0x80000000))
+		return 0;
+	__asm__ volatile("cpuid" : "+a"(leaf), "=b"(b), "=c"(c), "=d"(d));
+	return d;
+}
+
+static void check_cpu(void)
+{
+	bool lacks = false;
+
+	for (u32 i = 0; i < ARRAY_SIZE(needed); i++) {
+		if (cpuid_edx(needed[i].leaf) >> needed[i].bit & 1)
+			continue;
+		if (!lacks)
+			start_message();
+		say(lacks ? ", " : "this CPU lacks ");
+		say(needed[i].name);
+		lacks = true;
+	}
+	if (lacks)
+		leave();
+}
+
 void x86_low_check(const struct pvh_start_info *si, u32 start, u32 end)
 {
 	const struct pvh_memmap *map = (void *)(uintptr_t)si->memmap_paddr;
@@ -84,6 +143,7 @@ void x86_low_check(const struct pvh_start_info *si, u32 start, u32 end)
 	bool whole = false;
 	u64 ram = 0;
 
+	check_cpu();
 	if (si->magic != PVH_MAGIC || si->version < PVH_MEMMAP_VERSION)
 		return; /* take_start_info() says so */
 	for (u32 i = 0; i < si->memmap_entries; i++) {

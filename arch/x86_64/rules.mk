@@ -27,7 +27,7 @@ $(kernel): $(kernel).debug
 
 # 32-bit code in an object of 64 bits: the compiler's text behind a .code32. clang's table of significant
 # addresses (-fno-addrsig) is a directive that binutils' assembler doesn't know.
-lowboot-flags := -std=gnu17 -m32 -Os -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
+lowboot-flags := -std=gnu17 -m32 -march=i486 -Os -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
 	-mgeneral-regs-only -fcf-protection=none -fno-asynchronous-unwind-tables -fno-strict-aliasing \
 	-include include/lib/types.h $(if $(findstring clang,$(CC)),-fno-addrsig)
 $(obj)/arch/x86_64/lowboot.o: arch/x86_64/lowboot.c arch/x86_64/lowboot.h include/abi/pvh.h

@@ -164,10 +164,10 @@ def test_broken_tar_is_named(tmp_path):
 
 # ---- machines that cannot start --------------------------------------------------------------
 
-def boot(kernel, archive, append="", mem=256, seconds=60, board="q35"):
+def boot(kernel, archive, append="", mem=256, seconds=60, board="q35", cpu=None):
     """Boots an initramfs as it is; returns (the kernel's log, QEMU's status, None: had to be
     killed)."""
-    options = types.SimpleNamespace(accel="tcg", machine=board, cpu=None, smp=1, gdb=False, qemu=[])
+    options = types.SimpleNamespace(accel="tcg", machine=board, cpu=cpu, smp=1, gdb=False, qemu=[])
     found = kernels.find(kernel)
     vm = machine.Machine(lambda log, channel: machine.command_line(
         options, found, str(archive), f"console=ttyS0 panic=-1 {append}", mem << 20, log, channel,
@@ -261,6 +261,29 @@ def test_too_little_memory_is_named(kernel, tmp_path, board, ballast):
         assert named or "Attempted to kill init" in log, f"{mem} MiB:\n{log[-3000:]}"
         if mem <= 2:
             assert named, f"{mem} MiB:\n{log[-3000:]}"
+
+
+@pytest.mark.parametrize("board", ["q35", "microvm"])
+@pytest.mark.parametrize("cpu,names", [
+    ("qemu64,-lm", ["long mode (lm)"]), ("qemu64,-fxsr", ["FXSAVE and FXRSTOR (fxsr)"]),
+    ("qemu64,-syscall", ["SYSCALL (syscall)"]), ("qemu64,-sse2", ["SSE2 (sse2)"]),
+    ("qemu32", ["long mode (lm)", "SYSCALL (syscall)"]), ("486", ["long mode (lm)", "PAE (pae)"]),
+], ids=lambda v: v if isinstance(v, str) else "")
+def test_cpu_that_lacks_something_is_told_what(tmp_path, cpu, names, board):
+    program = (TOP / "build/bench/root/bin/true-asm").read_bytes()
+    archive = archive_with(tmp_path / "a.cpio", program)
+    log, status = boot("aramid", archive, "rdinit=/init", seconds=20, board=board, cpu=cpu)
+    assert status == 97, f"status {status}\n{log[-3000:]}"
+    message = re.search(r"Kernel panic - not syncing: this CPU lacks ([^\r\n]*)\r\n", log)
+    assert message and [n for n in names if n not in message[1]] == [], log
+
+
+@pytest.mark.parametrize("cpu", ["qemu64,-nx", "qemu64,-pge", "qemu64,-sse3"])
+def test_cpu_with_the_minimum_boots(tmp_path, cpu):
+    program = (TOP / "build/bench/root/bin/true-asm").read_bytes()
+    archive = archive_with(tmp_path / "a.cpio", program)
+    log, status = boot("aramid", archive, "rdinit=/init", cpu=cpu)
+    assert status == 97 and "Attempted to kill init" in log, f"status {status}\n{log[-3000:]}"
 
 
 @pytest.mark.parametrize("root,mem", [("busybox", "3M"), ("alpine", "8M"), ("alpine", "10M")])
