@@ -30,10 +30,18 @@ $(CC) $(cflags-libc) $(cflags-libc-arch)
 $(libc-srcs-all)
 endef
 
-compdb: $(gen)/.stamp
+# Written by every build, and only when it changes: another ARCH, CC or DEBUG, other sources or flags.
+.PHONY: always
+build/compdb: always
 	@mkdir -p build
-	$(file >build/compdb.$(variant),$(compdb-text))
-	@$(PYTHON) tools/gen/compdb.py build/compdb.$(variant) compile_commands.json
+	$(file >build/compdb.new,$(compdb-text))
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+compile_commands.json: build/compdb tools/gen/compdb.py
+	@$(PYTHON) tools/gen/compdb.py $< $@
+
+compdb: compile_commands.json $(gen)/.stamp
+all: compile_commands.json
 
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
