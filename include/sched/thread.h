@@ -133,7 +133,7 @@ void thread_prepare(struct thread *t, void (*entry)(void *), void *arg);
 void thread_fork_begin(void);
 void thread_deinit(struct thread *t); /* undo thread_init for one that never ran */
 void thread_start(struct thread *t);  /* first time on a run queue, places it */
-void thread_log_current(void); /* this CPU's thread and its user registers, any context */
+void thread_log_current(void);        /* this CPU's thread and its user registers, any context */
 static inline void get_thread(struct thread *t)
 {
 	ref_get(&t->refs);

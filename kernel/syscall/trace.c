@@ -130,11 +130,11 @@ static const struct flag_name g_msg_flags[] = {F(MSG_OOB), F(MSG_PEEK), F(MSG_DO
 static const struct flag_name g_poll_events[] = {F(POLLIN), F(POLLPRI), F(POLLOUT), F(POLLERR),
 	F(POLLHUP), F(POLLNVAL), F(POLLRDNORM), F(POLLRDBAND), F(POLLWRNORM), F(POLLWRBAND),
 	F(POLLMSG), F(POLLRDHUP)};
-static const struct flag_name g_epoll_events[] = {{1, "EPOLLIN"}, {2, "EPOLLPRI"},
-	{4, "EPOLLOUT"}, {8, "EPOLLERR"}, {0x10, "EPOLLHUP"}, {0x40, "EPOLLRDNORM"},
-	{0x80, "EPOLLRDBAND"}, {0x100, "EPOLLWRNORM"}, {0x200, "EPOLLWRBAND"}, {0x400, "EPOLLMSG"},
-	{0x2000, "EPOLLRDHUP"}, {1u << 28, "EPOLLEXCLUSIVE"}, {1u << 29, "EPOLLWAKEUP"},
-	{1u << 30, "EPOLLONESHOT"}, {1u << 31, "EPOLLET"}};
+static const struct flag_name g_epoll_events[] = {{1, "EPOLLIN"}, {2, "EPOLLPRI"}, {4, "EPOLLOUT"},
+	{8, "EPOLLERR"}, {0x10, "EPOLLHUP"}, {0x40, "EPOLLRDNORM"}, {0x80, "EPOLLRDBAND"},
+	{0x100, "EPOLLWRNORM"}, {0x200, "EPOLLWRBAND"}, {0x400, "EPOLLMSG"}, {0x2000, "EPOLLRDHUP"},
+	{1u << 28, "EPOLLEXCLUSIVE"}, {1u << 29, "EPOLLWAKEUP"}, {1u << 30, "EPOLLONESHOT"},
+	{1u << 31, "EPOLLET"}};
 static const struct flag_name g_sa_flags[] = {{0x04000000, "SA_RESTORER"},
 	{0x08000000, "SA_ONSTACK"}, {0x10000000, "SA_RESTART"}, {0x40000000, "SA_NODEFER"},
 	{0x80000000, "SA_RESETHAND"}, {1, "SA_NOCLDSTOP"}, {2, "SA_NOCLDWAIT"}, {4, "SA_SIGINFO"}};
@@ -148,8 +148,7 @@ static const struct flag_name g_signalfd_flags[] = {
 	{O_CLOEXEC, "SFD_CLOEXEC"}, {O_NONBLOCK, "SFD_NONBLOCK"}};
 static const struct flag_name g_inotify_flags[] = {
 	{O_CLOEXEC, "IN_CLOEXEC"}, {O_NONBLOCK, "IN_NONBLOCK"}};
-static const struct flag_name g_itimers[] = {
-	F(ITIMER_REAL), F(ITIMER_VIRTUAL), F(ITIMER_PROF)};
+static const struct flag_name g_itimers[] = {F(ITIMER_REAL), F(ITIMER_VIRTUAL), F(ITIMER_PROF)};
 static const struct flag_name g_rusage_who[] = {
 	F(RUSAGE_SELF), F(RUSAGE_CHILDREN), F(RUSAGE_THREAD)};
 static const struct flag_name g_socket_flags[] = {F(SOCK_CLOEXEC), F(SOCK_NONBLOCK)};
@@ -653,7 +652,8 @@ static void put_length(struct seq_buf *s, unsigned long p, s32 before)
 }
 
 /* Known after the call only; ret: what it returned. */
-static void put_out(struct trace_line *l, const struct pt_regs *regs, unsigned int kind, int i, long ret)
+static void put_out(
+	struct trace_line *l, const struct pt_regs *regs, unsigned int kind, int i, long ret)
 {
 	unsigned long v = regs_arg(regs, i);
 	struct seq_buf *s = &l->s;

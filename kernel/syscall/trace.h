@@ -22,9 +22,9 @@ struct flag_name {
 
 struct trace_line {
 	struct seq_buf s;
-	int next;     /* argument to go on with at exit */
-	u32 copied;   /* bytes of user memory so far */
-	s32 len_in;   /* what an ARG_OUTLEN pointed to at entry */
+	int next;   /* argument to go on with at exit */
+	u32 copied; /* bytes of user memory so far */
+	s32 len_in; /* what an ARG_OUTLEN pointed to at entry */
 	char text[TRACE_LINE_MAX];
 };
 

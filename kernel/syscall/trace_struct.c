@@ -31,25 +31,33 @@
 
 #define LARGEST 400 /* bytes of a structure: new_utsname */
 
-#define M(type, member, kind_) \
-	{#member, offsetof(type, member), sizeof(((type *)0)->member), ARG_##kind_, NULL}
-#define NESTED(type, member, layout) \
-	{#member, offsetof(type, member), sizeof(((type *)0)->member), ARG_NESTED, &(layout)}
-#define AS(name_, type, member, kind_) \
-	{name_, offsetof(type, member), sizeof(((type *)0)->member), ARG_##kind_, NULL}
-#define LAYOUT(type, more_, fields_) \
-	{.fields = fields_, .nr = ARRAY_SIZE(fields_), .size = sizeof(type), .more = more_}
+#define M(type, member, kind_)                                                                  \
+	{                                                                                       \
+#member, offsetof(type, member), sizeof(((type *)0)->member), ARG_##kind_, NULL \
+	}
+#define NESTED(type, member, layout)                                                      \
+	{                                                                                 \
+#member, offsetof(type, member), sizeof(((type *)0)->member), ARG_NESTED, \
+			&(layout)                                                         \
+	}
+#define AS(name_, type, member, kind_)                                                        \
+	{                                                                                     \
+		name_, offsetof(type, member), sizeof(((type *)0)->member), ARG_##kind_, NULL \
+	}
+#define LAYOUT(type, more_, fields_)                                                              \
+	{                                                                                         \
+		.fields = fields_, .nr = ARRAY_SIZE(fields_), .size = sizeof(type), .more = more_ \
+	}
 
 /* ---- members -------------------------------------------------------------------------------- */
 
 static const struct trace_field g_timespec_f[] = {
 	M(struct __kernel_timespec, tv_sec, LONG), M(struct __kernel_timespec, tv_nsec, LONG)};
-static const struct trace_layout g_timespec =
-	LAYOUT(struct __kernel_timespec, false, g_timespec_f);
+static const struct trace_layout g_timespec = LAYOUT(struct __kernel_timespec, false, g_timespec_f);
 static const struct trace_field g_timeval_f[] = {M(struct __kernel_old_timeval, tv_sec, LONG),
 	M(struct __kernel_old_timeval, tv_usec, LONG)};
-static const struct trace_layout g_timeval =
-	LAYOUT(struct __kernel_old_timeval, false, g_timeval_f);
+static const struct trace_layout g_timeval = LAYOUT(
+	struct __kernel_old_timeval, false, g_timeval_f);
 static const struct trace_field g_itimerspec[] = {
 	NESTED(struct __kernel_itimerspec, it_interval, g_timespec),
 	NESTED(struct __kernel_itimerspec, it_value, g_timespec)};
@@ -68,8 +76,8 @@ static const struct trace_field g_rusage[] = {NESTED(struct rusage, ru_utime, g_
 	M(struct rusage, ru_minflt, LONG), M(struct rusage, ru_majflt, LONG)};
 static const struct trace_field g_rlimit[] = {
 	M(struct rlimit, rlim_cur, RLIM), M(struct rlimit, rlim_max, RLIM)};
-static const struct trace_field g_stat[] = {M(struct stat, st_mode, ST_MODE),
-	M(struct stat, st_size, LONG)};
+static const struct trace_field g_stat[] = {
+	M(struct stat, st_mode, ST_MODE), M(struct stat, st_size, LONG)};
 static const struct trace_field g_statx[] = {AS("stx_mask", struct statx, stx_mask, ADDR),
 	M(struct statx, stx_mode, ST_MODE), M(struct statx, stx_size, ULONG)};
 static const struct trace_field g_statfs[] = {M(struct statfs, f_type, ADDR),
@@ -100,8 +108,7 @@ static const struct trace_field g_pollfd[] = {
 	M(struct pollfd, fd, INT), M(struct pollfd, events, POLL_EVENTS)};
 static const struct trace_field g_poll_result[] = {
 	M(struct pollfd, fd, INT), M(struct pollfd, revents, POLL_EVENTS)};
-static const struct trace_layout g_poll_results =
-	LAYOUT(struct pollfd, false, g_poll_result);
+static const struct trace_layout g_poll_results = LAYOUT(struct pollfd, false, g_poll_result);
 static const struct trace_field g_epoll_event[] = {
 	M(struct epoll_event, events, EPOLL_EVENTS), M(struct epoll_event, data, EPOLL_DATA)};
 static const struct trace_field g_clone_args[] = {M(struct clone_args, flags, CLONE_FLAGS),
@@ -179,7 +186,8 @@ void trace_put_layout(struct seq_buf *s, const struct trace_layout *l, const voi
 		if (f->kind == ARG_NESTED)
 			trace_put_layout(s, f->nested, at);
 		else if (f->kind == ARG_CHARS)
-			trace_put_text(s, (const char *)at, strnlen((const char *)at, f->size), false);
+			trace_put_text(
+				s, (const char *)at, strnlen((const char *)at, f->size), false);
 		else
 			trace_put_scalar(s, load(at, f->size, is_signed(f->kind)), f->kind);
 	}
@@ -222,7 +230,7 @@ static size_t size_of(unsigned int kind)
 		return sizeof(struct user_mmsghdr);
 	default:
 		return kind - ARG_S_NONE < ARRAY_SIZE(g_layouts) ? g_layouts[kind - ARG_S_NONE].size
-								: 0;
+								 : 0;
 	}
 }
 

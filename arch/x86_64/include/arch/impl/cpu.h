@@ -98,12 +98,12 @@ u64 arch_random_seed(u64 *ok);
 
 #define this_cpu_write(var, val) X86_PER_CPU_OP("mov", var, val)
 #define this_cpu_add(var, n)     X86_PER_CPU_OP("add", var, n)
-#define this_cpu_fetch_add(var, n)                                                            \
-	({                                                                                    \
-		u32 _tcf = (n);                                                               \
-		static_assert(sizeof(var) == 4, "per-CPU u32");                               \
-		__asm__ volatile("xaddl %0, %%gs:%1" : "+r"(_tcf), "+m"(var) : : "cc");       \
-		_tcf;                                                                         \
+#define this_cpu_fetch_add(var, n)                                                      \
+	({                                                                              \
+		u32 _tcf = (n);                                                         \
+		static_assert(sizeof(var) == 4, "per-CPU u32");                         \
+		__asm__ volatile("xaddl %0, %%gs:%1" : "+r"(_tcf), "+m"(var) : : "cc"); \
+		_tcf;                                                                   \
 	})
 
 DECLARE_PER_CPU(int, x86_cpu_id);
