@@ -16,7 +16,7 @@ static int read_exact(struct file *f, void *buf, size_t n, u64 pos)
 
 	if (at < 0)
 		return -EINVAL;
-	got = kernel_read(f, buf, n, &at);
+	got = exec_read(f, buf, n, &at);
 	if (got < 0)
 		return (int)got;
 	return (size_t)got == n ? 0 : -EIO;

@@ -1,5 +1,5 @@
 /*
- * execve. First everything that may fail with an errno: open, read, check, copy arguments, prepare
+ * execve. First everything that may fail with an errno: copy arguments, open, read, check, prepare
  * credentials and an empty address space. Then the point of no return: other threads die, the new
  * address space is taken, handlers and descriptors are reset, the program is mapped. A failure
  * there ends the process with SIGSEGV.
@@ -25,7 +25,20 @@ void process_set_vdso_hook(int (*map)(struct mm *mm))
 
 /* ---- opening ---- */
 
-/* The program's name as AT_EXECFN shows it, and where to look it up. */
+/* The program's name as AT_EXECFN shows it. */
+static int set_name(struct exec *x, int dirfd, const char *name)
+{
+	x->filename = name;
+	if (dirfd == AT_FDCWD || name[0] == '/')
+		return 0;
+	x->fd_name = kmalloc(PATH_MAX + 32, GFP_KERNEL);
+	if (!x->fd_name)
+		return -ENOMEM;
+	ksnprintf(x->fd_name, PATH_MAX + 32, name[0] ? "/dev/fd/%d/%s" : "/dev/fd/%d", dirfd, name);
+	x->filename = x->fd_name;
+	return 0;
+}
+
 static int open_at(struct exec *x, int dirfd, const char *name, int at_flags)
 {
 	u32 flags = (at_flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
@@ -33,21 +46,14 @@ static int open_at(struct exec *x, int dirfd, const char *name, int at_flags)
 	struct task *t = current_task();
 	struct file *dir, *f;
 
-	x->filename = name;
+	if (at_flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+		return -EINVAL;
 	if (dirfd == AT_FDCWD || name[0] == '/') {
 		f = exec_open(NULL, name, flags);
 	} else {
 		dir = fd_get_any(t->files, dirfd);
 		if (!dir)
 			return -EBADF;
-		x->fd_name = kmalloc(PATH_MAX + 32, GFP_KERNEL);
-		if (!x->fd_name) {
-			put_file(dir);
-			return -ENOMEM;
-		}
-		ksnprintf(x->fd_name, PATH_MAX + 32, name[0] ? "/dev/fd/%d/%s" : "/dev/fd/%d",
-			dirfd, name);
-		x->filename = x->fd_name;
 		x->path_inaccessible = fd_get_cloexec(t->files, dirfd) > 0;
 		f = exec_open(&dir->path, name, flags);
 		put_file(dir);
@@ -64,7 +70,7 @@ static int read_head(struct exec *x)
 	ssize_t n;
 
 	memset(x->head, 0, sizeof(x->head));
-	n = kernel_read(x->file, x->head, sizeof(x->head), &pos);
+	n = exec_read(x->file, x->head, sizeof(x->head), &pos);
 	return n < 0 ? (int)n : 0;
 }
 
@@ -495,9 +501,11 @@ int process_exec(int dirfd, const char *name, int at_flags, const char __user *c
 		return -ENOMEM;
 	err = exec_start(x);
 	if (!err)
-		err = open_at(x, dirfd, name, at_flags);
-	if (!err)
+		err = set_name(x, dirfd, name);
+	if (!err) /* bad pointers are told before anything about the file */
 		err = push_user_args(x, argv, envp);
+	if (!err)
+		err = open_at(x, dirfd, name, at_flags);
 	if (!err)
 		err = read_head(x);
 	if (!err)
@@ -514,9 +522,11 @@ int process_exec_kernel(const char *path, const char *const *argv, const char *c
 		return -ENOMEM;
 	err = exec_start(x);
 	if (!err)
-		err = open_at(x, AT_FDCWD, path, 0);
+		err = set_name(x, AT_FDCWD, path);
 	if (!err)
 		err = push_kernel_args(x, argv, envp);
+	if (!err)
+		err = open_at(x, AT_FDCWD, path, 0);
 	if (!err)
 		err = read_head(x);
 	if (!err)

@@ -71,6 +71,7 @@ int args_copy_out(struct arg_block *b, unsigned long top) must_check;
 /* exec_file.c */
 struct file *exec_open(const struct path *base, const char *name, u32 lookup_flags) must_check;
 void exec_close(struct file *f);
+ssize_t exec_read(struct file *f, void *buf, size_t n, off64_t *pos) must_check;
 struct file *exec_share_exe(struct mm *mm); /* its program once more, for another mm; NULL */
 
 /* exec_cred.c: the credentials that running x->file gives; sets x->secure, x->setid. */

@@ -48,6 +48,15 @@ struct file *exec_open(const struct path *base, const char *name, u32 lookup_fla
 	return f;
 }
 
+/* Counted in /proc/PID/io as the task's own. */
+ssize_t exec_read(struct file *f, void *buf, size_t n, off64_t *pos)
+{
+	ssize_t got = kernel_read(f, buf, n, pos);
+
+	task_account_io(got, false);
+	return got;
+}
+
 /* ---- the program of an address space ---- */
 
 struct file *mm_get_exe_file(struct mm *mm)

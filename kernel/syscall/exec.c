@@ -13,8 +13,6 @@ static long exec_at(int dirfd, const char __user *uname, const char __user *cons
 	ssize_t n;
 	long err;
 
-	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
-		return -EINVAL;
 	name = kmalloc(PATH_MAX, GFP_KERNEL);
 	if (!name)
 		return -ENOMEM;

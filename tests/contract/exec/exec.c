@@ -372,6 +372,40 @@ TEST(bad_pointers_are_EFAULT)
 	CHECK_EQ(exec_in_child(self_path, argv, BAD_PTR), EFAULT);
 }
 
+/* Arguments are copied before anybody looks for the file. */
+TEST(bad_arguments_are_told_before_the_file)
+{
+	static char long_one[200000];
+	char *none[] = {NULL}, *bad[] = {"a", BAD_PTR, NULL}, *big[] = {long_one, NULL};
+	static const char *const names[] = {"missing", "plain", "."};
+
+	memset(long_one, 'a', sizeof(long_one) - 1);
+	close(new_file("plain", O_RDWR, 0644));
+	for (int i = 0; i < 3; i++) {
+		CHECK_ERR(syscall(SYS_execve, names[i], BAD_PTR, none), EFAULT);
+		CHECK_ERR(syscall(SYS_execve, names[i], none, BAD_PTR), EFAULT);
+		CHECK_ERR(syscall(SYS_execve, names[i], bad, none), EFAULT);
+		CHECK_ERR(syscall(SYS_execve, names[i], none, bad), EFAULT);
+		CHECK_ERR(syscall(SYS_execve, names[i], big, none), E2BIG);
+	}
+	CHECK_ERR(syscall(SYS_execve, "", BAD_PTR, none), ENOENT);
+	CHECK_ERR(syscall(SYS_execveat, -1, "missing", BAD_PTR, none, 0), EFAULT);
+	CHECK_ERR(syscall(SYS_execveat, -1, "missing", none, none, 0), EBADF);
+}
+
+TEST(execveat_looks_at_flags_after_name_and_arguments)
+{
+	char *none[] = {NULL};
+	int bad = 0x8000;
+
+	CHECK_ERR(syscall(SYS_execveat, AT_FDCWD, BAD_PTR, none, none, bad), EFAULT);
+	CHECK_ERR(syscall(SYS_execveat, AT_FDCWD, "", none, none, bad), ENOENT);
+	CHECK_ERR(syscall(SYS_execveat, AT_FDCWD, "x", BAD_PTR, none, bad), EFAULT);
+	CHECK_ERR(syscall(SYS_execveat, AT_FDCWD, "x", none, none, bad), EINVAL);
+	CHECK_ERR(syscall(SYS_execveat, -1, "x", none, none, bad), EINVAL);
+	CHECK_ERR(syscall(SYS_execveat, AT_FDCWD, "", none, none, bad | AT_EMPTY_PATH), EINVAL);
+}
+
 TEST(open_for_writing_is_ETXTBSY_both_ways)
 {
 	copy_self("prog", 0755);
