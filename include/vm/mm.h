@@ -203,8 +203,8 @@ ssize_t mm_access(struct mm *mm, unsigned long addr, void *buf, size_t len, bool
 void vm_set_shared_anon_hook(int (*fn)(size_t size, struct map_request *rq));
 int vm_shared_anon(size_t size, struct map_request *rq) must_check;
 
-/* Futex key of addr for shared futexes: object id and byte offset; for private memory falls back to
- * (mm, addr). Faults the page in. -EFAULT. */
+/* Futex key of addr for shared futexes: object id and byte offset where a file's own pages are seen;
+ * for private memory (mm, addr). -EFAULT: not mapped, unreadable, or anonymous and read-only. */
 int mm_futex_key(struct mm *mm, unsigned long addr, bool shared, u64 *a, u64 *b) must_check;
 
 /* Iterate regions in address order with map_lock held for reading. */

@@ -95,7 +95,9 @@ int mm_futex_key(struct mm *mm, unsigned long addr, bool shared, u64 *a, u64 *b)
 	r = mm_find_region(mm, addr);
 	if (!r || r->start > addr || !region_allows(r, MMU_READ)) {
 		err = -EFAULT;
-	} else if (r->object && region_shared(r)) {
+	} else if (!r->object && !region_allows(r, MMU_WRITE)) {
+		err = -EFAULT; /* no way to change the word: as Linux, nothing to wait for */
+	} else if (r->object && (region_shared(r) || !region_allows(r, MMU_WRITE))) {
 		*a = r->object->id;
 		*b = ((region_index(r, addr) << PAGE_SHIFT) | (addr & ~PAGE_MASK)) | 1;
 	}

@@ -207,6 +207,40 @@ TEST(bad_arguments)
 	CHECK_ERR(futex(word, FUTEX_WAKE | FUTEX_CLOCK_REALTIME, 0, NULL, NULL, 0), ENOSYS);
 }
 
+/* Nobody can change such a word: not found between processes, but by its address within one. */
+TEST(shared_operations_on_read_only_anonymous_memory_are_EFAULT)
+{
+	int *page = OK(
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	int *untouched = OK(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	int *ro[] = {page, untouched}, word = 0;
+
+	*page = 0;
+	OK(mprotect(page, 4096, PROT_READ));
+	for (int i = 0; i < 2; i++) {
+		struct timespec ts = ts_of(MSEC);
+
+		CHECK_ERR(futex(ro[i], FUTEX_WAIT, 0, &ts, NULL, 0), EFAULT);
+		CHECK_ERR(futex(ro[i], FUTEX_WAKE, 1, NULL, NULL, 0), EFAULT);
+		CHECK_ERR(futex(ro[i], FUTEX_REQUEUE, 1, (void *)1, &word, 0), EFAULT);
+		CHECK_ERR(futex(&word, FUTEX_REQUEUE, 1, (void *)1, ro[i], 0), EFAULT);
+		CHECK_ERR(futex(ro[i], FUTEX_WAIT_PRIVATE, 0, &ts, NULL, 0), ETIMEDOUT);
+		CHECK_EQ(futex(ro[i], FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0), 0);
+	}
+}
+
+TEST(a_read_only_private_file_mapping_is_found_by_the_file)
+{
+	int fd = new_file("f", O_RDWR, 0600);
+
+	OK(ftruncate(fd, 4096));
+	int *shared = OK(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+	int *private = OK(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0));
+	pid_t pid = waiter(private, FUTEX_WAIT, 0, 0);
+	CHECK_EQ(futex(shared, FUTEX_WAKE, 1, NULL, NULL, 0), 1);
+	expect_exit(pid, 0);
+}
+
 TEST(waitv_waits_for_any_of_several)
 {
 	struct futex_waitv w[2] = {0};
