@@ -96,6 +96,18 @@ struct file *file_alloc(u32 flags)
 	return f;
 }
 
+static void free_file(struct file *f)
+{
+	__atomic_fetch_sub(&g_nr_files, 1, __ATOMIC_RELAXED);
+	slab_free(&g_file_cache, f);
+}
+
+void file_discard(struct file *f)
+{
+	if (ref_put(&f->refs))
+		free_file(f);
+}
+
 /* The last reference is gone: sleeps. */
 void file_release(struct file *f)
 {
@@ -119,8 +131,7 @@ void file_release(struct file *f)
 	if (f->cred)
 		put_cred(f->cred);
 	file_free_owner(f);
-	__atomic_fetch_sub(&g_nr_files, 1, __ATOMIC_RELAXED);
-	slab_free(&g_file_cache, f);
+	free_file(f);
 }
 
 static struct work g_release_work;

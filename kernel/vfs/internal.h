@@ -96,6 +96,7 @@ void detach_mounts_on(struct dentry *d);
 
 /* ---- inode.c, file.c ---- */
 struct file *file_alloc(u32 flags) must_check; /* error pointer -ENFILE (fs.file-max) -ENOMEM */
+void file_discard(struct file *f); /* from file_alloc, with nothing filled in and never shown */
 extern const struct file_ops g_path_fops;
 extern const struct file_ops *g_fifo_open_ops;  /* set by ipc at start-up */
 extern const struct file_ops *g_block_open_ops; /* set by the block layer at start-up */

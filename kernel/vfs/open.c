@@ -167,31 +167,27 @@ fail:
 	return err;
 }
 
-static struct file *open_at(
-	const struct vfs_env *env, const struct path *p, const struct open_how_k *h, bool created)
+/* Open what p names as f. On failure nothing of f is undone: end_open does that. */
+static int open_at(struct file *f, const struct vfs_env *env, const struct path *p,
+	const struct open_how_k *h, bool created)
 {
 	struct inode *i = p->dentry->inode;
 	bool truncate = (h->flags & O_TRUNC) && S_ISREG(i->mode) && !created &&
 		!(h->mode & FMODE_PATH);
-	struct file *f;
 	int err = 0;
 
 	if (!created && !(h->mode & FMODE_PATH)) {
 		err = check_open(p, h, env->cred);
 		if (err)
-			return err_ptr(err);
+			return err;
 	}
 	if (truncate) {
 		err = mount_want_write(p->mnt);
 		if (err)
-			return err_ptr(err);
+			return err;
 	}
-	f = file_alloc(h->flags & ~(u32)(O_CREAT | O_TRUNC | (S_ISBLK(i->mode) ? 0 : O_EXCL)));
-	if (is_err(f)) {
-		err = ptr_err(f);
-		goto out;
-	}
-	f->mode = h->mode;
+	if (!S_ISBLK(i->mode))
+		f->flags &= ~(u32)O_EXCL;
 	f->cred = get_cred(env->cred);
 	err = file_finish_open(f, p, env->cred);
 	f->flags &= ~(u32)O_EXCL; /* a block device has been claimed now */
@@ -204,30 +200,47 @@ static struct file *open_at(
 	}
 	if (!err)
 		f->flags &= ~(u32)(O_NOCTTY | O_CLOEXEC);
-	if (err)
-		put_file(f);
-	else if (!(h->mode & FMODE_PATH))
+	if (!err && !(h->mode & FMODE_PATH))
 		notify_child(p->dentry, IN_OPEN, 0);
-out:
 	if (truncate)
 		mount_end_write(p->mnt);
-	return err ? err_ptr(err) : f;
+	return err;
 }
 
-static struct file *open_tmpfile(const struct vfs_env *env, const struct path *base,
-	const char *name, const struct open_how_k *h, kmode_t mode, u32 lookup)
+/* The file comes first: where there can't be one more, nothing is created or truncated. */
+static struct file *begin_open(const struct open_how_k *h)
+{
+	struct file *f = file_alloc(h->flags & ~(u32)(O_CREAT | O_TRUNC));
+
+	if (!is_err(f))
+		f->mode = h->mode;
+	return f;
+}
+
+static struct file *end_open(struct file *f, int err)
+{
+	if (!err)
+		return f;
+	if (f->inode)
+		put_file(f);
+	else
+		file_discard(f);
+	return err_ptr(err);
+}
+
+static int open_tmpfile(struct file *f, const struct vfs_env *env, const struct path *base,
+	const char *name, const struct open_how_k *h, kmode_t mode)
 {
 	struct path dir, p;
 	struct inode *di, *i;
-	struct file *f;
 	static const struct qstr qname = {0, 8, "#tmpfile"};
 	int err;
 
 	if (!(h->access & MAY_WRITE))
-		return err_ptr(-EINVAL);
-	err = vfs_lookup(env, base, name, lookup | LOOKUP_DIRECTORY, &dir);
+		return -EINVAL;
+	err = vfs_lookup(env, base, name, h->lookup | LOOKUP_DIRECTORY, &dir);
 	if (err)
-		return err_ptr(err);
+		return err;
 	di = dir.dentry->inode;
 	err = mount_want_write(dir.mnt);
 	if (err)
@@ -249,16 +262,13 @@ static struct file *open_tmpfile(const struct vfs_env *env, const struct path *b
 	}
 	i->flags |= h->flags & O_EXCL ? 0 : INODE_UNHASHED; /* O_EXCL: may not be linked later */
 	dentry_instantiate(p.dentry, i);
-	f = open_at(env, &p, h, true);
+	err = open_at(f, env, &p, h, true);
 	put_dentry(p.dentry);
-	mount_end_write(dir.mnt);
-	put_path(&dir);
-	return f;
 out_write:
 	mount_end_write(dir.mnt);
 out:
 	put_path(&dir);
-	return err_ptr(err);
+	return err;
 }
 
 /*
@@ -306,17 +316,17 @@ static int lookup_or_create(
 	return 0;
 }
 
-static struct file *open_create(const struct vfs_env *env, const struct path *base,
-	const char *name, const struct open_how_k *h, kmode_t mode, u32 lookup)
+static int open_create(struct file *f, const struct vfs_env *env, const struct path *base,
+	const char *name, const struct open_how_k *h, kmode_t mode)
 {
+	u32 lookup = h->lookup;
 	struct path p;
-	struct file *f = NULL;
 	struct walk w;
 	bool created;
 	int err = walk_begin(&w, env, base, name, lookup);
 
 	if (err)
-		return err_ptr(err);
+		return err;
 	for (;;) {
 		struct inode *i;
 
@@ -357,46 +367,61 @@ static struct file *open_create(const struct vfs_env *env, const struct path *ba
 		break;
 	}
 	if (!err) {
-		f = open_at(env, &p, h, created);
+		err = open_at(f, env, &p, h, created);
 		put_path(&p);
 	}
 	walk_end(&w);
-	return err ? err_ptr(err) : f;
+	return err;
+}
+
+static int open_existing(struct file *f, const struct vfs_env *env, const struct path *base,
+	const char *name, const struct open_how_k *h)
+{
+	struct path p;
+	int err = vfs_lookup(env, base, name, h->lookup, &p);
+
+	if (err)
+		return err;
+	err = open_at(f, env, &p, h, false);
+	put_path(&p);
+	return err;
 }
 
 struct file *vfs_open(const struct vfs_env *env, const struct path *base, const char *name,
 	u32 o_flags, kmode_t mode, u32 lookup_flags)
 {
+	bool create = (o_flags & O_CREAT) && !(o_flags & O_PATH);
 	struct open_how_k h;
-	struct path p;
 	struct file *f;
 	int err;
 
 	decode_flags(o_flags, &h);
 	h.lookup |= lookup_flags;
-	if ((o_flags & O_TMPFILE) == O_TMPFILE && !(o_flags & O_PATH))
-		return open_tmpfile(env, base, name, &h, mode, h.lookup);
-	if ((o_flags & O_CREAT) && !(o_flags & O_PATH)) {
+	if ((o_flags & O_TMPFILE) != O_TMPFILE && create && (o_flags & O_DIRECTORY))
+		return err_ptr(-EINVAL);
+	f = begin_open(&h);
+	if (is_err(f))
+		return f;
+	if ((o_flags & O_TMPFILE) == O_TMPFILE && !(o_flags & O_PATH)) {
+		err = open_tmpfile(f, env, base, name, &h, mode);
+	} else if (create) {
 		if (o_flags & O_EXCL)
 			h.lookup &= ~LOOKUP_FOLLOW;
-		if (o_flags & O_DIRECTORY)
-			return err_ptr(-EINVAL);
-		return open_create(env, base, name, &h, mode, h.lookup);
+		err = open_create(f, env, base, name, &h, mode);
+	} else {
+		err = open_existing(f, env, base, name, &h);
 	}
-	err = vfs_lookup(env, base, name, h.lookup, &p);
-	if (err)
-		return err_ptr(err);
-	f = open_at(env, &p, &h, false);
-	put_path(&p);
-	return f;
+	return end_open(f, err);
 }
 
 struct file *vfs_open_path(const struct vfs_env *env, const struct path *p, u32 o_flags)
 {
 	struct open_how_k h;
+	struct file *f;
 
 	decode_flags(o_flags & ~(u32)(O_CREAT | O_EXCL), &h);
 	if ((o_flags & O_DIRECTORY) && !S_ISDIR(p->dentry->inode->mode))
 		return err_ptr(-ENOTDIR);
-	return open_at(env, p, &h, false);
+	f = begin_open(&h);
+	return is_err(f) ? f : end_open(f, open_at(f, env, p, &h, false));
 }

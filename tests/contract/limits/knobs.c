@@ -70,6 +70,21 @@ static int open_many_as_user(void)
 	return errno == ENFILE && n > 10 ? 0 : 2;
 }
 
+/* The file comes before the name: nothing is looked up, created or cut. */
+static int create_beyond_the_limit(void)
+{
+	int r = open_many_as_user();
+
+	if (r)
+		return r;
+	CHECK_ERR(open("d/new", O_RDWR | O_CREAT, 0600), ENFILE);
+	CHECK_ERR(access("d/new", F_OK), ENOENT);
+	CHECK_ERR(open("d/old", O_RDWR | O_TRUNC), ENFILE);
+	CHECK_ERR(open("d", O_RDWR | O_TMPFILE, 0600), ENFILE);
+	CHECK_ERR(open("missing/new", O_RDONLY), ENFILE);
+	return 0;
+}
+
 static int open_many_as_root(void)
 {
 	struct rlimit rl = {4096, 4096};
@@ -88,6 +103,23 @@ TEST(file_max_limits_open_files_of_users)
 	CHECK_EQ(in_child(open_many_as_user), 0);
 	CHECK_EQ(in_child(open_many_as_root), 0);
 	set_number("/proc/sys/fs/file-max", was);
+}
+
+TEST(an_open_beyond_file_max_creates_nothing)
+{
+	long was = number("/proc/sys/fs/file-max"), used = number("/proc/sys/fs/file-nr");
+	struct stat st;
+
+	OK(mkdir("d", 0777));
+	OK(chmod("d", 0777));
+	write_file("d/old", "kept");
+	OK(chmod("d/old", 0666));
+	set_number("/proc/sys/fs/file-max", used + 200);
+	int status = in_child(create_beyond_the_limit);
+	set_number("/proc/sys/fs/file-max", was);
+	CHECK_EQ(status, 0);
+	OK(stat("d/old", &st));
+	CHECK_EQ(st.st_size, 4);
 }
 
 TEST(nr_open_limits_RLIMIT_NOFILE)
