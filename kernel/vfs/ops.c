@@ -371,8 +371,6 @@ static int check_rename(const struct vfs_env *env, struct walk *ow, struct walk 
 	bool is_dir, exchange = flags & RENAME_EXCHANGE;
 	int err;
 
-	if (!oi)
-		return -ENOENT;
 	if ((flags & RENAME_NOREPLACE) && ni)
 		return -EEXIST;
 	if (exchange && !ni)
@@ -435,6 +433,9 @@ static int do_rename(const struct vfs_env *env, struct walk *ow, struct walk *nw
 	err = is_err(od) ? ptr_err(od) : 0;
 	if (err)
 		goto out_unlock;
+	err = od->inode ? 0 : -ENOENT;
+	if (err)
+		goto out_old; /* before anything is said about the new name */
 	nd = dentry_lookup(np, nw->last, nw->last_len);
 	err = is_err(nd) ? ptr_err(nd) : 0;
 	if (err)

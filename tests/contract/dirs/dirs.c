@@ -30,6 +30,20 @@ static ino_t inode(const char *path)
 	return st.st_ino;
 }
 
+TEST(rename_misses_the_old_name_before_it_looks_at_the_new_one)
+{
+	char too_long[300];
+
+	memset(too_long, 'a', sizeof(too_long) - 1);
+	too_long[sizeof(too_long) - 1] = 0;
+	CHECK_ERR(rename("missing", too_long), ENOENT);
+	CHECK_ERR(rename("missing/x", too_long), ENOENT);
+	CHECK_ERR(rename(too_long, "missing/x"), ENOENT);
+	CHECK_ERR(rename(too_long, "missing"), ENAMETOOLONG);
+	close(new_file("there", O_RDWR, 0600));
+	CHECK_ERR(rename("there", too_long), ENAMETOOLONG);
+}
+
 TEST(mkdir_counts_links_and_rmdir_needs_an_empty_one)
 {
 	OK(mkdir("a", 0755));
