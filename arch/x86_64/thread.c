@@ -203,11 +203,14 @@ static int set_base(struct arch_thread *t, bool gs, unsigned long addr)
 	if (addr >= USER_END)
 		return -EPERM;
 	flags = irq_save();
+	/* The selector goes with the old base: what it names is not what counts from now on. */
 	if (gs) {
 		t->gs_base = addr;
+		__asm__ volatile("swapgs\n\tmov %0, %%gs\n\tswapgs" : : "r"(0) : "memory");
 		wrmsr(MSR_KERNEL_GS, addr);
 	} else {
 		t->fs_base = addr;
+		__asm__ volatile("mov %0, %%fs" : : "r"(0) : "memory");
 		write_fs_base(addr);
 	}
 	irq_restore(flags);

@@ -329,6 +329,17 @@ TEST(segments_stay_with_their_thread)
 	expect_exit(pid, 0);
 }
 
+TEST(a_new_base_clears_the_selector)
+{
+	unsigned long base;
+
+	__asm__ volatile("mov %0, %%gs" : : "r"(0x2b));
+	OK(syscall(SYS_arch_prctl, 0x1001 /* ARCH_SET_GS */, 0x5000));
+	CHECK_EQ(selectors() & 0xff, 0);
+	OK(syscall(SYS_arch_prctl, 0x1004 /* ARCH_GET_GS */, &base));
+	CHECK_EQ(base, 0x5000);
+}
+
 TEST(processors_are_counted_alike)
 {
 	CHECK_EQ(get_nprocs(), online());
