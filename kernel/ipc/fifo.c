@@ -63,8 +63,12 @@ static int fifo_open(struct inode *inode, struct file *f)
 	f->mode &= ~FMODE_LSEEK;
 	mutex_lock(&p->lock);
 	if ((f->mode & (FMODE_READ | FMODE_WRITE)) == FMODE_WRITE && (f->flags & O_NONBLOCK) &&
-		p->readers == 0 && !anonymous)
-		err = -ENXIO;
+		p->readers == 0 && !anonymous) {
+		/* Not counted even for a moment: a reader that opens now must go on waiting. */
+		mutex_unlock(&p->lock);
+		pipe_forget(p, inode);
+		return -ENXIO;
+	}
 	pipe_count_open(p, f);
 	r_before = p->r_opens;
 	w_before = p->w_opens;
@@ -76,7 +80,7 @@ static int fifo_open(struct inode *inode, struct file *f)
 	mutex_unlock(&p->lock);
 	wake_up_all(&p->rd_wait); /* openers of the other end wait here */
 	mutex_lock(&p->lock);
-	if (!err && !(f->flags & O_NONBLOCK) && !anonymous) {
+	if (!(f->flags & O_NONBLOCK) && !anonymous) {
 		if ((f->mode & (FMODE_READ | FMODE_WRITE)) == FMODE_READ) {
 			err = wait_other_end(p, &p->w_opens, w_before, &p->writers);
 			f->readahead.start = U32_MAX;

@@ -353,11 +353,25 @@ static long pipe_ioctl(struct file *f, u32 cmd, unsigned long arg)
 	return put_user((int)n, (int __user *)arg);
 }
 
+void pipe_forget(struct pipe *p, struct inode *inode)
+{
+	bool last;
+
+	spin_lock(&inode->spin);
+	last = --p->files == 0;
+	if (last)
+		inode->pipe = NULL;
+	spin_unlock(&inode->spin);
+	if (last)
+		put_pipe(p); /* the inode's reference */
+	put_pipe(p);
+}
+
 static void pipe_release(struct file *f)
 {
 	struct pipe *p = f->priv;
 	struct inode *inode = f->inode;
-	bool last, one_end;
+	bool one_end;
 
 	mutex_lock(&p->lock);
 	if (f->mode & FMODE_READ)
@@ -372,14 +386,7 @@ static void pipe_release(struct file *f)
 		fasync_notify(&p->async, POLL_IN);
 		fasync_notify(&p->async, POLL_OUT);
 	}
-	spin_lock(&inode->spin);
-	last = --p->files == 0;
-	if (last)
-		inode->pipe = NULL;
-	spin_unlock(&inode->spin);
-	if (last)
-		put_pipe(p); /* the inode's reference */
-	put_pipe(p);
+	pipe_forget(p, inode);
 }
 
 static int pipe_fasync(struct file *f, struct fasync_list **l)

@@ -54,7 +54,8 @@ void pipe_woke_readers(struct pipe *p);
 void pipe_woke_writers(struct pipe *p);
 /* Open an end for f (its mode tells which); undone by the files' release. lock held. */
 void pipe_count_open(struct pipe *p, struct file *f);
-void pipe_give_back(struct pipe *p); /* the end of "taken"; lock held */
+void pipe_forget(struct pipe *p, struct inode *inode); /* a file less; puts its reference */
+void pipe_give_back(struct pipe *p);                   /* the end of "taken"; lock held */
 /* Wait until data is there and nobody has taken it / until room is there; lock held at entry and
  * exit. 1: go on, 0: no other end (end of file, or the caller raises SIGPIPE), -EAGAIN,
  * -ERESTARTSYS. */

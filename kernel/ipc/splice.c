@@ -94,8 +94,8 @@ ssize_t pipe_splice_from_file(
 		vfs_broken_pipe();
 		return -EPIPE;
 	}
-	if (!cached)
-		pipe_woke_writers(p); /* what was reserved may be free again */
+	if (!pipe_full(p)) /* what was reserved, or the wake-up that came to us, is for others */
+		pipe_woke_writers(p);
 	if (done) {
 		pipe_woke_readers(p);
 		fasync_notify(&p->async, POLL_IN);
@@ -137,7 +137,7 @@ ssize_t pipe_splice_to_file(struct file *in, struct file *out, off64_t *pos, siz
 {
 	struct pipe *p = file_pipe(in);
 	ssize_t done = 0, n = 0, want = 0;
-	bool waited;
+	bool waited, more;
 	int err;
 
 	mutex_lock(&p->lock);
@@ -149,7 +149,10 @@ ssize_t pipe_splice_to_file(struct file *in, struct file *out, off64_t *pos, siz
 			break;
 		len -= (size_t)n;
 	}
+	more = pipe_used(p) != 0;
 	mutex_unlock(&p->lock);
+	if (more && waited)
+		pipe_woke_readers(p); /* the wake-up that came to us is for others, too */
 	if (done) {
 		pipe_woke_writers(p);
 		fasync_notify(&p->async, POLL_OUT);
@@ -182,18 +185,19 @@ static ssize_t pipe_to_pipe(struct file *fin, struct file *fout, size_t len, u32
 		err = pipe_wait_data(in, nonblocking(fin, flags), &waited);
 		mutex_unlock(&in->lock);
 		if (err <= 0)
-			return err;
+			goto out;
 		mutex_lock(&out->lock);
 		err = pipe_wait_room(out, nonblocking(fout, flags));
 		mutex_unlock(&out->lock);
 		if (err < 0)
-			return err;
+			goto out;
 		lock_both(in, out);
 		if (out->readers == 0) {
 			mutex_unlock(&in->lock);
 			mutex_unlock(&out->lock);
 			vfs_broken_pipe();
-			return -EPIPE;
+			err = -EPIPE;
+			goto out;
 		}
 		if (!in->taken && pipe_used(in) && !pipe_full(out))
 			break;
@@ -227,7 +231,13 @@ static ssize_t pipe_to_pipe(struct file *fin, struct file *fout, size_t len, u32
 		pipe_woke_writers(in);
 		fasync_notify(&in->async, POLL_OUT);
 	}
-	return done;
+out:
+	/* Wake-ups came to us alone: what is left of data and room is for others. */
+	if (pipe_used(in))
+		pipe_woke_readers(in);
+	if (!pipe_full(out))
+		pipe_woke_writers(out);
+	return done ? done : err;
 }
 
 ssize_t pipe_splice_pipe(struct file *in, struct file *out, size_t len, u32 flags)
