@@ -3,6 +3,7 @@
 #include <core/init.h>
 #include <core/log.h>
 #include <core/trace.h>
+#include <ipc/ipc.h>
 #include <ipc/pipe.h>
 #include <kmem/page.h>
 #include <lib/printf.h>
@@ -358,6 +359,15 @@ static const struct proc_entry g_vm_entries[] = {
 	{0},
 };
 
+static const struct proc_entry g_epoll_entries[] = {
+	{.name = "max_user_watches",
+		.mode = S_IFREG | 0644,
+		.show = show_u64,
+		.store = store_u64,
+		.data = &g_epoll_max_watches},
+	{0},
+};
+
 static const struct proc_entry g_inotify_entries[] = {
 	INT("max_queued_events", g_inotify_max_events, 0, INT_MAX),
 	INT("max_user_instances", g_inotify_max_instances, 0, INT_MAX),
@@ -384,6 +394,7 @@ static const struct proc_entry g_quota_entries[] = {
 };
 
 static const struct proc_entry g_fs_entries[] = {
+	DIR("epoll", g_epoll_entries),
 	{.name = "file-max",
 		.mode = S_IFREG | 0644,
 		.show = show_u64,

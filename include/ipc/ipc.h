@@ -14,7 +14,8 @@ struct file *timerfd_create(int clockid, u32 o_flags) must_check; /* -EINVAL -EP
 struct timer_value {
 	s64 value_ns, interval_ns; /* relative remaining time when read */
 };
-/* flags: TFD_TIMER_*; -EINVAL: not a timerfd. old may be NULL. */
+/* flags: TFD_TIMER_*; -EINVAL: not a timerfd; -ECANCELED: set, but the wall clock was set before,
+ * and TFD_TIMER_CANCEL_ON_SET asks. old may be NULL. */
 int timerfd_set(struct file *f, int flags, const struct timer_value *new,
 	struct timer_value *old) must_check;
 int timerfd_get(struct file *f, struct timer_value *cur) must_check;
@@ -25,6 +26,7 @@ int signalfd_set_mask(struct file *f, sigset_t mask) must_check; /* -EINVAL: not
 
 /* epoll: deadline monotonic ns; TIME_NEVER waits for ever, 0 doesn't wait. Returns events or error.
  */
+extern u64 g_epoll_max_watches; /* fs.epoll.max_user_watches: of one user; atomic */
 struct file *epoll_create_file(u32 o_flags) must_check;
 int epoll_control(struct file *ep, int op, struct file *target, int fd,
 	const struct epoll_event *ev) must_check;

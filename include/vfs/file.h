@@ -187,8 +187,10 @@ struct poll_table {
 };
 static inline void poll_wait(struct file *f, struct wait_queue *q, struct poll_table *pt)
 {
-	if (pt && pt->queue)
+	if (pt && pt->queue) {
 		pt->queue(pt, f, q);
+		smp_mb(); /* queued before the state is read; pairs with wait_queue_active */
+	}
 }
 static inline u32 vfs_poll(struct file *f, struct poll_table *pt)
 {

@@ -33,8 +33,9 @@ struct epoll {
 	struct rb_root items;
 	struct file *file; /* its own; not referenced */
 	struct spinlock ready_lock;
-	struct list_head ready;      /* items; ready_lock */
-	u32 nr_ready;                /* ready_lock */
+	struct list_head ready; /* items; ready_lock */
+	u32 nr_ready;           /* ready_lock */
+	bool collecting; /* items that are ready may be off the list for a moment; ready_lock */
 	struct list_head sleepers;   /* struct sleeper; ready_lock */
 	struct wait_queue poll_wait; /* whoever polls this instance */
 	struct user_account *user;
@@ -79,6 +80,8 @@ static struct mutex g_nesting_lock = MUTEX_INIT(g_nesting_lock, RANK_FILE_POS);
 static u64 g_look; /* g_nesting_lock: number of the current look at the graph */
 static const struct file_ops g_epoll_fops;
 
+u64 g_epoll_max_watches; /* by memory size at start-up */
+
 static struct epoll *file_epoll(struct file *f)
 {
 	return f->ops == &g_epoll_fops ? f->priv : NULL;
@@ -94,26 +97,33 @@ static void put_epoll(struct epoll *ep)
 
 /* ---- ready list ------------------------------------------------------------------------------ */
 
+/* Wake who sleeps longest, if anybody does. ready_lock held. */
+static bool wake_sleeper_locked(struct epoll *ep)
+{
+	struct sleeper *s = list_first_entry_or_null(&ep->sleepers, struct sleeper, link);
+
+	if (!s)
+		return false;
+	list_del(&s->link);
+	WRITE_ONCE(s->woken, true);
+	thread_wake(
+		s->thread); /* s lives on its stack until it has seen woken: RUNQUEUE ranks above */
+	return true;
+}
+
 /* Put the item on the ready list and wake one sleeper. True when somebody was woken. Any context. */
 static bool make_ready(struct epitem *it)
 {
 	struct epoll *ep = it->ep;
 	unsigned long flags = spin_lock_irqsave(&ep->ready_lock);
-	struct sleeper *s = list_first_entry_or_null(&ep->sleepers, struct sleeper, link);
-	bool woke = false;
+	bool woke;
 
 	if (!it->on_ready) {
 		it->on_ready = true;
 		list_add_tail(&it->ready_link, &ep->ready);
 		ep->nr_ready++;
 	}
-	if (s) {
-		list_del(&s->link);
-		WRITE_ONCE(s->woken, true);
-		thread_wake(s->thread); /* s lives on its stack until it has seen woken: RUNQUEUE
-					   ranks above */
-		woke = true;
-	}
+	woke = wake_sleeper_locked(ep);
 	spin_unlock_irqrestore(&ep->ready_lock, flags);
 	if (wait_queue_active(&ep->poll_wait)) {
 		/* Under the watched file's queue lock: outer instances only, the graph has no
@@ -138,11 +148,31 @@ static bool item_woken(struct waiter *w, unsigned long key)
 	return (events & EPOLLEXCLUSIVE) != 0;
 }
 
+/* May there be something to collect? Exact enough to sleep on: ready_lock held. */
+static bool any_ready_locked(struct epoll *ep)
+{
+	return !list_empty(&ep->ready) || ep->collecting;
+}
+
+static bool any_ready(struct epoll *ep)
+{
+	bool any;
+
+	if (!list_empty(&ep->ready))
+		return true;
+	spin_lock_irq(&ep->ready_lock);
+	any = any_ready_locked(ep);
+	spin_unlock_irq(&ep->ready_lock);
+	return any;
+}
+
+/* From here to end_collecting items are taken off and put back. ep->lock held over both. */
 static struct epitem *pop_ready(struct epoll *ep)
 {
 	struct epitem *it;
 
 	spin_lock_irq(&ep->ready_lock);
+	ep->collecting = true;
 	it = list_first_entry_or_null(&ep->ready, struct epitem, ready_link);
 	if (it) {
 		list_del(&it->ready_link);
@@ -151,6 +181,16 @@ static struct epitem *pop_ready(struct epoll *ep)
 	}
 	spin_unlock_irq(&ep->ready_lock);
 	return it;
+}
+
+/* What is left, level-triggered items among it, is for the next sleeper: he was not woken for it. */
+static void end_collecting(struct epoll *ep)
+{
+	spin_lock_irq(&ep->ready_lock);
+	ep->collecting = false;
+	if (!list_empty(&ep->ready))
+		(void)wake_sleeper_locked(ep);
+	spin_unlock_irq(&ep->ready_lock);
 }
 
 static void push_ready(struct epitem *it, bool front)
@@ -489,14 +529,6 @@ static int check_exclusive(int op, u32 events, bool nested)
 	return 0;
 }
 
-static u64 max_watches(void)
-{
-	struct mem_stats m;
-
-	mem_get_stats(&m);
-	return (m.total << PAGE_SHIFT) / 25 / (sizeof(struct epitem) + 64); /* 4% of memory */
-}
-
 int epoll_control(
 	struct file *epf, int op, struct file *target, int fd, const struct epoll_event *ev)
 {
@@ -538,7 +570,7 @@ again:
 	case EPOLL_CTL_ADD:
 		if (it)
 			err = -EEXIST;
-		else if ((u64)READ_ONCE(ep->user->epoll_watches) >= max_watches())
+		else if ((u64)READ_ONCE(ep->user->epoll_watches) >= READ_ONCE(g_epoll_max_watches))
 			err = -ENOSPC;
 		else
 			err = add_item(ep, target, fd, &event, nest);
@@ -599,13 +631,9 @@ static int collect(struct epoll *ep, struct epoll_event __user *out, int max)
 		else if (!(it->event.events & EPOLLET))
 			push_ready(it, false);
 	}
+	end_collecting(ep);
 	mutex_unlock(&ep->lock);
 	return n;
-}
-
-static bool any_ready(struct epoll *ep)
-{
-	return !list_empty(&ep->ready);
 }
 
 int epoll_wait_events(struct file *epf, struct epoll_event __user *events, int max, s64 deadline)
@@ -629,9 +657,9 @@ int epoll_wait_events(struct file *epf, struct epoll_event __user *events, int m
 		if (signal_interrupts(current_thread(), THREAD_INTERRUPTIBLE))
 			return -EINTR;
 		spin_lock_irq(&ep->ready_lock);
-		if (any_ready(ep)) {
+		if (any_ready_locked(ep)) {
 			spin_unlock_irq(&ep->ready_lock);
-			continue;
+			continue; /* collect waits for whoever collects now */
 		}
 		list_add_tail(&s.link, &ep->sleepers);
 		thread_set_state(THREAD_INTERRUPTIBLE);
@@ -644,8 +672,6 @@ int epoll_wait_events(struct file *epf, struct epoll_event __user *events, int m
 		if (!s.woken)
 			list_del(&s.link);
 		spin_unlock_irq(&ep->ready_lock);
-		if (any_ready(ep))
-			late = late && !s.woken;
 	}
 }
 
@@ -673,6 +699,7 @@ static u32 epoll_poll(struct file *f, struct poll_table *pt)
 			mask = EPOLLIN | EPOLLRDNORM;
 		}
 	}
+	end_collecting(ep);
 	mutex_unlock(&ep->lock);
 	return mask;
 }
@@ -738,8 +765,11 @@ struct file *epoll_create_file(u32 o_flags)
 	return f;
 }
 
+/* As Linux: the watches of a user may take 4% of memory. */
 static int epoll_init(void)
 {
+	g_epoll_max_watches = (u64)g_nr_frames * PAGE_SIZE / 25 /
+		(sizeof(struct epitem) + sizeof(struct hook));
 	file_set_epoll_hook(epoll_file_gone);
 	return 0;
 }

@@ -123,6 +123,7 @@ static int set_sleep(struct poll_set *s, s64 deadline)
 		late = sched_block_until(deadline);
 	thread_set_state(THREAD_RUNNING);
 	WRITE_ONCE(s->triggered, false);
+	smp_mb(); /* before the next look: what comes after that sets it again */
 	return late;
 }
 
