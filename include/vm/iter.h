@@ -41,6 +41,8 @@ size_t iter_get_nofault(struct iter *from, void *dst, size_t n) must_check;
 /* Touch the next n bytes so that a nofault copy can go on. -EFAULT when nothing is accessible. */
 int iter_fault_in(const struct iter *it, size_t n, bool write) must_check;
 void iter_advance(struct iter *it, size_t n);
+/* Bytes left in the current segment that isn't empty; all for what isn't a vector. */
+size_t iter_segment(struct iter *it);
 void iter_revert(
 	struct iter *it, size_t n); /* undo the last n advanced bytes (same segment array) */
 

@@ -7,6 +7,7 @@
 #define COUNT_MAX (U64_MAX - 1)
 
 struct eventfd {
+	int id; /* immutable */
 	struct wait_queue wait;
 	u64 count; /* wait.lock */
 	bool semaphore;
@@ -39,14 +40,13 @@ static ssize_t eventfd_read(struct file *f, struct iter *to, off64_t *pos)
 								    : -EFAULT;
 }
 
-static ssize_t eventfd_write(struct file *f, struct iter *from, off64_t *pos)
+/* One value, the iterator's next 8 bytes. */
+static ssize_t add_value(struct file *f, struct iter *from)
 {
 	struct eventfd *e = f->priv;
 	u64 value;
 	bool added;
 
-	if (from->count < sizeof(value))
-		return -EINVAL;
 	if (iter_get(from, &value, sizeof(value)) < sizeof(value))
 		return -EFAULT;
 	if (value == U64_MAX)
@@ -69,6 +69,24 @@ static ssize_t eventfd_write(struct file *f, struct iter *from, off64_t *pos)
 	}
 	poll_wake(&e->wait, EPOLLIN | EPOLLRDNORM);
 	return sizeof(value);
+}
+
+/* Every segment of a vector is a write of its own, as on Linux; one of more than 8 bytes is short. */
+static ssize_t eventfd_write(struct file *f, struct iter *from, off64_t *pos)
+{
+	ssize_t done = 0;
+
+	do {
+		size_t len = iter_segment(from);
+		ssize_t n = len < sizeof(u64) ? -EINVAL : add_value(f, from);
+
+		if (n < 0)
+			return done ? done : n;
+		done += n;
+		if (len > sizeof(u64))
+			break;
+	} while (from->count);
+	return done;
 }
 
 static u32 eventfd_poll(struct file *f, struct poll_table *pt)
@@ -97,7 +115,8 @@ static void eventfd_fdinfo(struct file *f, struct seq_buf *s)
 {
 	struct eventfd *e = f->priv;
 
-	seq_printf(s, "eventfd-count: %16llx\n", (unsigned long long)READ_ONCE(e->count));
+	seq_printf(s, "eventfd-count: %16llx\neventfd-id: %d\n",
+		(unsigned long long)READ_ONCE(e->count), e->id);
 }
 
 static const struct file_ops g_eventfd_fops = {
@@ -111,6 +130,7 @@ static const struct file_ops g_eventfd_fops = {
 
 struct file *eventfd_create(u64 count, bool semaphore, u32 o_flags)
 {
+	static int next_id;
 	struct eventfd *e = kmalloc(sizeof(*e), GFP_KERNEL);
 	struct file *f;
 
@@ -119,6 +139,7 @@ struct file *eventfd_create(u64 count, bool semaphore, u32 o_flags)
 	wait_queue_init(&e->wait);
 	e->count = count;
 	e->semaphore = semaphore;
+	e->id = __atomic_add_fetch(&next_id, 1, __ATOMIC_RELAXED) & INT_MAX;
 	f = file_anon("[eventfd]", &g_eventfd_fops, e, O_RDWR | o_flags);
 	if (is_err(f))
 		kfree(e);

@@ -21,12 +21,15 @@ struct timerfd {
 	s64 deadline_ns;      /* 0: disarmed */
 	s64 interval_ns;
 	u64 ticks; /* expirations not read yet */
-	bool cancel_on_set, cancelled, absolute;
+	int flags; /* TFD_TIMER_* of the last setting */
+	bool cancel_on_set;
+	u32 wall_settings;     /* g_wall_settings when somebody was told last */
 	struct list_head link; /* g_lock: all timerfds on the wall clock */
 };
 
 static DEFINE_SPINLOCK(g_lock, RANK_FLOCK);
 static LIST_HEAD(g_wall_timers);
+static u32 g_wall_settings; /* how often the wall clock was set; atomic */
 static const struct file_ops g_timerfd_fops;
 
 static bool is_wall(int clockid)
@@ -77,22 +80,31 @@ static void timerfd_fired(struct timer *timer)
 		poll_wake(&t->wait, EPOLLIN | EPOLLRDNORM);
 }
 
+static bool cancelled(const struct timerfd *t)
+{
+	return READ_ONCE(t->cancel_on_set) &&
+		READ_ONCE(t->wall_settings) != READ_ONCE(g_wall_settings);
+}
+
+/* Was the clock set since the last time that this was asked with this answer? */
+static bool take_cancel_locked(struct timerfd *t)
+{
+	bool yes = cancelled(t);
+
+	if (yes)
+		WRITE_ONCE(t->wall_settings, READ_ONCE(g_wall_settings));
+	return yes;
+}
+
 static void wall_clock_set(void)
 {
 	struct timerfd *t;
 
+	__atomic_fetch_add(&g_wall_settings, 1, __ATOMIC_SEQ_CST);
 	spin_lock(&g_lock);
-	list_for_each_entry(t, &g_wall_timers, link) {
-		unsigned long flags = spin_lock_irqsave(&t->lock);
-
-		bool cancel = t->cancel_on_set;
-
-		if (cancel)
-			t->cancelled = true;
-		spin_unlock_irqrestore(&t->lock, flags);
-		if (cancel)
+	list_for_each_entry(t, &g_wall_timers, link)
+		if (READ_ONCE(t->cancel_on_set))
 			poll_wake(&t->wait, EPOLLIN | EPOLLRDNORM);
-	}
 	spin_unlock(&g_lock);
 }
 
@@ -104,27 +116,27 @@ static ssize_t timerfd_read(struct file *f, struct iter *to, off64_t *pos)
 	if (to->count < sizeof(ticks))
 		return -EINVAL;
 	for (;;) {
-		bool cancelled;
+		bool cancel;
 		int err;
 
 		spin_lock_irq(&t->lock);
-		if (t->ticks) { /* it has fired: count on, and go on */
+		cancel = take_cancel_locked(t);
+		if (t->ticks && cancel) { /* it has fired, and stays off until it is set */
+			t->deadline_ns = 0;
+		} else if (t->ticks) { /* it has fired: count on, and go on */
 			advance_locked(t);
 			arm_locked(t);
 		}
 		ticks = t->ticks;
 		t->ticks = 0;
-		cancelled = t->cancelled;
-		t->cancelled = false;
 		spin_unlock_irq(&t->lock);
-		if (cancelled)
+		if (cancel)
 			return -ECANCELED;
 		if (ticks)
 			break;
 		if (f->flags & O_NONBLOCK)
 			return -EAGAIN;
-		err = wait_event_interruptible(
-			&t->wait, READ_ONCE(t->ticks) != 0 || READ_ONCE(t->cancelled));
+		err = wait_event_interruptible(&t->wait, READ_ONCE(t->ticks) != 0 || cancelled(t));
 		if (err)
 			return err;
 	}
@@ -137,7 +149,7 @@ static u32 timerfd_poll(struct file *f, struct poll_table *pt)
 	struct timerfd *t = f->priv;
 
 	poll_wait(f, &t->wait, pt);
-	return READ_ONCE(t->ticks) || READ_ONCE(t->cancelled) ? EPOLLIN : 0;
+	return READ_ONCE(t->ticks) || cancelled(t) ? EPOLLIN : 0;
 }
 
 static long timerfd_ioctl(struct file *f, u32 cmd, unsigned long arg)
@@ -184,14 +196,16 @@ static void timerfd_fdinfo(struct file *f, struct seq_buf *s)
 	struct timerfd *t = f->priv;
 	s64 left, interval;
 	u64 ticks;
+	int flags;
 
 	spin_lock_irq(&t->lock);
+	flags = t->flags;
 	left = remaining_locked(t);
 	interval = t->interval_ns;
 	ticks = t->ticks;
 	spin_unlock_irq(&t->lock);
 	seq_printf(s, "clockid: %d\nticks: %llu\nsettime flags: 0%o\n", t->clockid,
-		(unsigned long long)ticks, (t->absolute ? 1 : 0) | (t->cancel_on_set ? 2 : 0));
+		(unsigned long long)ticks, (unsigned int)flags);
 	seq_printf(s, "it_value: (%lld, %lld)\nit_interval: (%lld, %lld)\n",
 		(long long)(left / NS_PER_SEC), (long long)(left % NS_PER_SEC),
 		(long long)(interval / NS_PER_SEC), (long long)(interval % NS_PER_SEC));
@@ -231,6 +245,7 @@ struct file *timerfd_create(int clockid, u32 o_flags)
 	wait_queue_init(&t->wait);
 	spin_init(&t->lock, RANK_DEVICE);
 	t->clockid = clockid;
+	t->wall_settings = READ_ONCE(g_wall_settings);
 	list_init(&t->link);
 	f = file_anon("[timerfd]", &g_timerfd_fops, t, O_RDWR | o_flags);
 	if (is_err(f)) {
@@ -245,9 +260,11 @@ struct file *timerfd_create(int clockid, u32 o_flags)
 	return f;
 }
 
+/* Only what has fired is counted on: a tick that is due has its own wake-up before it. */
 static void get_locked(struct timerfd *t, struct timer_value *v)
 {
-	advance_locked(t);
+	if (t->ticks)
+		advance_locked(t);
 	v->value_ns = remaining_locked(t);
 	v->interval_ns = t->interval_ns;
 }
@@ -256,29 +273,32 @@ int timerfd_set(struct file *f, int flags, const struct timer_value *new, struct
 {
 	struct timerfd *t = f->priv;
 	struct timer_value before;
+	bool absolute = flags & TFD_TIMER_ABSTIME, cancel;
 
 	if (f->ops != &g_timerfd_fops || (flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)))
 		return -EINVAL;
 	(void)timer_cancel_sync(&t->timer);
 	spin_lock_irq(&t->lock);
 	get_locked(t, &before);
-	t->absolute = (flags & TFD_TIMER_ABSTIME) != 0;
-	t->cancel_on_set = is_wall(t->clockid) && t->absolute && (flags & TFD_TIMER_CANCEL_ON_SET);
+	t->flags = flags;
+	WRITE_ONCE(t->cancel_on_set,
+		is_wall(t->clockid) && absolute && (flags & TFD_TIMER_CANCEL_ON_SET));
 	/* A relative alarm is one of the alarm's clock, other relative times are not on the wall's.
 	 */
-	t->on_wall = is_wall(t->clockid) && (t->absolute || t->clockid == CLOCK_REALTIME_ALARM);
-	t->cancelled = false;
+	t->on_wall = is_wall(t->clockid) && (absolute || t->clockid == CLOCK_REALTIME_ALARM);
 	t->ticks = 0;
 	t->interval_ns = new->interval_ns;
 	t->deadline_ns = new->value_ns;
-	if (new->value_ns && !t->absolute &&
+	if (new->value_ns && !absolute &&
 		__builtin_add_overflow(new->value_ns, clock_now(t), &t->deadline_ns))
 		t->deadline_ns = TIME_NEVER;
 	arm_locked(t);
+	/* It is set all the same; the caller's idea of the time may be the old one. */
+	cancel = new->value_ns &&take_cancel_locked(t);
 	spin_unlock_irq(&t->lock);
 	if (old)
 		*old = before;
-	return 0;
+	return cancel ? -ECANCELED : 0;
 }
 
 int timerfd_get(struct file *f, struct timer_value *cur)

@@ -458,7 +458,7 @@ static ssize_t inotify_read(struct file *f, struct iter *to, off64_t *pos)
 		n = put_event(to, e);
 		kfree(e);
 		if (n < 0)
-			return done ? done : n;
+			return n; /* whatever came before it, as on Linux */
 		done += n;
 	}
 }

@@ -21,6 +21,13 @@ static size_t segment(struct iter *it, uintptr_t *addr)
 	return min(it->count, it->iov->iov_len - it->offset);
 }
 
+size_t iter_segment(struct iter *it)
+{
+	uintptr_t addr;
+
+	return segment(it, &addr);
+}
+
 enum move { PUT, PUT_NOFAULT, GET, GET_NOFAULT, ZERO };
 
 static always_inline size_t move_user(enum move m, uintptr_t user, void *data, size_t n)

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 
 static int readable(int fd)
 {
@@ -53,6 +54,22 @@ TEST(eventfd_limits)
 	CHECK_ERR(write(fd, &v, 4), EINVAL);
 	CHECK_ERR(eventfd(0, 0x10), EINVAL);
 	CHECK_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
+}
+
+TEST(eventfd_takes_each_part_of_a_vector_as_a_write)
+{
+	int fd = OK(eventfd(0, EFD_NONBLOCK));
+	uint64_t v[2] = {1, 2};
+	struct iovec whole[2] = {{&v[0], 8}, {&v[1], 8}}, parts[2] = {{v, 4}, {(char *)v + 4, 4}};
+	struct iovec long_one[2] = {{v, 16}, {v, 8}};
+
+	CHECK_EQ(writev(fd, whole, 2), 16);
+	CHECK_EQ(read(fd, v, 8), 8);
+	CHECK_EQ(v[0], 3);
+	CHECK_ERR(writev(fd, parts, 2), EINVAL);
+	CHECK_EQ(writev(fd, long_one, 2), 8);
+	CHECK_EQ(read(fd, v, 8), 8);
+	CHECK_EQ(v[0], 3);
 }
 
 TEST(eventfd_read_blocks_until_written)

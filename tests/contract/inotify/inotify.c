@@ -177,6 +177,17 @@ TEST(errors)
 	CHECK_EQ(n, sizeof(struct inotify_event));
 }
 
+TEST(a_fault_at_a_later_event_is_EFAULT_and_takes_both)
+{
+	char *end = guarded_page() + page_size(), buf[200];
+
+	watch(".", IN_CREATE);
+	write_file("a", "");
+	write_file("b", "");
+	CHECK_ERR(read(g_in, end - 32, 200), EFAULT);
+	CHECK_ERR(read(g_in, buf, sizeof(buf)), EAGAIN);
+}
+
 TEST(poll_wakes_for_events)
 {
 	OK(mkdir("d", 0755));

@@ -252,3 +252,49 @@ TEST(timers_on_every_cpu_follow_the_clock)
 	put_back();
 	CHECK(now_ns(CLOCK_MONOTONIC) - g_mono < 10 * SEC);
 }
+
+static struct itimerspec cancel_in(time_t seconds, long interval_ns)
+{
+	return (struct itimerspec){.it_value.tv_sec = seconds, .it_interval.tv_nsec = interval_ns};
+}
+
+static int set_cancel(int fd, const struct itimerspec *its)
+{
+	return timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, its, NULL);
+}
+
+TEST(a_clock_that_is_set_cancels_a_timerfd_once)
+{
+	struct itimerspec far = cancel_in(2000000000, 0);
+	int fd = OK(timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK));
+	struct pollfd pfd = {.fd = fd, .events = POLLIN};
+	uint64_t n;
+
+	OK(set_cancel(fd, &far));
+	CHECK_EQ(poll(&pfd, 1, 0), 0);
+	jump(SEC);
+	CHECK_EQ(poll(&pfd, 1, 0), 1);
+	CHECK_ERR(read(fd, &n, 8), ECANCELED);
+	CHECK_ERR(read(fd, &n, 8), EAGAIN);
+	jump(-SEC);
+	CHECK_ERR(set_cancel(fd, &far), ECANCELED); /* told here, and set all the same */
+	CHECK_EQ(poll(&pfd, 1, 0), 0);
+	OK(timerfd_gettime(fd, &far));
+	CHECK(far.it_value.tv_sec > 0);
+}
+
+TEST(a_cancelled_periodic_timerfd_that_has_fired_stays_off)
+{
+	struct itimerspec past = cancel_in(1, MSEC);
+	int fd = OK(timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK));
+	struct pollfd pfd = {.fd = fd, .events = POLLIN};
+	uint64_t n;
+
+	OK(set_cancel(fd, &past));
+	CHECK_EQ(poll(&pfd, 1, -1), 1);
+	jump(SEC);
+	jump(-SEC);
+	CHECK_ERR(read(fd, &n, 8), ECANCELED);
+	sleep_ns(20 * MSEC);
+	CHECK_ERR(read(fd, &n, 8), EAGAIN);
+}
