@@ -149,7 +149,7 @@ static struct inode *make_inode(struct devpts *d, u64 ino, kmode_t mode, kdev_t 
 	i->mode = mode;
 	i->rdev = rdev;
 	i->nlink = S_ISDIR(mode) ? 2 : 1;
-	i->atime_ns = i->mtime_ns = i->ctime_ns = i->btime_ns = clock_real_ns();
+	inode_init_times(i, vfs_time_from_ns(clock_real_ns()));
 	return i;
 }
 

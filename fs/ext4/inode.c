@@ -40,39 +40,27 @@ void ext4_free_info(struct inode *i)
 
 /* ---- times ------------------------------------------------------------------------------------- */
 
-/* 34 bits of seconds since 1901, 30 of nanoseconds; what s64 nanoseconds can't hold saturates. */
-static s64 time_in(u32 seconds, u32 extra, bool has_extra)
+/* 34 bits of seconds since 1901, 30 of nanoseconds. */
+static struct vfs_time time_in(u32 seconds, u32 extra, bool has_extra)
 {
-	s64 s = (s32)seconds, ns;
+	struct vfs_time t = {.sec = (s32)seconds};
 
 	if (!has_extra)
-		return s * NS_PER_SEC;
-	s += (s64)(extra & 3) << 32;
-	ns = extra >> 2;
-	if (ns >= NS_PER_SEC)
-		ns = 0;
-	return s >= S64_MAX / NS_PER_SEC ? S64_MAX : s * NS_PER_SEC + ns;
+		return t;
+	t.sec += (s64)(extra & 3) << 32;
+	if (extra >> 2 < NS_PER_SEC)
+		t.nsec = extra >> 2;
+	return t;
 }
 
-static s64 seconds_of(s64 ns)
+static u32 time_out(struct vfs_time t, bool has_extra)
 {
-	return ns / NS_PER_SEC - (ns % NS_PER_SEC < 0);
+	return (u32)(has_extra ? t.sec : clamp(t.sec, (s64)S32_MIN, (s64)S32_MAX));
 }
 
-static u32 time_out(s64 ns, bool has_extra)
+static u32 extra_out(struct vfs_time t)
 {
-	s64 s = seconds_of(ns);
-
-	if (!has_extra)
-		s = clamp(s, (s64)INT_MIN, (s64)INT_MAX);
-	return (u32)s;
-}
-
-static u32 extra_out(s64 ns)
-{
-	s64 s = seconds_of(ns);
-
-	return (u32)(((s - (s32)(u32)s) >> 32) & 3) | (u32)(ns - s * NS_PER_SEC) << 2;
+	return (u32)(((t.sec - (s32)(u32)t.sec) >> 32) & 3) | t.nsec << 2;
 }
 
 #define FITS(n, field)                                  \
@@ -127,11 +115,11 @@ static void rdev_out(kdev_t dev, u32 block[15])
 
 static void read_times(struct inode *i, struct ext4_inode_info *n, const struct ext4_inode *raw)
 {
-	i->atime_ns = time_in(raw->i_atime, raw->i_atime_extra, FITS(n, i_atime_extra));
-	i->mtime_ns = time_in(raw->i_mtime, raw->i_mtime_extra, FITS(n, i_mtime_extra));
-	i->ctime_ns = time_in(raw->i_ctime, raw->i_ctime_extra, FITS(n, i_ctime_extra));
+	i->times.atime = time_in(raw->i_atime, raw->i_atime_extra, FITS(n, i_atime_extra));
+	i->times.mtime = time_in(raw->i_mtime, raw->i_mtime_extra, FITS(n, i_mtime_extra));
+	i->times.ctime = time_in(raw->i_ctime, raw->i_ctime_extra, FITS(n, i_ctime_extra));
 	if (FITS(n, i_crtime_extra))
-		i->btime_ns = time_in(raw->i_crtime, raw->i_crtime_extra, true);
+		i->btime = time_in(raw->i_crtime, raw->i_crtime_extra, true);
 }
 
 static bool is_fast_link(struct inode *i)
@@ -337,18 +325,21 @@ struct inode *ext4_inode_insert(struct super *s, u64 ino)
 static void write_times(
 	const struct inode *i, const struct ext4_inode_info *n, struct ext4_inode *raw)
 {
-	raw->i_atime = time_out(READ_ONCE(i->atime_ns), FITS(n, i_atime_extra));
-	raw->i_mtime = time_out(READ_ONCE(i->mtime_ns), FITS(n, i_mtime_extra));
-	raw->i_ctime = time_out(READ_ONCE(i->ctime_ns), FITS(n, i_ctime_extra));
+	struct inode_times t;
+
+	inode_get_times(i, &t);
+	raw->i_atime = time_out(t.atime, FITS(n, i_atime_extra));
+	raw->i_mtime = time_out(t.mtime, FITS(n, i_mtime_extra));
+	raw->i_ctime = time_out(t.ctime, FITS(n, i_ctime_extra));
 	if (FITS(n, i_ctime_extra))
-		raw->i_ctime_extra = extra_out(READ_ONCE(i->ctime_ns));
+		raw->i_ctime_extra = extra_out(t.ctime);
 	if (FITS(n, i_mtime_extra))
-		raw->i_mtime_extra = extra_out(READ_ONCE(i->mtime_ns));
+		raw->i_mtime_extra = extra_out(t.mtime);
 	if (FITS(n, i_atime_extra))
-		raw->i_atime_extra = extra_out(READ_ONCE(i->atime_ns));
+		raw->i_atime_extra = extra_out(t.atime);
 	if (FITS(n, i_crtime_extra)) {
-		raw->i_crtime = time_out(i->btime_ns, true);
-		raw->i_crtime_extra = extra_out(i->btime_ns);
+		raw->i_crtime = time_out(i->btime, true);
+		raw->i_crtime_extra = extra_out(i->btime);
 	}
 }
 
@@ -496,6 +487,8 @@ int ext4_getattr(struct inode *i, struct kstat *st)
 	st->blocks += (u64)READ_ONCE(n->reserved) * ext4_of(i)->sectors_per_block;
 	if (FITS(n, i_crtime_extra))
 		st->result_mask |= STATX_BTIME;
+	else
+		st->result_mask &= ~(u32)STATX_BTIME;
 	for (u32 k = 0; k < ARRAY_SIZE(attrs); k++) {
 		if (n->flags & attrs[k].flag)
 			st->attributes |= attrs[k].attr;

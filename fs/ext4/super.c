@@ -187,7 +187,13 @@ static void set_limits(struct ext4 *fs)
 		s->max_size = min(s->max_size, (u64)U32_MAX << SECTOR_SHIFT);
 	s->magic = EXT4_SUPER_MAGIC;
 	s->blksize = fs->block_size;
-	s->time_gran_ns = fs->inode_size > EXT4_GOOD_OLD_INODE_SIZE ? 1 : NS_PER_SEC;
+	s->time_min = S32_MIN;
+	if (fs->inode_size > EXT4_GOOD_OLD_INODE_SIZE) {
+		s->time_max = S32_MAX + (3ll << 32); /* 2446: two more bits in i_[amc]time_extra */
+	} else {
+		s->time_max = S32_MAX;
+		s->time_gran_ns = NS_PER_SEC;
+	}
 }
 
 static void set_reserves(struct ext4 *fs)

@@ -89,8 +89,8 @@ static int set_owner(struct unpack *u, const struct cpio_entry *e)
 	if (!err) {
 		a = (struct iattr){
 			.valid = ATTR_ATIME | ATTR_MTIME | ATTR_ATIME_SET | ATTR_MTIME_SET,
-			.atime_ns = (s64)e->mtime * NS_PER_SEC,
-			.mtime_ns = (s64)e->mtime * NS_PER_SEC};
+			.times.atime = {e->mtime, 0},
+			.times.mtime = {e->mtime, 0}};
 		err = vfs_setattr(&u->env, &p, &a);
 	}
 	put_path(&p);

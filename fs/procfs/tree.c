@@ -79,7 +79,8 @@ static struct inode *make_inode(struct super *s, const struct proc_node *from)
 	i->nlink = S_ISDIR(e->mode) ? 2 : 1;
 	for (const struct proc_entry *c = e->children; c && c->name; c++)
 		i->nlink += S_ISDIR(c->mode);
-	i->atime_ns = i->mtime_ns = i->ctime_ns = clock_real_ns();
+	inode_init_times(i, vfs_time_from_ns(clock_real_ns()));
+	i->btime = (struct vfs_time){0};
 	if (S_ISDIR(e->mode)) {
 		i->ops = s->magic == SYSFS_MAGIC ? &g_sysfs_dir_ops : &g_dir_ops;
 		i->fops = &g_dir_fops;

@@ -104,6 +104,7 @@ typedef u64 kdev_t;  /* device number: major in bits 8..19, minor in 0..7 and 20
 #define U32_MAX            ((u32)~0u)
 #define U64_MAX            ((u64)~0ull)
 #define S32_MAX            ((s32)(U32_MAX >> 1))
+#define S32_MIN            (-S32_MAX - 1)
 #define S64_MAX            ((s64)(U64_MAX >> 1))
 #define S64_MIN            (-S64_MAX - 1)
 #define INT_MAX            S32_MAX

@@ -48,13 +48,31 @@ struct kstatfs;
 #define MAY_READ   4
 #define MAY_APPEND 8
 
+/* A moment of CLOCK_REALTIME: whole seconds since 1970, rounded down, and 0 to 999999999 ns. */
+struct vfs_time {
+	s64 sec;
+	u32 nsec;
+};
+struct inode_times {
+	struct vfs_time atime, mtime, ctime;
+};
+struct vfs_time vfs_time_from_ns(s64 ns);
+static inline bool vfs_time_equal(struct vfs_time a, struct vfs_time b)
+{
+	return a.sec == b.sec && a.nsec == b.nsec;
+}
+static inline bool vfs_time_before(struct vfs_time a, struct vfs_time b)
+{
+	return a.sec < b.sec || (a.sec == b.sec && a.nsec < b.nsec);
+}
+
 struct iattr { /* a change of attributes; valid says which (ATTR_*) */
 	u32 valid;
 	kmode_t mode;
 	kuid_t uid;
 	kgid_t gid;
 	u64 size;
-	s64 atime_ns, mtime_ns, ctime_ns;
+	struct inode_times times;
 };
 #define ATTR_MODE      1u
 #define ATTR_UID       2u
@@ -76,7 +94,8 @@ struct kstat {
 	kuid_t uid;
 	kgid_t gid;
 	u32 blksize;
-	s64 atime_ns, mtime_ns, ctime_ns, btime_ns;
+	struct inode_times times;
+	struct vfs_time btime;
 	u32 result_mask; /* STATX_* that are valid */
 	u64 attributes, attributes_mask, mnt_id;
 };
@@ -132,7 +151,8 @@ struct super {
 	u32 flags;           /* SB_RDONLY == MS_RDONLY, MS_SYNCHRONOUS, MS_LAZYTIME...; atomic */
 	u64 magic, max_size; /* largest file, bytes */
 	u32 blksize;
-	u32 time_gran_ns;
+	u32 time_gran_ns;       /* times are multiples of it: 1 to 10^9 */
+	s64 time_min, time_max; /* seconds that an inode's times can hold */
 	struct mutex rename_lock; /* RANK_SUPER: cross-directory renames */
 	struct spinlock inodes_lock;
 	struct list_head inodes;
@@ -206,10 +226,12 @@ struct inode {
 	const struct file_ops *fops; /* for open; device nodes: resolved by device registry */
 	struct super *super;         /* immutable */
 	struct rwsem rwsem;
-	struct vm_object object;                    /* content; object.size is the file's size */
-	s64 atime_ns, mtime_ns, ctime_ns, btime_ns; /* spin */
-	u64 blocks;                                 /* 512-byte units; spin */
-	u32 flags;                                  /* INODE_*; atomic */
+	struct vm_object object;   /* content; object.size is the file's size */
+	struct seqcount times_seq; /* writers hold spin */
+	struct inode_times times;  /* times_seq: inode_get_times, inode_set_times */
+	struct vfs_time btime;     /* immutable */
+	u64 blocks;                /* 512-byte units; spin */
+	u32 flags;                 /* INODE_*; atomic */
 	u64 version;
 	struct spinlock spin;          /* RANK_INODE_SPIN */
 	struct list_head super_link;   /* super->inodes_lock */
@@ -272,8 +294,16 @@ void inode_allow_write(struct inode *i);
 int inode_apply_attr(
 	struct inode *i, const struct iattr *a); /* copies fields, truncates the object */
 void inode_fill_stat(struct inode *i, struct kstat *st);
-void inode_touch(struct inode *i,
-	u32 attr_bits); /* ATTR_ATIME|MTIME|CTIME to now; relatime by the mount is the caller's */
+/* Times: attr_bits of ATTR_ATIME|MTIME|CTIME. i->spin not held. */
+void inode_get_times(const struct inode *i, struct inode_times *out);
+void inode_set_times(struct inode *i, const struct inode_times *t, u32 attr_bits);
+void inode_touch(struct inode *i, u32 attr_bits); /* to now; relatime is the caller's */
+/* The tick's time as the file system can keep it. */
+struct vfs_time inode_now(const struct inode *i);
+/* For who fills a new inode that nobody else sees: all four are t. */
+void inode_init_times(struct inode *i, struct vfs_time t);
+/* t as the file system can keep it: limited, cut to its granularity. */
+struct vfs_time vfs_time_fit(const struct super *s, struct vfs_time t);
 bool inode_owner_or_capable(const struct inode *i, const struct cred *c);
 
 struct qstr {
@@ -327,6 +357,9 @@ struct path {
 };
 void get_path(const struct path *p);
 void put_path(const struct path *p);
+/* What is at p was read: its access time becomes now, as the mount's and the inode's flags want it.
+ * No other lock of the inode than rwsem held. Sleeps. */
+void path_accessed(const struct path *p);
 static inline bool path_equal(const struct path *a, const struct path *b)
 {
 	return a->mnt == b->mnt && a->dentry == b->dentry;

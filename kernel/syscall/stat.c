@@ -14,16 +14,6 @@
 /* ---- stat
  * ------------------------------------------------------------------------------------------------ */
 
-static void split_ns(s64 ns, s64 *sec, s64 *nsec)
-{
-	*sec = ns / NS_PER_SEC;
-	*nsec = ns % NS_PER_SEC;
-	if (*nsec < 0) {
-		(*sec)--;
-		*nsec += NS_PER_SEC;
-	}
-}
-
 /* Device numbers in struct stat: the encoding of kdev_t for all that fit. */
 static u64 user_dev(kdev_t d)
 {
@@ -33,7 +23,6 @@ static u64 user_dev(kdev_t d)
 static int put_stat(struct stat __user *u, const struct kstat *k)
 {
 	struct stat st;
-	s64 sec, nsec;
 
 	memset(&st, 0, sizeof(st));
 	st.st_dev = user_dev(k->dev);
@@ -46,15 +35,12 @@ static int put_stat(struct stat __user *u, const struct kstat *k)
 	st.st_size = (long)k->size;
 	st.st_blksize = k->blksize;
 	st.st_blocks = (long)k->blocks;
-	split_ns(k->atime_ns, &sec, &nsec);
-	st.st_atime = (unsigned long)sec;
-	st.st_atime_nsec = (unsigned long)nsec;
-	split_ns(k->mtime_ns, &sec, &nsec);
-	st.st_mtime = (unsigned long)sec;
-	st.st_mtime_nsec = (unsigned long)nsec;
-	split_ns(k->ctime_ns, &sec, &nsec);
-	st.st_ctime = (unsigned long)sec;
-	st.st_ctime_nsec = (unsigned long)nsec;
+	st.st_atime = (unsigned long)k->times.atime.sec;
+	st.st_atime_nsec = k->times.atime.nsec;
+	st.st_mtime = (unsigned long)k->times.mtime.sec;
+	st.st_mtime_nsec = k->times.mtime.nsec;
+	st.st_ctime = (unsigned long)k->times.ctime.sec;
+	st.st_ctime_nsec = k->times.ctime.nsec;
 	return copy_to_user(u, &st, sizeof(st));
 }
 
@@ -124,15 +110,17 @@ long sys_newfstatat(int dirfd, const char __user *name, struct stat __user *buf,
 	return stat_at(dirfd, name, lookup_flags(flags), buf);
 }
 
+static struct statx_timestamp statx_time(struct vfs_time t)
+{
+	return (struct statx_timestamp){.tv_sec = t.sec, .tv_nsec = t.nsec};
+}
+
 static int put_statx(struct statx __user *u, const struct kstat *k)
 {
 	struct statx st;
-	const s64 times[4] = {k->atime_ns, k->btime_ns, k->ctime_ns, k->mtime_ns};
-	struct statx_timestamp *out[4] = {
-		&st.stx_atime, &st.stx_btime, &st.stx_ctime, &st.stx_mtime};
 
 	memset(&st, 0, sizeof(st));
-	st.stx_mask = k->result_mask | STATX_MNT_ID | (k->btime_ns ? STATX_BTIME : 0);
+	st.stx_mask = k->result_mask | STATX_MNT_ID;
 	st.stx_blksize = k->blksize;
 	st.stx_attributes = k->attributes;
 	st.stx_attributes_mask = k->attributes_mask | STATX_ATTR_MOUNT_ROOT;
@@ -143,12 +131,11 @@ static int put_statx(struct statx __user *u, const struct kstat *k)
 	st.stx_ino = k->ino;
 	st.stx_size = k->size;
 	st.stx_blocks = k->blocks;
-	for (int i = 0; i < 4; i++) {
-		s64 nsec;
-
-		split_ns(times[i], &out[i]->tv_sec, &nsec);
-		out[i]->tv_nsec = (u32)nsec;
-	}
+	st.stx_atime = statx_time(k->times.atime);
+	st.stx_mtime = statx_time(k->times.mtime);
+	st.stx_ctime = statx_time(k->times.ctime);
+	if (k->result_mask & STATX_BTIME)
+		st.stx_btime = statx_time(k->btime);
 	st.stx_rdev_major = dev_major(k->rdev);
 	st.stx_rdev_minor = dev_minor(k->rdev);
 	st.stx_dev_major = dev_major(k->dev);
@@ -337,14 +324,6 @@ long sys_fchown(int fd, kuid_t uid, kgid_t gid)
 #define UTIME_NOW  ((1l << 30) - 1l) /* utimensat(2) */
 #define UTIME_OMIT ((1l << 30) - 2l)
 
-/* Limited to what an inode's times can say, as Linux limits them to what a file system can. */
-static s64 inode_time(const struct __kernel_timespec *t)
-{
-	const s64 most = S64_MAX / NS_PER_SEC - 1;
-
-	return clamp((s64)t->tv_sec, -most, most) * NS_PER_SEC + t->tv_nsec;
-}
-
 /* times NULL: both now. -EINVAL for bad nanoseconds. *nothing: both UTIME_OMIT. */
 static int times_attr(const struct __kernel_timespec *t, struct iattr *a, bool *nothing)
 {
@@ -366,15 +345,17 @@ static int times_attr(const struct __kernel_timespec *t, struct iattr *a, bool *
 	if (t[0].tv_nsec == UTIME_NOW && t[1].tv_nsec == UTIME_NOW)
 		return 0;
 	for (int i = 0; i < 2; i++) {
-		s64 ns = t[i].tv_nsec == UTIME_NOW ? clock_real_ns() : inode_time(&t[i]);
+		struct vfs_time set = {t[i].tv_sec, (u32)t[i].tv_nsec};
 
 		if (t[i].tv_nsec == UTIME_OMIT)
 			continue;
+		if (t[i].tv_nsec == UTIME_NOW)
+			set = vfs_time_from_ns(clock_coarse_real_ns());
 		a->valid |= i ? ATTR_MTIME_SET : ATTR_ATIME_SET;
 		if (i)
-			a->mtime_ns = ns;
+			a->times.mtime = set;
 		else
-			a->atime_ns = ns;
+			a->times.atime = set;
 	}
 	return 0;
 }

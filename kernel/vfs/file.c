@@ -315,6 +315,12 @@ off64_t file_no_seek(struct file *f, off64_t off, int whence)
 	return f->pos = 0;
 }
 
+static void touch_atime(struct file *f)
+{
+	if (!(f->flags & O_NOATIME))
+		path_accessed(&f->path);
+}
+
 int vfs_iterate(struct file *f, struct dir_context *ctx)
 {
 	struct inode *i = f->inode;
@@ -331,6 +337,7 @@ int vfs_iterate(struct file *f, struct dir_context *ctx)
 			ctx->pos = f->pos;
 			err = f->ops->iterate(f, ctx);
 			f->pos = ctx->pos;
+			touch_atime(f);
 		}
 		rwsem_read_unlock(&i->rwsem);
 	}
@@ -401,27 +408,6 @@ int vfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 /* ---- object-backed files
  * ------------------------------------------------------------------------------ */
 
-/* relatime: only when older than the last change or than a day. */
-static void touch_atime(struct file *f)
-{
-	struct inode *i = f->inode;
-	u32 flags = f->path.mnt->flags;
-	s64 now, at;
-
-	if ((f->flags & O_NOATIME) || ((flags | i->super->flags) & (MS_NOATIME | MS_RDONLY)))
-		return;
-	at = READ_ONCE(i->atime_ns);
-	now = clock_coarse_real_ns();
-	if (now == at)
-		return;
-	if ((flags & MS_RELATIME) && at > i->mtime_ns && at > i->ctime_ns &&
-		now - at < 86400 * NS_PER_SEC)
-		return;
-	WRITE_ONCE(i->atime_ns, now);
-	if (i->super->ops->dirty_inode)
-		i->super->ops->dirty_inode(i);
-}
-
 ssize_t file_object_read(struct file *f, struct iter *to, off64_t *pos)
 {
 	ssize_t n = object_read_stream(&f->inode->object, to, pos, &f->readahead);
@@ -447,8 +433,8 @@ ssize_t file_object_write(struct file *f, struct iter *from, off64_t *pos)
 {
 	struct inode *i = f->inode;
 	u64 limit = i->super->max_size;
+	struct vfs_time now;
 	ssize_t n;
-	s64 now;
 
 	if (from->count == 0)
 		return 0;
@@ -476,9 +462,10 @@ ssize_t file_object_write(struct file *f, struct iter *from, off64_t *pos)
 			rwsem_write_unlock(&i->rwsem);
 			return n;
 		}
-		now = clock_coarse_real_ns();
-		if (i->mtime_ns != now || i->ctime_ns != now) {
-			inode_touch(i, ATTR_MTIME | ATTR_CTIME);
+		now = inode_now(i);
+		if (!vfs_time_equal(i->times.mtime, now) || !vfs_time_equal(i->times.ctime, now)) {
+			inode_set_times(i, &(struct inode_times){now, now, now},
+				ATTR_MTIME | ATTR_CTIME);
 			if (i->super->ops->dirty_inode)
 				i->super->ops->dirty_inode(i);
 		}

@@ -29,6 +29,8 @@ struct super *super_alloc(const struct fs_type *t, const struct super_ops *ops)
 	s->max_size = S64_MAX;
 	s->blksize = PAGE_SIZE;
 	s->time_gran_ns = 1;
+	s->time_min = S64_MIN;
+	s->time_max = S64_MAX;
 	mutex_init(&s->rename_lock, RANK_SUPER);
 	spin_init(&s->inodes_lock, RANK_INODE_SPIN);
 	list_init(&s->inodes);
@@ -189,7 +191,7 @@ void inode_init_owner(struct inode *i, const struct inode *dir, kmode_t mode, co
 	}
 	i->mode = mode;
 	__atomic_fetch_or(&i->flags, INODE_NO_CAPS, __ATOMIC_RELAXED); /* it is new */
-	i->atime_ns = i->mtime_ns = i->ctime_ns = i->btime_ns = clock_coarse_real_ns();
+	inode_init_times(i, inode_now(i));
 	if (S_ISDIR(mode))
 		rwsem_init(&i->rwsem, RANK_INODE_DIR);
 }
@@ -279,6 +281,100 @@ void inode_allow_write(struct inode *i)
 /* ---- attributes
  * ------------------------------------------------------------------------------------ */
 
+struct vfs_time vfs_time_from_ns(s64 ns)
+{
+	s64 sec = ns / NS_PER_SEC, rest = ns % NS_PER_SEC;
+
+	return rest < 0 ? (struct vfs_time){sec - 1, (u32)(rest + NS_PER_SEC)}
+			: (struct vfs_time){sec, (u32)rest};
+}
+
+struct vfs_time vfs_time_fit(const struct super *s, struct vfs_time t)
+{
+	if (t.sec <= s->time_min)
+		return (struct vfs_time){s->time_min, 0};
+	if (t.sec >= s->time_max)
+		return (struct vfs_time){s->time_max, 0};
+	if (s->time_gran_ns > 1)
+		t.nsec -= t.nsec % s->time_gran_ns;
+	return t;
+}
+
+struct vfs_time inode_now(const struct inode *i)
+{
+	return vfs_time_fit(i->super, vfs_time_from_ns(clock_coarse_real_ns()));
+}
+
+void inode_init_times(struct inode *i, struct vfs_time t)
+{
+	i->times = (struct inode_times){t, t, t};
+	i->btime = t;
+}
+
+void inode_get_times(const struct inode *i, struct inode_times *out)
+{
+	u32 v;
+
+	do {
+		v = seq_read_begin(&i->times_seq);
+		*out = i->times;
+	} while (seq_read_retry(&i->times_seq, v));
+}
+
+/* spin held. */
+static void set_times_locked(struct inode *i, const struct inode_times *t, u32 bits)
+{
+	seq_write_begin(&i->times_seq);
+	if (bits & ATTR_ATIME)
+		i->times.atime = t->atime;
+	if (bits & ATTR_MTIME)
+		i->times.mtime = t->mtime;
+	if (bits & ATTR_CTIME)
+		i->times.ctime = t->ctime;
+	seq_write_end(&i->times_seq);
+}
+
+void inode_set_times(struct inode *i, const struct inode_times *t, u32 bits)
+{
+	spin_lock(&i->spin);
+	set_times_locked(i, t, bits);
+	spin_unlock(&i->spin);
+}
+
+void inode_touch(struct inode *i, u32 bits)
+{
+	struct vfs_time now = inode_now(i);
+
+	inode_set_times(i, &(struct inode_times){now, now, now}, bits);
+}
+
+/* relatime: only when older than the last change or than a day. */
+#define RELATIME_SECONDS 86400
+
+void path_accessed(const struct path *p)
+{
+	struct inode *i = p->dentry->inode;
+	u32 flags = p->mnt->flags, no = MS_NOATIME | MS_RDONLY;
+	struct inode_times t;
+	struct vfs_time now;
+
+	if (S_ISDIR(i->mode))
+		no |= MS_NODIRATIME;
+	if (((flags | i->super->flags) & no) || (i->flags & INODE_NOATIME))
+		return;
+	inode_get_times(i, &t);
+	now = inode_now(i);
+	if (vfs_time_equal(now, t.atime))
+		return;
+	if ((flags & MS_RELATIME) && vfs_time_before(t.mtime, t.atime) &&
+		vfs_time_before(t.ctime, t.atime) && now.sec - t.atime.sec < RELATIME_SECONDS)
+		return;
+	t.atime = now;
+	inode_set_times(i, &t, ATTR_ATIME);
+	if (i->super->ops->dirty_inode)
+		i->super->ops->dirty_inode(i);
+}
+
 int inode_apply_attr(struct inode *i, const struct iattr *a)
 {
 	if (a->valid & ATTR_SIZE)
@@ -290,26 +386,9 @@ int inode_apply_attr(struct inode *i, const struct iattr *a)
 		i->gid = a->gid;
 	if (a->valid & ATTR_MODE)
 		i->mode = (i->mode & S_IFMT) | (a->mode & 07777);
-	if (a->valid & ATTR_ATIME)
-		i->atime_ns = a->atime_ns;
-	if (a->valid & ATTR_MTIME)
-		i->mtime_ns = a->mtime_ns;
-	if (a->valid & ATTR_CTIME)
-		i->ctime_ns = a->ctime_ns;
+	set_times_locked(i, &a->times, a->valid);
 	spin_unlock(&i->spin);
 	return 0;
-}
-
-void inode_touch(struct inode *i, u32 bits)
-{
-	s64 now = clock_coarse_real_ns();
-
-	if (bits & ATTR_ATIME)
-		WRITE_ONCE(i->atime_ns, now);
-	if (bits & ATTR_MTIME)
-		WRITE_ONCE(i->mtime_ns, now);
-	if (bits & ATTR_CTIME)
-		WRITE_ONCE(i->ctime_ns, now);
 }
 
 void inode_fill_stat(struct inode *i, struct kstat *st)
@@ -324,11 +403,11 @@ void inode_fill_stat(struct inode *i, struct kstat *st)
 	st->uid = i->uid;
 	st->gid = i->gid;
 	st->blksize = i->super->blksize;
-	st->atime_ns = READ_ONCE(i->atime_ns);
-	st->mtime_ns = READ_ONCE(i->mtime_ns);
-	st->ctime_ns = READ_ONCE(i->ctime_ns);
-	st->btime_ns = i->btime_ns;
+	inode_get_times(i, &st->times);
+	st->btime = i->btime;
 	st->result_mask = STATX_BASIC_STATS;
+	if (i->btime.sec || i->btime.nsec)
+		st->result_mask |= STATX_BTIME;
 	if (i->flags & INODE_IMMUTABLE)
 		st->attributes |= STATX_ATTR_IMMUTABLE;
 	if (i->flags & INODE_APPEND)

@@ -233,6 +233,7 @@ static int take_link(struct walk *w, struct path *link, struct path *out)
 			err = 1;
 		goto out;
 	}
+	path_accessed(link);
 	target = i->ops->get_link(i, &must_free);
 	if (is_err(target)) {
 		err = ptr_err(target);

@@ -537,6 +537,7 @@ ssize_t vfs_readlink(const struct vfs_env *env, const struct path *p, char *buf,
 
 	if (!S_ISLNK(i->mode))
 		return -EINVAL;
+	path_accessed(p);
 	if (i->ops->jump) {
 		struct path to;
 		char *text, *page;
@@ -622,14 +623,12 @@ static void kill_privileges(struct inode *i, struct iattr *a)
 
 static int apply_locked(struct inode *i, struct iattr *a)
 {
-	s64 now = clock_coarse_real_ns();
+	struct vfs_time now = inode_now(i);
 
 	a->valid |= ATTR_CTIME;
-	a->ctime_ns = now;
-	if ((a->valid & ATTR_ATIME) && !(a->valid & ATTR_ATIME_SET))
-		a->atime_ns = now;
-	if ((a->valid & ATTR_MTIME) && !(a->valid & ATTR_MTIME_SET))
-		a->mtime_ns = now;
+	a->times.ctime = now;
+	a->times.atime = a->valid & ATTR_ATIME_SET ? vfs_time_fit(i->super, a->times.atime) : now;
+	a->times.mtime = a->valid & ATTR_MTIME_SET ? vfs_time_fit(i->super, a->times.mtime) : now;
 	return i->ops && i->ops->setattr ? i->ops->setattr(i, a) : inode_apply_attr(i, a);
 }
 
