@@ -206,7 +206,10 @@ void ext4_set_checked(const struct block_ref *r, enum ext4_kind k);
  * become allocatable (waits for a commit), so that it is worth another try. *tries starts at 0. */
 bool ext4_retry_nospace(struct ext4 *fs, int *tries);
 struct handle *ext4_begin(struct ext4 *fs, u32 credits) must_check; /* journal_start; -EROFS */
+struct handle *ext4_start(struct ext4 *fs, u32 credits) must_check; /* also on MS_RDONLY */
 int ext4_end(struct handle *h, int err) must_check; /* journal_stop; the first error */
+int ext4_freeze(struct super *s);
+int ext4_thaw(struct super *s);
 
 /* groups.c: geometry */
 /* all: with checksums and sums; without, the journal hasn't been replayed yet. */
@@ -251,6 +254,8 @@ void ext4_mmp_stop(struct ext4 *fs);
 /* sync.c */
 int ext4_start_writing(struct ext4 *fs) must_check;
 int ext4_stop_writing(struct ext4 *fs) must_check;
+/* The super block says, on the disk: mounted for writing, the journal has content. */
+int ext4_mark_in_use(struct ext4 *fs) must_check;
 int ext4_write_super(struct ext4 *fs, bool wait) must_check; /* counts, times, now */
 void ext4_super_counts_set(struct ext4 *fs);                 /* into *es; error_lock held */
 int ext4_sync(struct super *s, bool wait);

@@ -359,10 +359,10 @@ static void note_mountpoint(struct ext4 *fs, struct file *f)
 	text = path_format(&at, &root, buf, sizeof(buf));
 	if (is_err(text))
 		return;
-	h = ext4_begin(fs, 1);
-	if (is_err(h))
+	if (!super_try_begin(fs->super, FREEZE_WRITES))
 		return;
-	err = journal_get_write(h, &fs->sb_ref);
+	h = ext4_begin(fs, 1);
+	err = is_err(h) ? ptr_err(h) : journal_get_write(h, &fs->sb_ref);
 	if (!err) {
 		mutex_lock(&fs->error_lock);
 		memset(fs->es->s_last_mounted, 0, sizeof(fs->es->s_last_mounted));
@@ -371,7 +371,9 @@ static void note_mountpoint(struct ext4 *fs, struct file *f)
 		mutex_unlock(&fs->error_lock);
 		err = journal_dirty(h, &fs->sb_ref);
 	}
-	(void)!ext4_end(h, err);
+	if (!is_err(h))
+		(void)!ext4_end(h, err);
+	super_end(fs->super, FREEZE_WRITES);
 }
 
 static int ext4_file_open(struct inode *i, struct file *f)

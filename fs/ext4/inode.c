@@ -450,6 +450,7 @@ int ext4_mark_inode_dirty(struct handle *h, struct inode *i)
 		mutex_unlock(&n->raw_lock);
 		WRITE_ONCE(n->sync_tid, journal_handle_tid(h));
 		WRITE_ONCE(ext4_of(i)->last_tid, n->sync_tid);
+		inode_times_stored(i);
 		err = journal_dirty(h, &ref);
 	}
 	block_ref_put(&ref);
@@ -461,7 +462,7 @@ void ext4_dirty_inode(struct inode *i)
 	struct handle *h;
 	int err;
 
-	if (i->super->flags & MS_RDONLY)
+	if ((i->super->flags & MS_RDONLY) && !READ_ONCE(ext4_of(i)->going_ro))
 		return;
 	h = ext4_begin(ext4_of(i), 3);
 	if (is_err(h))
@@ -541,7 +542,7 @@ static void delete_inode(struct inode *i)
 	struct ext4_inode_info *n = ext4_info(i);
 	bool has_map = S_ISREG(i->mode) || S_ISDIR(i->mode) ||
 		(S_ISLNK(i->mode) && i->ops != &g_ext4_fast_link_ops);
-	struct handle *h = journal_start(fs->journal, fs->dev,
+	struct handle *h = ext4_start(fs,
 		EXT4_REMOVE_CREDITS + EXT4_XATTR_CREDITS + 6 + fs->quota_credits);
 	int err = 0;
 

@@ -61,6 +61,8 @@ static void keep_alive(void *arg)
 			deadline_after((s64)s->interval * NS_PER_SEC), wait_prepare);
 		if (READ_ONCE(s->stop))
 			break;
+		if (super_is_frozen(fs->super))
+			continue;
 		s->seq = s->seq >= SEQ_MAX ? 1 : s->seq + 1;
 		s->block->mmp_seq = s->seq;
 		if (rw(fs, s->block, true))

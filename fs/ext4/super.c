@@ -352,11 +352,27 @@ int ext4_start_writing(struct ext4 *fs)
 		log_warn("ext4: %s: has errors: e2fsck is advised", fs->super->id);
 	mutex_lock(&fs->error_lock);
 	fs->mount_state = es->s_state;
-	if (!fs->journal)
-		es->s_state &= (u16)~EXT4_VALID_FS;
 	es->s_mnt_count++;
 	es->s_mtime = (u32)now;
 	es->s_mtime_hi = (u8)(now >> 32);
+	mutex_unlock(&fs->error_lock);
+	err = ext4_mark_in_use(fs);
+	if (err)
+		return err;
+	fs->writing = true;
+	if (!fs->orphans_done)
+		ext4_orphan_recover(fs, had_orphans);
+	fs->orphans_done = true;
+	return 0;
+}
+
+int ext4_mark_in_use(struct ext4 *fs)
+{
+	struct ext4_super_block *es = fs->es;
+
+	mutex_lock(&fs->error_lock);
+	if (!fs->journal)
+		es->s_state &= (u16)~EXT4_VALID_FS;
 	if (fs->journal)
 		es->s_feature_incompat |= EXT4_INCOMPAT_RECOVER;
 	if (fs->orphan_file)
@@ -366,14 +382,7 @@ int ext4_start_writing(struct ext4 *fs)
 	ext4_super_csum_set(fs);
 	mutex_unlock(&fs->error_lock);
 	/* Before the first transaction: RECOVER is looked for in the block itself. */
-	err = bdev_write_block(fs->dev, &fs->sb_ref, fs->opt.barrier ? BIO_FUA : 0);
-	if (err)
-		return err;
-	fs->writing = true;
-	if (!fs->orphans_done)
-		ext4_orphan_recover(fs, had_orphans);
-	fs->orphans_done = true;
-	return 0;
+	return bdev_write_block(fs->dev, &fs->sb_ref, fs->opt.barrier ? BIO_FUA : 0);
 }
 
 /* The journal is empty: the marks go. */
@@ -622,6 +631,8 @@ const struct super_ops g_ext4_super_ops = {
 	.statfs = ext4_statfs,
 	.statfs_dir = ext4_quota_statfs,
 	.sync = ext4_sync,
+	.freeze = ext4_freeze,
+	.thaw = ext4_thaw,
 	.remount = ext4_remount,
 	.show_options = ext4_show_options,
 	.put_super = ext4_put_super,

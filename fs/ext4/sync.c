@@ -26,6 +26,26 @@ void ext4_super_counts_set(struct ext4 *fs)
 	ext4_super_csum_set(fs);
 }
 
+/* A handle; the outermost counts as a change, so that freezing waits for it and it for thawing
+ * (or, without wait, -EBUSY). */
+static struct handle *start(struct ext4 *fs, u32 credits, bool wait)
+{
+	struct handle *h = journal_current();
+
+	if (h && h->journal == fs->journal && h->dev == fs->dev)
+		return journal_start(fs->journal, fs->dev, credits);
+	if (wait)
+		super_begin(fs->super, FREEZE_CHANGES);
+	else if (!super_try_begin(fs->super, FREEZE_CHANGES))
+		return err_ptr(-EBUSY);
+	h = journal_start(fs->journal, fs->dev, credits);
+	if (is_err(h))
+		super_end(fs->super, FREEZE_CHANGES);
+	else
+		h->counted = fs->super;
+	return h;
+}
+
 int ext4_write_super(struct ext4 *fs, bool wait)
 {
 	struct handle *h;
@@ -34,9 +54,9 @@ int ext4_write_super(struct ext4 *fs, bool wait)
 	if (bdev_read_only(fs->dev))
 		return -EROFS;
 	if (fs->journal && !READ_ONCE(fs->aborted)) {
-		h = journal_start(fs->journal, fs->dev, 1);
-		if (is_err(h))
-			return ptr_err(h);
+		h = start(fs, 1, false);
+		if (is_err(h)) /* frozen: thawing does it */
+			return h == err_ptr(-EBUSY) ? 0 : ptr_err(h);
 		err = journal_get_write(h, &fs->sb_ref);
 		if (!err) {
 			mutex_lock(&fs->error_lock);
@@ -164,6 +184,36 @@ void ext4_journal_aborted(void *owner, int err)
 	work_queue(&fs->error_work);
 }
 
+/* ---- frozen ------------------------------------------------------------------------------------ */
+
+int ext4_freeze(struct super *s)
+{
+	struct ext4 *fs = s->priv;
+	int err;
+
+	if (READ_ONCE(fs->aborted))
+		return 0;
+	err = fs->journal ? journal_flush(fs->journal) : bdev_sync(fs->dev);
+	if (!err)
+		err = ext4_stop_writing(fs);
+	if (err)
+		return err;
+	mutex_lock(&fs->error_lock);
+	ext4_super_counts_set(fs);
+	mutex_unlock(&fs->error_lock);
+	err = bdev_write_block(fs->dev, &fs->sb_ref, fs->opt.barrier ? BIO_FUA : 0);
+	if (err)
+		(void)!ext4_mark_in_use(fs);
+	return err;
+}
+
+int ext4_thaw(struct super *s)
+{
+	struct ext4 *fs = s->priv;
+
+	return READ_ONCE(fs->aborted) ? 0 : ext4_mark_in_use(fs);
+}
+
 /* ---- handles ----------------------------------------------------------------------------------- */
 
 struct handle *ext4_begin(struct ext4 *fs, u32 credits)
@@ -173,13 +223,21 @@ struct handle *ext4_begin(struct ext4 *fs, u32 credits)
 	if ((READ_ONCE(fs->super->flags) & MS_RDONLY) && !fs->recovering && !journal_current() &&
 		!READ_ONCE(fs->going_ro))
 		return err_ptr(-EROFS);
-	return journal_start(fs->journal, fs->dev, credits + 2 * fs->quota_credits);
+	return ext4_start(fs, credits + 2 * fs->quota_credits);
+}
+
+struct handle *ext4_start(struct ext4 *fs, u32 credits)
+{
+	return start(fs, credits, true);
 }
 
 int ext4_end(struct handle *h, int err)
 {
+	struct super *s = h->depth == 1 ? h->counted : NULL;
 	int e = journal_stop(h);
 
+	if (s)
+		super_end(s, FREEZE_CHANGES);
 	return err ? err : e;
 }
 
@@ -194,6 +252,9 @@ int ext4_sync(struct super *s, bool wait)
 		return -EROFS;
 	if ((s->flags & MS_RDONLY) && !READ_ONCE(fs->going_ro))
 		return 0;
+	if (super_is_frozen(s))
+		return 0;
+	super_store_times(s);
 	if (wait)
 		err = writeback_sync(fs->wb, true);
 	else

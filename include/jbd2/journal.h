@@ -34,6 +34,7 @@ struct handle {
 	u32 credits;                     /* blocks it may still add */
 	u32 depth;                       /* journal_start inside journal_start gives the same */
 	bool sync;                       /* commit at stop and wait */
+	void *counted;                   /* the file system's: what ends with the handle */
 	bool whole;                      /* stays in one transaction: a restart fails, -ENOSPC */
 	int err;
 };

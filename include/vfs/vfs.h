@@ -18,6 +18,9 @@
 #include <core/rcu.h>
 #include <core/spinlock.h>
 #include <sched/mutex.h>
+#include <sched/timer.h>
+#include <sched/wait.h>
+#include <sched/work.h>
 #include <cred/cred.h>
 #include <vm/object.h>
 #include <linux/stat.h>
@@ -132,6 +135,10 @@ struct super_ops {
 	void (*statfs_dir)(struct inode *i, struct kstatfs *st);
 	int (*sync)(struct super *s, bool wait); /* NULL: nothing to write */
 	int (*remount)(struct super *s, u32 sb_flags, const char *data); /* NULL: flags only */
+	/* FIFREEZE: all writers are stopped, what was dirty has been synced. The device must be as
+	 * after an unmount, and stay so until thaw. NULL (both): it can't be frozen. */
+	int (*freeze)(struct super *s);
+	int (*thaw)(struct super *s);
 	void (*show_options)(struct seq_buf *out, struct super *s); /* ",size=1k"; NULL: none */
 	void (*empty)(struct super *s); /* unmount begins: let go of pinned dentries. NULL: none */
 	void (*put_super)(struct super *s); /* unmount; NULL: nothing */
@@ -155,18 +162,38 @@ struct super {
 	s64 time_min, time_max; /* seconds that an inode's times can hold */
 	struct mutex rename_lock; /* RANK_SUPER: cross-directory renames */
 	struct spinlock inodes_lock;
-	struct list_head inodes;
+	struct list_head inodes, lazy; /* inodes_lock; lazy: see lazytime.c */
+	struct timer lazy_timer;
+	struct work lazy_work;
+	struct super_writers *writers;  /* freeze.c; NULL: can't be frozen; immutable */
+	u32 stopped, freeze_state;      /* atomic; stopped: FREEZE_* up to which one has to wait */
+	struct wait_queue freeze_wait;
 	struct spinlock mounts_lock; /* RANK_MOUNT */
 	struct list_head mounts;     /* all, also the detached; mounts_lock */
 	void *priv;
 	struct quota *quota; /* vfs/quota.h; NULL: none; immutable while mounted */
 	char id[32];         /* source string for mounts */
 	struct list_head link;
-	bool no_inotify_unused;
 };
 /* New super block with an anonymous device number. NULL: no memory. */
 struct super *super_alloc(const struct fs_type *t, const struct super_ops *ops) must_check;
 void put_super(struct super *s);
+/*
+ * Changes of s between begin and end; begin waits while s is frozen (not interruptible, as on
+ * Linux), try_begin gives up. Kinds nest in this order only, and none in itself:
+ */
+#define FREEZE_WRITES  1u /* calls that change something: mount_want_write does it */
+#define FREEZE_STORES  2u /* write faults of shared mappings; no page lock held */
+#define FREEZE_CHANGES 3u /* the file system's own, which the others cause, too */
+void super_begin(struct super *s, u32 level);
+bool super_try_begin(struct super *s, u32 level) must_check;
+void super_end(struct super *s, u32 level);
+bool super_is_frozen(const struct super *s); /* nothing is dirty and nothing may become so */
+/* FIFREEZE, FITHAW: -EOPNOTSUPP, -EBUSY (it is), -EINVAL (it isn't), errors of the file system. */
+int super_freeze(struct super *s) must_check;
+int super_thaw(struct super *s) must_check;
+/* Times in memory only (lazytime) go to the file system. Sleeps. */
+void super_store_times(struct super *s);
 /* Of the file system on a device: referenced, or NULL. */
 struct super *super_find(kdev_t dev) must_check;
 
@@ -242,6 +269,7 @@ struct inode {
 	void *priv;                    /* file system's */
 	struct rcu_head rcu;
 	struct list_head dentries;    /* aliases; spin */
+	struct list_head lazy_link;   /* times not stored yet; super->inodes_lock */
 	struct hlist_node cache_node; /* table of inodes by number (icache.c); its bucket's lock */
 	u8 cache_state;               /* INODE_CACHE_*; atomic */
 	u8 write_hint;                /* RWH_WRITE_LIFE_*: kept for F_GET_RW_HINT only; atomic */
@@ -298,6 +326,10 @@ void inode_fill_stat(struct inode *i, struct kstat *st);
 void inode_get_times(const struct inode *i, struct inode_times *out);
 void inode_set_times(struct inode *i, const struct inode_times *t, u32 attr_bits);
 void inode_touch(struct inode *i, u32 attr_bits); /* to now; relatime is the caller's */
+/* After reads and writes changed times: the file system stores them now or, lazytime, later. */
+void inode_times_changed(struct inode *i);
+void inode_store_times(struct inode *i);  /* those that were left for later; sleeps */
+void inode_times_stored(struct inode *i); /* the file system has written all of the inode */
 /* The tick's time as the file system can keep it. */
 struct vfs_time inode_now(const struct inode *i);
 /* For who fills a new inode that nobody else sees: all four are t. */
@@ -395,8 +427,12 @@ struct mount {
 
 void get_mount(struct mount *m);
 void put_mount(struct mount *m);
-int mount_want_write(struct mount *m) must_check; /* -EROFS; pairs with mount_end_write */
+/* To change something now: -EROFS; waits while the file system is frozen. Doesn't nest. */
+int mount_want_write(struct mount *m) must_check; /* pairs with mount_end_write */
 void mount_end_write(struct mount *m);
+/* To be able to: for who has a file open for writing. -EROFS. */
+int mount_get_writer(struct mount *m) must_check;
+void mount_put_writer(struct mount *m);
 
 struct mount_ns {
 	struct refcount refs;

@@ -35,6 +35,9 @@ struct region_ops {
 	/* mincore: may the caller learn which pages of the file are in memory? NULL: yes. Sleeps,
 	 * with map_lock held. */
 	bool (*may_see_cached)(struct region *r);
+	/* A store into a page of the file is made possible between these. begin may wait for long,
+	 * with the region's lock held. NULL (both): nothing to do. */
+	void (*store_begin)(void *file), (*store_end)(void *file);
 };
 
 /* region->flags; the protection bits equal PROT_* */

@@ -61,6 +61,10 @@ static long do_ioctl(struct file *f, int fd, u32 cmd, unsigned long arg)
 		if (S_ISREG(f->inode->mode) || S_ISDIR(f->inode->mode) || S_ISLNK(f->inode->mode))
 			return put_user((s64)f->inode->object.size, (s64 __user *)arg);
 		return -ENOTTY;
+	case FIFREEZE:
+		return capable(CAP_SYS_ADMIN) ? super_freeze(f->inode->super) : -EPERM;
+	case FITHAW:
+		return capable(CAP_SYS_ADMIN) ? super_thaw(f->inode->super) : -EPERM;
 	case FIGETBSZ:
 		return put_user((int)f->inode->super->blksize, (int __user *)arg);
 	default:

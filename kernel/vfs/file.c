@@ -124,7 +124,7 @@ void file_release(struct file *f)
 		f->ops->release(f);
 	if (f->mode & FMODE_WRITER) {
 		inode_end_write(f->inode);
-		mount_end_write(f->path.mnt);
+		mount_put_writer(f->path.mnt);
 	}
 	if (f->path.dentry)
 		put_path(&f->path);
@@ -228,8 +228,13 @@ ssize_t vfs_write(struct file *f, struct iter *from, off64_t *pos)
 		from->count = MAX_RW_COUNT;
 	locked = !pos && lock_pos(f);
 	n = check_area(f, p, from->count);
-	if (!n)
+	if (!n) {
+		if (f->mode & FMODE_WRITER)
+			super_begin(f->inode->super, FREEZE_WRITES);
 		n = f->ops->write(f, from, p);
+		if (f->mode & FMODE_WRITER)
+			super_end(f->inode->super, FREEZE_WRITES);
+	}
 	if (locked)
 		mutex_unlock(&f->pos_lock);
 	if (n > 0)
@@ -354,6 +359,8 @@ int vfs_fsync(struct file *f, u64 start, u64 end, bool datasync)
 
 	if (!f->ops->fsync)
 		return -EINVAL;
+	if (!datasync)
+		inode_store_times(f->inode);
 	err = f->ops->fsync(f, start, end, datasync);
 	wb = object_check_wb_error(&f->inode->object, &f->wb_err);
 	return err ? err : wb;
@@ -363,6 +370,7 @@ int vfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 {
 	struct inode *i = f->inode;
 	u64 end;
+	int err;
 
 	if ((off64_t)off < 0 || (off64_t)len <= 0)
 		return -EINVAL;
@@ -402,7 +410,10 @@ int vfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 		g_vfs_limits.fsize_exceeded();
 		return -EFBIG;
 	}
-	return f->ops->fallocate(f, mode, off, len);
+	super_begin(i->super, FREEZE_WRITES);
+	err = f->ops->fallocate(f, mode, off, len);
+	super_end(i->super, FREEZE_WRITES);
+	return err;
 }
 
 /* ---- object-backed files
@@ -466,8 +477,7 @@ ssize_t file_object_write(struct file *f, struct iter *from, off64_t *pos)
 		if (!vfs_time_equal(i->times.mtime, now) || !vfs_time_equal(i->times.ctime, now)) {
 			inode_set_times(i, &(struct inode_times){now, now, now},
 				ATTR_MTIME | ATTR_CTIME);
-			if (i->super->ops->dirty_inode)
-				i->super->ops->dirty_inode(i);
+			inode_times_changed(i);
 		}
 		n = object_write(&i->object, from, pos);
 	}
@@ -518,11 +528,23 @@ static bool mapping_may_see_cached(struct region *r)
 		inode_permission(i, MAY_WRITE, current_cred()) == 0;
 }
 
+static void mapping_store_begin(void *file)
+{
+	super_begin(((struct file *)file)->inode->super, FREEZE_STORES);
+}
+
+static void mapping_store_end(void *file)
+{
+	super_end(((struct file *)file)->inode->super, FREEZE_STORES);
+}
+
 static const struct region_ops g_file_mapping_ops = {.open = mapping_open,
 	.close = mapping_close,
 	.sync = mapping_sync,
 	.hold = mapping_hold,
 	.unhold = mapping_unhold,
+	.store_begin = mapping_store_begin,
+	.store_end = mapping_store_end,
 	.may_see_cached = mapping_may_see_cached};
 
 int file_object_mmap(struct file *f, struct map_request *rq)

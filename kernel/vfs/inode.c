@@ -36,6 +36,11 @@ struct super *super_alloc(const struct fs_type *t, const struct super_ops *ops)
 	list_init(&s->inodes);
 	spin_init(&s->mounts_lock, RANK_MOUNT);
 	list_init(&s->mounts);
+	super_lazy_init(s);
+	if (super_freeze_init(s)) {
+		kfree(s);
+		return NULL;
+	}
 	spin_lock(&g_supers_lock);
 	list_add_tail(&s->link, &g_supers);
 	spin_unlock(&g_supers_lock);
@@ -89,10 +94,12 @@ void put_super(struct super *s)
 		dentry_invalidate_tree(s->root);
 		put_dentry(s->root);
 	}
+	super_lazy_stop(s);
 	if (s->ops->put_super)
 		s->ops->put_super(s);
 	if (!list_empty(&s->inodes))
 		log_warn("%s: inodes in use after unmount", s->type->name);
+	kfree(s->writers);
 	kfree(s);
 }
 
@@ -139,6 +146,7 @@ struct inode *inode_alloc(struct super *s)
 	rwsem_init(&i->rwsem, RANK_INODE);
 	spin_init(&i->spin, RANK_INODE_SPIN);
 	list_init(&i->dentries);
+	list_init(&i->lazy_link);
 	object_init(&i->object, NULL, i);
 	if (s) {
 		spin_lock_nested(&s->inodes_lock); /* leaf */
@@ -161,6 +169,11 @@ void put_inode(struct inode *i)
 
 	if (!ref_put(&i->refs))
 		return;
+	if (!list_empty(&i->lazy_link)) {
+		if (i->nlink)
+			inode_store_times(i);
+		inode_times_stored(i);
+	}
 	if (s && s->ops && s->ops->evict_inode)
 		s->ops->evict_inode(i);
 	inode_cache_remove(i);
@@ -369,10 +382,12 @@ void path_accessed(const struct path *p)
 	if ((flags & MS_RELATIME) && vfs_time_before(t.mtime, t.atime) &&
 		vfs_time_before(t.ctime, t.atime) && now.sec - t.atime.sec < RELATIME_SECONDS)
 		return;
+	if (!super_try_begin(i->super, FREEZE_WRITES))
+		return;
 	t.atime = now;
 	inode_set_times(i, &t, ATTR_ATIME);
-	if (i->super->ops->dirty_inode)
-		i->super->ops->dirty_inode(i);
+	inode_times_changed(i);
+	super_end(i->super, FREEZE_WRITES);
 }
 
 int inode_apply_attr(struct inode *i, const struct iattr *a)

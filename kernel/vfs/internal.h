@@ -107,6 +107,11 @@ int inode_want_write(struct inode *i) must_check; /* -ETXTBSY */
 /* Is s being written through any mount, or is a removed file open? MS_RDONLY is set: no more come. */
 bool super_is_written(struct super *s);
 void inode_end_write(struct inode *i);
+int super_freeze_init(struct super *s) must_check; /* freeze.c; -ENOMEM */
+/* For a remount: false while s is frozen; else super_end(FREEZE_WRITES) must follow. */
+bool super_may_remount(struct super *s) must_check;
+void super_lazy_init(struct super *s); /* lazytime.c */
+void super_lazy_stop(struct super *s);
 int may_delete(const struct vfs_env *env, struct inode *dir, struct dentry *victim,
 	bool is_dir) must_check;
 /* umask is applied, unless dir has a default ACL. dir's i_rwsem is held. */

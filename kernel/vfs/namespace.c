@@ -74,19 +74,36 @@ void put_mount(struct mount *m)
 	put_unused_mount(m);
 }
 
-int mount_want_write(struct mount *m)
+int mount_get_writer(struct mount *m)
 {
 	__atomic_fetch_add(&m->writers, 1, __ATOMIC_SEQ_CST); /* pairs with remount_flags */
 	if ((READ_ONCE(m->flags) | READ_ONCE(m->super->flags)) & MS_RDONLY) {
-		mount_end_write(m);
+		mount_put_writer(m);
 		return -EROFS;
 	}
 	return 0;
 }
 
-void mount_end_write(struct mount *m)
+void mount_put_writer(struct mount *m)
 {
 	__atomic_fetch_sub(&m->writers, 1, __ATOMIC_RELEASE);
+}
+
+int mount_want_write(struct mount *m)
+{
+	int err;
+
+	super_begin(m->super, FREEZE_WRITES);
+	err = mount_get_writer(m);
+	if (err)
+		super_end(m->super, FREEZE_WRITES);
+	return err;
+}
+
+void mount_end_write(struct mount *m)
+{
+	mount_put_writer(m);
+	super_end(m->super, FREEZE_WRITES);
 }
 
 struct mount *mount_find_rcu(struct mount *parent, struct dentry *at)
@@ -512,7 +529,7 @@ static int set_mount_flags(struct mount *m, u32 flags)
 	u32 old = m->flags;
 
 	flags &= MOUNT_FLAGS;
-	__atomic_store_n(&m->flags, flags, __ATOMIC_SEQ_CST); /* pairs with mount_want_write */
+	__atomic_store_n(&m->flags, flags, __ATOMIC_SEQ_CST); /* pairs with mount_get_writer */
 	if ((flags & MS_RDONLY) && !(old & MS_RDONLY) &&
 		__atomic_load_n(&m->writers, __ATOMIC_SEQ_CST) > 0) {
 		m->flags = old;
@@ -520,6 +537,9 @@ static int set_mount_flags(struct mount *m, u32 flags)
 	}
 	return 0;
 }
+
+/* What a remount changes of a super block. */
+#define REMOUNT_FLAGS (u32)(MS_RDONLY | MS_SYNCHRONOUS | MS_LAZYTIME)
 
 static int remount(struct path *at, u32 flags, const char *data, bool only_mount)
 {
@@ -529,6 +549,8 @@ static int remount(struct path *at, u32 flags, const char *data, bool only_mount
 
 	if (at->dentry != at->mnt->root)
 		return -EINVAL;
+	if (!only_mount && !super_may_remount(s))
+		return -EBUSY;
 	rwsem_write_lock(&g_namespace_lock);
 	if (!only_mount) {
 		if ((flags & MS_RDONLY) && !(old & MS_RDONLY)) {
@@ -541,12 +563,17 @@ static int remount(struct path *at, u32 flags, const char *data, bool only_mount
 		if (err)
 			s->flags = old;
 		else
-			s->flags = (old & ~(u32)MS_RDONLY) | (flags & MS_RDONLY);
+			s->flags = (old & ~REMOUNT_FLAGS) | (flags & REMOUNT_FLAGS);
 	}
 	if (!err)
 		err = set_mount_flags(at->mnt, flags);
 	changed(g_init_mount_ns);
 	rwsem_write_unlock(&g_namespace_lock);
+	if (!only_mount) {
+		if ((old & MS_LAZYTIME) && !(s->flags & MS_LAZYTIME))
+			super_store_times(s);
+		super_end(s, FREEZE_WRITES);
+	}
 	return err;
 }
 
@@ -745,6 +772,16 @@ static void show_flags(struct seq_buf *s, u32 flags)
 			seq_puts(s, names[i].text);
 }
 
+static void show_super_flags(struct seq_buf *s, u32 flags)
+{
+	if (flags & MS_SYNCHRONOUS)
+		seq_puts(s, ",sync");
+	if (flags & MS_DIRSYNC)
+		seq_puts(s, ",dirsync");
+	if (flags & MS_LAZYTIME)
+		seq_puts(s, ",lazytime");
+}
+
 static void show_one(
 	struct seq_buf *s, struct mount *m, const struct path *root, int style, char *buf)
 {
@@ -772,6 +809,7 @@ static void show_one(
 		seq_printf(s, " - %s ", m->super->type->name);
 		seq_escape(s, m->source, "#");
 		seq_puts(s, m->super->flags & MS_RDONLY ? " ro" : " rw");
+		show_super_flags(s, m->super->flags);
 	} else if (style == 2) {
 		seq_puts(s, "device ");
 		seq_escape(s, m->source, "#");
@@ -784,6 +822,7 @@ static void show_one(
 		seq_putc(s, ' ');
 		seq_escape(s, where, NULL);
 		seq_printf(s, " %s %s", m->super->type->name, ro ? "ro" : "rw");
+		show_super_flags(s, m->super->flags);
 		show_flags(s, m->flags);
 	}
 	if (m->super->ops->show_options)

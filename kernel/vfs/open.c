@@ -137,7 +137,7 @@ int file_finish_open(struct file *f, const struct path *p, const struct cred *c)
 		err = inode_want_write(i);
 		if (err)
 			goto fail;
-		err = mount_want_write(p->mnt);
+		err = mount_get_writer(p->mnt);
 		if (err) {
 			inode_end_write(i);
 			goto fail;
@@ -151,7 +151,7 @@ int file_finish_open(struct file *f, const struct path *p, const struct cred *c)
 		if (err) {
 			if (f->mode & FMODE_WRITER) {
 				inode_end_write(i);
-				mount_end_write(p->mnt);
+				mount_put_writer(p->mnt);
 				f->mode &= ~FMODE_WRITER;
 			}
 			goto fail;

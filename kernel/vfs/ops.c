@@ -735,7 +735,12 @@ int vfs_ftruncate(struct file *f, u64 size)
 	if (i->flags & INODE_APPEND)
 		return -EPERM;
 	err = check_fsize(size, i->object.size);
-	return err ? err : inode_truncate(i, f->path.dentry, f->cred, size, 0);
+	if (err)
+		return err;
+	super_begin(i->super, FREEZE_WRITES);
+	err = inode_truncate(i, f->path.dentry, f->cred, size, 0);
+	super_end(i->super, FREEZE_WRITES);
+	return err;
 }
 
 int vfs_getattr(const struct path *p, struct kstat *st)

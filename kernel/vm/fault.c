@@ -239,7 +239,8 @@ static bool fault_around(struct region *r, unsigned long addr, pte_t *p, u64 siz
 }
 
 /* Ask the owner for the right to change the page; it is then mapped dirty. page referenced. */
-static int shared_write(struct region *r, unsigned long addr, pte_t *p, pte_t e, struct page *page)
+static int make_shared_writable(
+	struct region *r, unsigned long addr, pte_t *p, pte_t e, struct page *page)
 {
 	struct vm_object *o = r->object;
 	int err = 0;
@@ -273,6 +274,19 @@ static int shared_write(struct region *r, unsigned long addr, pte_t *p, pte_t e,
 	page_unlock(page);
 	put_page(page);
 	return 0;
+}
+
+static int shared_write(struct region *r, unsigned long addr, pte_t *p, pte_t e, struct page *page)
+{
+	const struct region_ops *ops = r->ops;
+	int err;
+
+	if (ops && ops->store_begin)
+		ops->store_begin(r->file);
+	err = make_shared_writable(r, addr, p, e, page);
+	if (ops && ops->store_end)
+		ops->store_end(r->file);
+	return err;
 }
 
 static int fault_object(struct region *r, unsigned long addr, u32 access, pte_t *p)

@@ -25,6 +25,9 @@ MORE_MACHINES = [("release", "q35", "glibc", 4)]
 LINUX_MACHINES = [("release", "q35", "glibc", 2), ("release", "q35", "musl", 1)]
 CONCURRENT = {"clone", "epoll", "futex", "memory", "pipes", "poll", "signals", "stress", "wait"}
 
+# Image files of the area ext4, in /images: what mke2fs is told.
+IMAGES = {"plain": [], "small": ["-I", "128"], "ea": ["-O", "ea_inode"]}
+
 # Seconds for a whole area; each test has its own limit of TEST_TIMEOUT inside the guest.
 AREA_TIMEOUT = 900
 TEST_TIMEOUT = 60
@@ -71,6 +74,16 @@ def pytest_generate_tests(metafunc):
     metafunc.parametrize("boot,name", params)
 
 
+def make_images(folder):
+    os.mkdir(folder)
+    for name, options in IMAGES.items():
+        file = os.path.join(folder, name + ".img")
+        with open(file, "wb") as image:
+            image.truncate(8 << 20)
+        subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096"] + options + [file], check=True,
+                       stdin=subprocess.DEVNULL)
+
+
 def run_area(kernel, build, machine, libc, cpus, area):
     """Boots once; returns {test name: (passed, message)} and the guest's output."""
     with tempfile.TemporaryDirectory(prefix="contract-") as root:
@@ -80,7 +93,9 @@ def run_area(kernel, build, machine, libc, cpus, area):
         shutil.copy(BINARIES / libc / area, os.path.join(root, "tests"))
         file = kernel if build == "release" else TOP / "build" / "aramid-debug"
         # Debian has loop devices as a module, which comes with the start archive of a disk's root.
-        present = "ext4" if kernel == "linux" and area == "block" else "initramfs"
+        present = "ext4" if kernel == "linux" and area in ("block", "ext4") else "initramfs"
+        if area == "ext4":
+            make_images(os.path.join(root, "images"))
         command = [TOP / "tools" / "aramid", "run", "--net", "none", "--as", present, "--kernel", file,
                    "--machine", machine, "--smp", str(cpus), "--mem", "512M", "--timeout", str(AREA_TIMEOUT),
                    root, "--", "/tests/" + area, "--timeout", str(TEST_TIMEOUT)]
