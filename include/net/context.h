@@ -75,6 +75,8 @@ void net_poll_stop(struct net_poll *p); /* not running and never again; sleeps *
 
 /* A frame from a device, from poll only: link header at data. Consumes it. GRO, taps, protocols. */
 void net_receive(struct packet *p);
+/* From now on (or no more: a count) packets carry the time of their arrival. */
+void net_want_stamps(bool on);
 /* A packet that this machine sends to itself: to this CPU's backlog. Consumes it; false when the
  * backlog (net.core.netdev_max_backlog) is full: dropped. Thread or packet context. */
 bool net_loop(struct packet *p);

@@ -137,6 +137,10 @@ static inline void get_sock(struct sock *sk)
 {
 	ref_get(&sk->refs);
 }
+static inline bool sock_wants_stamps(const struct sock *sk)
+{
+	return READ_ONCE(sk->options) & (1u << SKO_RCVTSTAMP | 1u << SKO_RCVTSTAMPNS);
+}
 void put_sock(struct sock *sk);
 
 struct net_family {

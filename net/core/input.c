@@ -4,6 +4,7 @@
  */
 #include "core.h"
 #include <core/log.h>
+#include <sched/timer.h>
 #include <lib/string.h>
 #include <linux/if_packet.h>
 
@@ -46,6 +47,19 @@ static void deliver(struct packet *p, const struct net_protocol *proto)
 	packet_free(p);
 }
 
+static u32 g_stamps_wanted; /* atomic: how many sockets */
+
+void net_want_stamps(bool on)
+{
+	__atomic_fetch_add(&g_stamps_wanted, on ? 1u : -1u, __ATOMIC_RELAXED);
+}
+
+static void stamp(struct packet *p)
+{
+	if (unlikely(READ_ONCE(g_stamps_wanted)) && !p->stamp_ns)
+		p->stamp_ns = (u64)clock_real_ns();
+}
+
 static void count_in(struct netif *n, const struct packet *p, u32 len)
 {
 	struct netif_cpu_stats *s = &n->cpu_stats[cpu_id()];
@@ -78,6 +92,7 @@ void input_frame(struct packet *p)
 		return;
 	}
 	count_in(n, p, len);
+	stamp(p);
 	tap_show(n, p, false);
 	deliver(p, protocol_of(p));
 }
@@ -142,6 +157,7 @@ void net_receive(struct packet *p)
 		return;
 	}
 	count_in(n, p, len);
+	stamp(p);
 	tap_show(n, p, false);
 	proto = protocol_of(p);
 	if (proto && proto->gro && n->features & NETIF_F_GRO && p->gso == GSO_NONE &&

@@ -18,9 +18,9 @@
 /* Options of SOL_NETLINK, bits of nl_sock.flags. */
 enum nl_flag {
 	NLF_PKTINFO,
-	NLF_BROADCAST_ERROR,
+	NLF_BROADCAST_ERROR, /* kernel code that sends could ask; none does */
 	NLF_NO_ENOBUFS,
-	NLF_ALL_NSID,
+	NLF_ALL_NSID, /* there is one namespace: it is heard anyway */
 	NLF_CAP_ACK,
 	NLF_EXT_ACK,
 	NLF_STRICT,

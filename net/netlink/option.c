@@ -80,8 +80,8 @@ int nl_getsockopt(struct sock *sk, int level, int name, void __user *val, u32 *l
 	if (name == NETLINK_LIST_MEMBERSHIPS)
 		return memberships(s, val, len);
 	flag = flag_of(name);
-	if (flag < 0)
-		return flag;
+	if (flag < 0 || flag == NLF_ALL_NSID)
+		return -ENOPROTOOPT;
 	if (*len < sizeof(int))
 		return -EINVAL;
 	return sockopt_put_int(val, len, READ_ONCE(s->flags) >> flag & 1);

@@ -87,7 +87,7 @@ static int netlink_getname(struct sock *sk, struct __kernel_sockaddr_storage *ad
 	return sizeof(a);
 }
 
-/* To other programs: one of them, and all of a group. */
+/* All of a group hear it, then the one who is meant; 0 is the kernel, which takes no answers here. */
 static int send_to_user(struct nl_sock *s, u32 portid, u32 group, struct nl_bytes *b)
 {
 	const struct cred *c = current_cred();
@@ -99,7 +99,7 @@ static int send_to_user(struct nl_sock *s, u32 portid, u32 group, struct nl_byte
 	if (group)
 		nl_broadcast(s->sk.net, s->sk.protocol, group, b, &from, s->portid);
 	if (!portid)
-		return 0;
+		return -ECONNREFUSED;
 	to = nl_find(s->sk.net, s->sk.protocol, portid);
 	if (!to)
 		return -ECONNREFUSED;
@@ -158,10 +158,6 @@ static ssize_t netlink_sendmsg(struct sock *sk, struct sock_msg *m)
 		nl_requests(s, b.data, b.len);
 		nl_free(&b);
 		return (ssize_t)len;
-	}
-	if (!portid && !group) {
-		nl_free(&b);
-		return -ECONNREFUSED;
 	}
 	bytes = nl_bytes_from(&b);
 	if (!bytes)

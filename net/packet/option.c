@@ -32,7 +32,7 @@ static int set_number(struct pkt_sock *s, int name, int v)
 		s->ignore_outgoing = v;
 		return 0;
 	case PACKET_COPY_THRESH:
-		s->copy_thresh = (u32)v;
+		s->copy_whole = v;
 		return 0;
 	case PACKET_TIMESTAMP:
 		s->timestamp = (u32)v;
@@ -50,11 +50,6 @@ static int set_number(struct pkt_sock *s, int name, int v)
 		if (v < 0 || v > INT_MAX / 2)
 			return -EINVAL;
 		s->reserve = (u32)v;
-		return 0;
-	case PACKET_LOSS:
-		if (s->ring)
-			return -EBUSY;
-		s->loss = v;
 		return 0;
 	default:
 		return -ENOPROTOOPT;
@@ -84,7 +79,6 @@ int pkt_setsockopt(struct sock *sk, int level, int name, const void __user *val,
 	case PACKET_TIMESTAMP:
 	case PACKET_VERSION:
 	case PACKET_RESERVE:
-	case PACKET_LOSS:
 		err = sockopt_int(val, len, &v);
 		if (!err)
 			err = set_number(s, name, v);
@@ -144,8 +138,6 @@ int pkt_getsockopt(struct sock *sk, int level, int name, void __user *val, u32 *
 		return sockopt_put_int(val, len, (int)s->version);
 	case PACKET_RESERVE:
 		return sockopt_put_int(val, len, (int)s->reserve);
-	case PACKET_LOSS:
-		return sockopt_put_int(val, len, s->loss);
 	case PACKET_TIMESTAMP:
 		return sockopt_put_int(val, len, (int)s->timestamp);
 	default:

@@ -36,8 +36,11 @@ struct pkt_sock {
 	u32 queued;                  /* truesize of the queue */
 	u64 packets, drops, freezes; /* since PACKET_STATISTICS was read */
 	/* options: call_lock to write */
-	bool auxdata, orig_dev, ignore_outgoing, loss;
-	u32 version, reserve, timestamp, copy_thresh;
+	bool auxdata, ignore_outgoing;
+	bool orig_dev;   /* kept only: no interface stands on another, so both are the same */
+	bool copy_whole; /* PACKET_COPY_THRESH: what a ring's frame cuts goes into the queue too */
+	u32 version, reserve;
+	u32 timestamp;         /* PACKET_TIMESTAMP: kept only, no device has a clock */
 	struct pkt_ring *ring; /* NULL: none. sk.lock to change */
 	u32 sent_bytes;        /* atomic: on their way, against SO_SNDBUF */
 };
@@ -80,9 +83,11 @@ int pkt_retap(struct pkt_sock *s, int ifindex, u16 proto) must_check; /* call_lo
 int pkt_ring_set(struct pkt_sock *s, const void __user *val, u32 len) must_check;
 void pkt_ring_free(struct pkt_sock *s);
 int pkt_ring_mmap(struct sock *sk, struct map_request *rq);
-/* sk.lock. What the ring takes of p (data at what the program sees). False: no room. */
-bool pkt_ring_put(
-	struct pkt_sock *s, struct packet *p, u32 snap, const struct pkt_cb *cb, u32 mac_len);
+/* sk.lock. What the ring takes of p (data at what the program sees). False: no room. copied: the
+ * whole packet can be read from the queue. */
+bool pkt_ring_put(struct pkt_sock *s, struct packet *p, u32 snap, const struct pkt_cb *cb,
+	u32 mac_len, bool copied);
+bool pkt_ring_cuts(const struct pkt_sock *s, u32 snap, u32 mac_len); /* it has no room for all */
 bool pkt_ring_ready(const struct pkt_sock *s);
 u32 pkt_ring_header(u32 version); /* PACKET_HDRLEN; 0: no such version */
 

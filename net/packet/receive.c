@@ -48,32 +48,71 @@ static void fill_cb(struct pkt_cb *cb, struct packet *p, const struct netif *n, 
 	}
 }
 
-/* Into the queue. False: no room, or no memory. */
-static bool queue(struct pkt_sock *s, struct packet *p, u32 snap, const struct pkt_cb *cb)
+static bool has_room(const struct pkt_sock *s)
 {
-	struct packet *c;
-	bool room;
+	return READ_ONCE(s->queued) <= (u32)max(s->sk.rcvbuf, 0);
+}
 
-	if (READ_ONCE(s->queued) > (u32)max(s->sk.rcvbuf, 0))
-		return false;
-	c = packet_clone(p, GFP_ATOMIC);
+/* For the queue. NULL: no room, or no memory. */
+static struct packet *copy_of(
+	const struct pkt_sock *s, struct packet *p, u32 snap, const struct pkt_cb *cb)
+{
+	struct packet *c = has_room(s) ? packet_clone(p, GFP_ATOMIC) : NULL;
+
 	if (!c)
-		return false;
+		return NULL;
 	packet_trim(c, snap);
 	*pkt_cb(c) = *cb;
 	if (!c->stamp_ns)
 		c->stamp_ns = (u64)clock_real_ns();
+	return c;
+}
+
+/* sk.lock */
+static void add(struct pkt_sock *s, struct packet *c)
+{
+	packet_queue_add(&s->queue, c);
+	s->queued += c->truesize;
+}
+
+static bool queue(struct pkt_sock *s, struct packet *p, u32 snap, const struct pkt_cb *cb)
+{
+	struct packet *c = copy_of(s, p, snap, cb);
+	bool room;
+
 	spin_lock(&s->sk.lock);
-	room = s->queued <= (u32)max(s->sk.rcvbuf, 0);
-	if (room) {
-		packet_queue_add(&s->queue, c);
-		s->queued += c->truesize;
-		s->packets++;
-	}
+	room = c && has_room(s);
+	if (room)
+		add(s, c);
+	s->packets += room;
+	s->drops += !room;
 	spin_unlock(&s->sk.lock);
 	if (!room)
 		packet_free(c);
 	return room;
+}
+
+static bool into_ring(
+	struct pkt_sock *s, struct packet *p, u32 snap, const struct pkt_cb *cb, u32 mac_len)
+{
+	struct packet *whole = NULL;
+	bool ok = false;
+
+	spin_lock(&s->sk.lock);
+	if (s->ring) {
+		if (s->copy_whole && pkt_ring_cuts(s, snap, mac_len))
+			whole = copy_of(s, p, snap, cb);
+		ok = pkt_ring_put(s, p, snap, cb, mac_len, whole);
+		if (ok && whole) {
+			add(s, whole);
+			whole = NULL;
+		}
+	}
+	s->packets += ok;
+	s->drops += !ok;
+	spin_unlock(&s->sk.lock);
+	packet_free(whole);
+	return ok;
 }
 
 static void deliver(struct pkt_sock *s, struct packet *p, u32 snap, const struct pkt_cb *cb)
@@ -81,20 +120,7 @@ static void deliver(struct pkt_sock *s, struct packet *p, u32 snap, const struct
 	u32 mac_len = s->sk.type == SOCK_RAW ? (u32)(p->net_off - p->data) : 0;
 	bool ok;
 
-	if (READ_ONCE(s->ring)) {
-		spin_lock(&s->sk.lock);
-		ok = s->ring && pkt_ring_put(s, p, snap, cb, mac_len);
-		s->packets += ok;
-		s->drops += !ok;
-		spin_unlock(&s->sk.lock);
-	} else {
-		ok = queue(s, p, snap, cb);
-		if (!ok) {
-			spin_lock(&s->sk.lock);
-			s->drops++;
-			spin_unlock(&s->sk.lock);
-		}
-	}
+	ok = READ_ONCE(s->ring) ? into_ring(s, p, snap, cb, mac_len) : queue(s, p, snap, cb);
 	if (ok) {
 		sock_wake(&s->sk, EPOLLIN | EPOLLRDNORM);
 		sock_signal(&s->sk, POLL_IN);

@@ -73,24 +73,29 @@ struct placement {
 	u64 real_ns;
 };
 
+/* Offset of the network header in a frame. */
+static u32 net_offset(const struct pkt_ring *r, u32 mac_len)
+{
+	return TPACKET_ALIGN(header_and_address(r->version) + max(mac_len, MIN_MAC_ROOM)) +
+		r->reserve;
+}
+
 static void place(const struct pkt_sock *s, const struct pkt_ring *r, const struct packet *p,
 	u32 snap, const struct pkt_cb *cb, u32 mac_len, struct placement *at)
 {
-	struct tpacket_auxdata aux;
-
-	at->net = TPACKET_ALIGN(header_and_address(r->version) + max(mac_len, MIN_MAC_ROOM)) +
-		r->reserve;
+	at->net = net_offset(r, mac_len);
 	at->mac = at->net - mac_len;
 	at->snap = snap;
 	at->real_ns = p->stamp_ns ? p->stamp_ns : (u64)clock_real_ns();
-	aux.tp_status = TP_STATUS_USER;
+	at->status = TP_STATUS_USER;
+	if (p->stamp_ns)
+		at->status |= TP_STATUS_TS_SOFTWARE;
 	if (p->csum_state == CSUM_PARTIAL)
-		aux.tp_status |= TP_STATUS_CSUMNOTREADY;
+		at->status |= TP_STATUS_CSUMNOTREADY;
 	else if (p->csum_state == CSUM_GOOD && cb->pkt_type != PACKET_OUTGOING)
-		aux.tp_status |= TP_STATUS_CSUM_VALID;
+		at->status |= TP_STATUS_CSUM_VALID;
 	if (s->drops)
-		aux.tp_status |= TP_STATUS_LOSING;
-	at->status = aux.tp_status;
+		at->status |= TP_STATUS_LOSING;
 }
 
 static void fill_v1(u8 *f, const struct placement *at, u32 len)
@@ -271,14 +276,24 @@ static bool put_in_block(
 	return true;
 }
 
-bool pkt_ring_put(
-	struct pkt_sock *s, struct packet *p, u32 snap, const struct pkt_cb *cb, u32 mac_len)
+bool pkt_ring_cuts(const struct pkt_sock *s, u32 snap, u32 mac_len)
+{
+	const struct pkt_ring *r = s->ring;
+
+	/* Frames of version 3 are as long as they have to be. */
+	return r->version != TPACKET_V3 && net_offset(r, mac_len) - mac_len + snap > r->frame_size;
+}
+
+bool pkt_ring_put(struct pkt_sock *s, struct packet *p, u32 snap, const struct pkt_cb *cb,
+	u32 mac_len, bool copied)
 {
 	struct pkt_ring *r = s->ring;
 	struct placement at;
 
 	spin_assert_held(&s->sk.lock);
 	place(s, r, p, snap, cb, mac_len, &at);
+	if (copied)
+		at.status |= TP_STATUS_COPY;
 	return r->version == TPACKET_V3 ? put_in_block(r, p, &at, cb) : put_frame(r, p, &at, cb);
 }
 

@@ -123,11 +123,17 @@ static int flag_of(int name)
 
 static int set_stamp(struct sock *sk, int name, bool on)
 {
+	const u32 all = 1u << SKO_RCVTSTAMP | 1u << SKO_RCVTSTAMPNS | 1u << SKO_TSTAMP_NEW;
 	bool ns = name == SO_TIMESTAMPNS_OLD || name == SO_TIMESTAMPNS_NEW;
+	u32 want = on ? 1u << (ns ? SKO_RCVTSTAMPNS : SKO_RCVTSTAMP) : 0;
 
-	set_flag(sk, SKO_RCVTSTAMP, on && !ns);
-	set_flag(sk, SKO_RCVTSTAMPNS, on && ns);
-	set_flag(sk, SKO_TSTAMP_NEW, name == SO_TIMESTAMP_NEW || name == SO_TIMESTAMPNS_NEW);
+	if (name == SO_TIMESTAMP_NEW || name == SO_TIMESTAMPNS_NEW)
+		want |= 1u << SKO_TSTAMP_NEW;
+	spin_lock(&sk->lock);
+	if (on != sock_wants_stamps(sk))
+		net_want_stamps(on);
+	WRITE_ONCE(sk->options, (sk->options & ~all) | want);
+	spin_unlock(&sk->lock);
 	return 0;
 }
 

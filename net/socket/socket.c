@@ -70,6 +70,8 @@ void sock_deinit(struct sock *sk)
 	if (sk->filter)
 		rcu_call((struct rcu_head *)sk->filter, free_filter);
 	sk->filter = NULL;
+	if (sock_wants_stamps(sk))
+		net_want_stamps(false);
 	put_net(sk->net);
 }
 

@@ -266,6 +266,8 @@ static void inherit(struct tcp_sock *t, struct tcp_sock *l)
 		sk->net = from->net;
 	}
 	sk->options = from->options & ~(1u << SKO_DEAD);
+	if (sock_wants_stamps(sk))
+		net_want_stamps(true);
 	sk->sndbuf = from->sndbuf;
 	sk->rcvbuf = from->rcvbuf;
 	sk->buf_lock = from->buf_lock;
