@@ -27,7 +27,7 @@ $(fuzz-out)/lib/%.o: lib/%.c tests/fuzz/rules.mk Makefile | $(uapi)/.stamp
 	$(call quiet,CC,$<)clang $(fuzz-flags) -MMD -MP -c -o $@ $<
 
 # A protocol's machine with packets, but without the kernel around it.
-fuzz-net-objs := $(patsubst %.c,$(fuzz-out)/%.o,$(wildcard net/tcp/*.c) \
+fuzz-net-objs := $(patsubst %.c,$(fuzz-out)/%.o,$(filter-out net/tcp/sock%,$(wildcard net/tcp/*.c)) \
 	$(addprefix net/core/,packet.c copy.c sum.c) tests/fuzz/packet_stub.c)
 
 fuzz-net-flags := $(subst arch/$(ARCH)/include,arch/host/include,$(fuzz-flags))
