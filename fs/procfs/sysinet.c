@@ -187,6 +187,7 @@ const struct proc_entry g_sys_ipv4_entries[] = {
 	TCP("stdurg", TCPV_STDURG, 0, 255),
 	TCP("syn_retries", TCPV_SYN_RETRIES, 1, 127),
 	TCP("synack_retries", TCPV_SYNACK_RETRIES, 0, 255),
+	TCP("syncookies", TCPV_SYNCOOKIES, 0, 2),
 	TCP("timestamps", TCPV_TIMESTAMPS, 0, 255),
 	TCP("tw_reuse", TCPV_TW_REUSE, 0, 2),
 	TCP("window_scaling", TCPV_WINDOW_SCALING, 0, 255),

@@ -99,6 +99,8 @@ struct ip_tx {
 int ip_send(struct net *net, const struct ip_path *path, const struct ip_tx *tx, struct packet *p);
 /* The same for a packet that has its IP header (at data, net_off), as raw sockets make them. */
 int ip_send_raw(struct net *net, const struct ip_path *path, struct packet *p, bool mc_loop);
+/* What was sent along path has not been answered for long: its next hop is asked again. RCU. */
+void ip_path_doubt(struct net *net, const struct ip_path *path);
 /* Bytes of IP header that ip_send will add. */
 u32 ip_header_len(const struct ip_tx *tx);
 

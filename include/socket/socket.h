@@ -184,6 +184,8 @@ static inline void sock_signal(struct sock *sk, int band)
 {
 	fasync_notify(&sk->async, band);
 }
+/* Urgent data was announced: SIGURG to the file's owner, and SIGIO as above. No spinlock held. */
+void sock_signal_urgent(struct sock *sk);
 static inline void sock_set_error(struct sock *sk, int err)
 {
 	WRITE_ONCE(sk->err, err);
@@ -275,6 +277,8 @@ struct filter_input {
 };
 u32 filter_run(const struct sock_filter_prog *p, const struct filter_input *in); /* bytes to keep */
 int sock_attach_filter(struct sock *sk, const void __user *fprog, u32 len) must_check;
+/* A connection gets the listener's, whose lock is held. False: no memory. Never sleeps. */
+bool sock_inherit_filter(struct sock *sk, const struct sock *from) must_check;
 int sock_detach_filter(struct sock *sk) must_check;
 int sock_get_filter(struct sock *sk, void __user *val, u32 *len) must_check;
 

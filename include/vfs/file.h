@@ -287,6 +287,8 @@ static inline void fasync_notify(struct fasync_list *l, int band)
 	if (unlikely(READ_ONCE(l->files.next) != &l->files))
 		fasync_notify_slow(l, band);
 }
+/* Urgent data came: SIGURG to the owner, with O_ASYNC or without. The caller holds no spinlock. */
+void file_notify_urgent(struct file *f);
 struct file_owner *file_owner(struct file *f); /* made on first use; NULL: no memory */
 /* Takes over the reference to pid (NULL: nobody). Without force only where none is set. -ENOMEM. */
 int file_set_owner(struct file *f, int kind, struct pid *pid, bool force) must_check;
@@ -294,11 +296,12 @@ int file_set_owner(struct file *f, int kind, struct pid *pid, bool force) must_c
 int file_set_async(struct file *f, int fd, bool on) must_check;
 void file_end_async(struct file *f);
 void file_free_owner(struct file *f);
-/* Set by process: references to struct pid, and sending. send: interrupts off. */
+/* Set by process: references to struct pid, and sending. Sending: interrupts off. */
 struct sigio_hooks {
 	void (*get)(struct pid *pid);
 	void (*put)(struct pid *pid);
 	void (*send)(const struct file_owner *o, int band);
+	void (*send_urgent)(const struct file_owner *o);
 };
 void file_set_sigio_hooks(const struct sigio_hooks *h);
 

@@ -54,7 +54,19 @@ static void send_one(const struct file_owner *o, struct process *p, struct task 
 			    : signal_send_process(p, SIGIO, NULL));
 }
 
-static void hook_send(const struct file_owner *o, int band)
+static void send_urgent_one(
+	const struct file_owner *o, struct process *p, struct task *only, int band)
+{
+	struct task *t = only ? only : rcu_load(p->leader);
+
+	if (!t || !may_signal(o, t))
+		return;
+	(void)(only ? signal_send_task(only, SIGURG, NULL) : signal_send_process(p, SIGURG, NULL));
+}
+
+/* To all that the owner names. */
+static void send_each(const struct file_owner *o, int band,
+	void (*one)(const struct file_owner *o, struct process *p, struct task *only, int band))
 {
 	struct process *p;
 	struct task *t;
@@ -64,20 +76,30 @@ static void hook_send(const struct file_owner *o, int band)
 	case F_OWNER_TID:
 		t = rcu_load(o->pid->task);
 		if (t)
-			send_one(o, t->process, t, band);
+			one(o, t->process, t, band);
 		break;
 	case F_OWNER_PID:
 		p = rcu_load(o->pid->process);
 		if (p)
-			send_one(o, p, NULL, band);
+			one(o, p, NULL, band);
 		break;
 	default:
 		spin_lock(&g_tasklist_lock); /* interrupts are off */
 		list_for_each_entry(p, &o->pid->group_members, pgrp_link)
-			send_one(o, p, NULL, band);
+			one(o, p, NULL, band);
 		spin_unlock(&g_tasklist_lock);
 	}
 	rcu_read_unlock();
+}
+
+static void hook_send(const struct file_owner *o, int band)
+{
+	send_each(o, band, send_one);
+}
+
+static void hook_send_urgent(const struct file_owner *o)
+{
+	send_each(o, 0, send_urgent_one);
 }
 
 bool file_owner_alive(const struct file_owner *o)
@@ -101,7 +123,7 @@ bool file_owner_alive(const struct file_owner *o)
 	return alive;
 }
 
-static const struct sigio_hooks g_hooks = {hook_get, hook_put, hook_send};
+static const struct sigio_hooks g_hooks = {hook_get, hook_put, hook_send, hook_send_urgent};
 
 static int sigio_init(void)
 {

@@ -1,4 +1,5 @@
 /* Descriptors: dup, close_range, fcntl. */
+#include "fd.h"
 #include <ipc/pipe.h>
 #include <kmem/slab.h>
 #include <linux/close_range.h>
@@ -170,11 +171,18 @@ static long get_owner_uids(struct file *f, u32 __user *u)
 	return copy_to_user(u, ids, sizeof(ids));
 }
 
-static long set_owner_signed(struct file *f, int who)
+long fd_set_owner(struct file *f, int who)
 {
 	if (who == INT_MIN)
 		return -EINVAL;
 	return who < 0 ? set_owner(f, F_OWNER_PGRP, -who) : set_owner(f, F_OWNER_PID, who);
+}
+
+long fd_get_owner(struct file *f)
+{
+	s32 nr;
+
+	return get_owner(f, &nr).kind == F_OWNER_PGRP ? -nr : nr;
 }
 
 static long set_signal(struct file *f, unsigned long sig)
@@ -231,7 +239,6 @@ static bool is_path_command(u32 cmd)
 static long do_fcntl(struct file *f, int fd, u32 cmd, unsigned long arg)
 {
 	struct fd_table *t = current_task()->files;
-	struct file_owner o;
 	s32 nr;
 
 	switch (cmd) {
@@ -254,10 +261,9 @@ static long do_fcntl(struct file *f, int fd, u32 cmd, unsigned long arg)
 	case F_OFD_SETLKW:
 		return do_lock(f, fd, cmd, (struct flock __user *)arg);
 	case F_GETOWN:
-		o = get_owner(f, &nr);
-		return o.kind == F_OWNER_PGRP ? -nr : nr;
+		return fd_get_owner(f);
 	case F_SETOWN:
-		return set_owner_signed(f, (int)arg);
+		return fd_set_owner(f, (int)arg);
 	case F_GETOWN_EX:
 		return get_owner_ex(f, (struct f_owner_ex __user *)arg);
 	case F_SETOWN_EX:

@@ -1,7 +1,10 @@
 /* ioctl: the commands that every file knows; the rest is the file's. */
+#include "fd.h"
 #include <asm/ioctls.h>
 #include <linux/fs.h>
+#include <linux/sockios.h>
 #include <process/task.h>
+#include <socket/socket.h>
 #include <syscall/syscall.h>
 
 static long set_flag(struct file *f, u32 flag, int __user *arg)
@@ -43,6 +46,20 @@ static long regular_file(struct file *f, u32 cmd, unsigned long arg)
 	}
 }
 
+/* netdevice(7), socket(7): as F_SETOWN and F_GETOWN, for sockets only. */
+static long owner(struct file *f, u32 cmd, int __user *arg)
+{
+	int who;
+
+	if (!file_sock(f))
+		return -ENOTTY;
+	if (cmd == FIOGETOWN || cmd == SIOCGPGRP)
+		return put_user((int)fd_get_owner(f), arg);
+	if (get_user(who, arg))
+		return -EFAULT;
+	return fd_set_owner(f, who);
+}
+
 static long do_ioctl(struct file *f, int fd, u32 cmd, unsigned long arg)
 {
 	struct fd_table *files = current_task()->files;
@@ -57,6 +74,11 @@ static long do_ioctl(struct file *f, int fd, u32 cmd, unsigned long arg)
 		return set_flag(f, O_NONBLOCK, (int __user *)arg);
 	case FIOASYNC:
 		return set_async(f, fd, (const int __user *)arg);
+	case FIOSETOWN:
+	case SIOCSPGRP:
+	case FIOGETOWN:
+	case SIOCGPGRP:
+		return owner(f, cmd, (int __user *)arg);
 	case FIOQSIZE:
 		if (S_ISREG(f->inode->mode) || S_ISDIR(f->inode->mode) || S_ISLNK(f->inode->mode))
 			return put_user((s64)f->inode->object.size, (s64 __user *)arg);

@@ -138,3 +138,22 @@ void fasync_notify_slow(struct fasync_list *l, int band)
 	}
 	spin_unlock_irqrestore(&l->lock, flags);
 }
+
+void file_notify_urgent(struct file *f)
+{
+	struct file_owner *o = rcu_load(f->owner), copy;
+	unsigned long flags;
+
+	if (!o)
+		return;
+	flags = spin_lock_irqsave(&f->lock);
+	copy = *o;
+	if (copy.pid)
+		g_hooks->get(copy.pid);
+	spin_unlock(&f->lock);
+	if (copy.pid) {
+		g_hooks->send_urgent(&copy);
+		g_hooks->put(copy.pid);
+	}
+	irq_restore(flags);
+}

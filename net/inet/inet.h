@@ -358,7 +358,6 @@ int neigh_admin_add(struct inet_net *in, struct netif *dev, const struct inet_ad
 	u16 state, u8 ntf, u16 nlflags) must_check;
 int neigh_admin_del(struct inet_net *in, struct netif *dev, const struct inet_addr *a) must_check;
 void neigh_dev_down(struct inet_net *in, struct netif *dev, bool keep_permanent);
-void neigh_confirm(struct inet_net *in, struct netif *dev, const struct inet_addr *a);
 /* Each, with a reference held and no lock. */
 void neigh_each(struct inet_net *in, int family, bool (*fn)(struct neigh *n, void *arg), void *arg);
 void put_neigh(struct neigh *n);

@@ -495,13 +495,20 @@ int neigh_send(
 	return netif_send_to(p, ntohs(p->protocol), hw);
 }
 
-void neigh_confirm(struct inet_net *in, struct netif *dev, const struct inet_addr *a)
+void ip_path_doubt(struct net *net, const struct ip_path *path)
 {
-	struct neigh *n = neigh_lookup(in, dev, a, false);
-	s64 now = clock_coarse_mono_ns();
+	struct neigh *n = neigh_lookup(inet_net(net), path->rt->dev, &path->nexthop, false);
+	bool was;
 
-	if (n && READ_ONCE(n->confirmed_ns) < now)
-		WRITE_ONCE(n->confirmed_ns, now);
+	if (!n)
+		return;
+	spin_lock(&n->lock);
+	was = n->state == NUD_REACHABLE;
+	if (was)
+		set_state(n, NUD_STALE, clock_mono_ns());
+	spin_unlock(&n->lock);
+	if (was)
+		tell(n, false);
 }
 
 /* ---- what others say ----------------------------------------------------------------------------

@@ -378,6 +378,23 @@ int sock_attach_filter(struct sock *sk, const void __user *val, u32 len)
 	return 0;
 }
 
+bool sock_inherit_filter(struct sock *sk, const struct sock *from)
+{
+	const struct sock_filter_prog *p = from->filter;
+	struct sock_filter_prog *copy;
+	size_t n;
+
+	spin_assert_held(&from->lock);
+	if (likely(!p))
+		return true;
+	n = sizeof(*p) + p->len * sizeof(p->insn[0]);
+	copy = kmalloc(n, GFP_ATOMIC);
+	if (copy)
+		memcpy(copy, p, n);
+	sk->filter = copy;
+	return copy;
+}
+
 int sock_detach_filter(struct sock *sk)
 {
 	if (sock_opt(sk, SKO_LOCK_FILTER))

@@ -75,6 +75,22 @@ void sock_deinit(struct sock *sk)
 	put_net(sk->net);
 }
 
+void sock_signal_urgent(struct sock *sk)
+{
+	struct file *f;
+
+	spin_lock(&sk->lock);
+	f = sk->file;
+	if (f && !ref_get_unless_zero(&f->refs)) /* it is being closed */
+		f = NULL;
+	spin_unlock(&sk->lock);
+	if (f) {
+		file_notify_urgent(f);
+		put_file(f);
+	}
+	sock_signal(sk, POLL_PRI);
+}
+
 void put_sock(struct sock *sk)
 {
 	if (ref_put(&sk->refs))

@@ -44,6 +44,7 @@ void tcp_conn_init(struct tcp_conn *c, const struct tcp_ops *ops, const struct t
 	c->rto_ns = TCP_RTO_INIT_NS;
 	c->timer_ns = c->delack_ns = c->keep_ns = c->pace_ns = TIME_NEVER;
 	c->max_pacing_rate = ~0ull;
+	c->reordering = DUP_THRESH;
 	c->rcvbuf = cfg->rmem[1];
 	c->rcv_mss = TCP_MSS_DEFAULT;
 	c->ts_off = ts_off;

@@ -229,12 +229,14 @@ extern const struct tcp_config g_tcp_config_default;
 enum tcp_event {
 	TCPE_CONNECTED = 1u, /* synchronised: SYN was acknowledged */
 	TCPE_READABLE = 2u,
-	TCPE_WRITABLE = 4u,   /* octets were acknowledged */
-	TCPE_FIN = 8u,        /* the peer sends no more */
-	TCPE_CLOSED = 16u,    /* state is TCP_CLOSE; c->error says why (0: in order) */
-	TCPE_TIME_WAIT = 32u, /* with CLOSED: the owner keeps a struct tcp_tw in its place */
-	TCPE_URGENT = 64u,
-	TCPE_SENT_ALL = 128u, /* everything incl. FIN was acknowledged */
+	TCPE_WRITABLE = 4u,      /* octets were acknowledged */
+	TCPE_FIN = 8u,           /* the peer sends no more */
+	TCPE_CLOSED = 16u,       /* state is TCP_CLOSE; c->error says why (0: in order) */
+	TCPE_TIME_WAIT = 32u,    /* with CLOSED: the owner keeps a struct tcp_tw in its place */
+	TCPE_URGENT = 64u,       /* urgent data is announced */
+	TCPE_SENT_ALL = 128u,    /* everything incl. FIN was acknowledged */
+	TCPE_URGENT_HERE = 512u, /* its octet has come */
+	TCPE_DOUBT = 256u,       /* tcp_retries1 time-outs in a row: is the way still there? */
 };
 
 enum tcp_timer_kind {
@@ -256,8 +258,8 @@ struct tcp_conn {
 	const struct tcp_config *cfg;
 	const struct tcp_cc_ops *cc;
 	u8 state, ca_state;
-	u8 events;
 	u8 nagle;
+	u16 events;                        /* TCPE_* */
 	bool ts_on, sack_on, ecn_on, more; /* more: MSG_MORE at the end of the queue */
 	bool wscale_on;
 	u8 snd_wscale, rcv_wscale;
@@ -313,6 +315,7 @@ struct tcp_conn {
 	s64 rack_sent_ns, rack_rtt_ns;
 	u32 rack_end, rack_fack;
 	u32 rack_dsack_round;
+	u32 reordering; /* segments that may come before an older one: so far, at least DUP_THRESH */
 	u8 rack_reo_mult, rack_reo_persist;
 	bool reordering_seen, rack_dsack_round_on, rack_fack_set;
 	bool tlp_out, tlp_retrans;
@@ -349,6 +352,7 @@ struct tcp_conn {
 	u32 rcv_up;
 	u8 urg_state; /* enum tcp_urg; rcv_up is the number of the urgent octet itself */
 	u8 urg_byte;
+	bool urg_inline; /* SO_OOBINLINE: it is read with the rest */
 	bool fin_rcvd, orphan, shut_rcv;
 	u8 ack_pending; /* 0, TCP_ACK_LATER, TCP_ACK_NOW */
 	u8 quick_acks;
@@ -470,7 +474,8 @@ void tcp_queue(struct tcp_conn *c, struct packet *p);
 struct packet *tcp_queue_tail(struct tcp_conn *c);
 void tcp_queued(
 	struct tcp_conn *c, struct packet *p, u32 n, u32 truesize); /* by how much it grew */
-void tcp_mark_urgent(struct tcp_conn *c); /* the octet queued last is urgent */
+void tcp_mark_urgent(struct tcp_conn *c);          /* the octet queued last is urgent */
+void tcp_skip_urgent(struct tcp_conn *c, s64 now); /* the next octet is urgent and not for read */
 static inline u32 tcp_unsent(const struct tcp_conn *c)
 {
 	return c->write_seq - c->snd_nxt;

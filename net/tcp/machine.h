@@ -4,6 +4,9 @@
 
 #include "conn.h"
 
+#define DUP_THRESH     3u
+#define MAX_REORDERING 300u /* more says nothing about the network */
+
 static inline u32 ts_now(u32 ts_off, s64 now) /* the timestamp clock: 1 ms */
 {
 	return (u32)((u64)now / 1000000) + ts_off;

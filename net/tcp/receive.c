@@ -166,7 +166,26 @@ static void estimate_ato(struct tcp_conn *c, s64 now)
 /* ---- urgent data
  * ------------------------------------------------------------------------------------ */
 
-static void urgent_pointer(struct tcp_conn *c, const struct tcp_seg *s)
+void tcp_skip_urgent(struct tcp_conn *c, s64 now)
+{
+	struct packet *p = packet_queue_first(&c->receive);
+	u32 truesize = 0;
+
+	if (!p || tcp_cb(p)->seq != c->copied_seq) /* a reader has it in hand */
+		return;
+	if (p->len == 1) {
+		packet_queue_remove(&c->receive, p);
+		truesize = p->truesize;
+		packet_free(p);
+	} else {
+		packet_drop_front(p, 1);
+		tcp_cb(p)->seq++;
+		c->receive.bytes--;
+	}
+	tcp_consumed(c, 1, truesize, now);
+}
+
+static void urgent_pointer(struct tcp_conn *c, const struct tcp_seg *s, s64 now)
 {
 	u32 at = s->seq + s->urg;
 
@@ -177,6 +196,9 @@ static void urgent_pointer(struct tcp_conn *c, const struct tcp_seg *s)
 		return;
 	if (c->urg_state != TCP_URG_NONE && !seq_after(at, c->rcv_up))
 		return;
+	/* The one before is next and nobody has read up to it: it is lost, as on other systems. */
+	if (c->urg_state != TCP_URG_NONE && !c->urg_inline && c->rcv_up == c->copied_seq)
+		tcp_skip_urgent(c, now);
 	c->rcv_up = at;
 	c->urg_state = TCP_URG_COMING;
 	c->events |= TCPE_URGENT;
@@ -190,7 +212,7 @@ static void urgent_octet(struct tcp_conn *c, const struct tcp_seg *s, const stru
 		return;
 	packet_copy_out(p, off, &c->urg_byte, 1);
 	c->urg_state = TCP_URG_HERE;
-	c->events |= TCPE_URGENT | TCPE_READABLE;
+	c->events |= TCPE_URGENT_HERE | TCPE_READABLE;
 }
 
 /* ---- data
@@ -311,7 +333,7 @@ void tcp_data_input(struct tcp_conn *c, const struct tcp_seg *s, struct packet *
 		return;
 	}
 	if (unlikely(s->flags & TCPF_URG))
-		urgent_pointer(c, s);
+		urgent_pointer(c, s, now);
 	if (unlikely(c->urg_state == TCP_URG_COMING))
 		urgent_octet(c, s, p);
 	cb->seq = s->seq;

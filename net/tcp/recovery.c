@@ -5,8 +5,6 @@
  */
 #include "machine.h"
 
-#define DUP_THRESH 3u
-
 static bool sent_after(s64 t1, u32 end1, s64 t2, u32 end2)
 {
 	return t1 > t2 || (t1 == t2 && seq_after(end1, end2));
@@ -33,7 +31,7 @@ void tcp_rack_update(struct tcp_conn *c, const struct packet *p, const struct tc
 s64 tcp_rack_window(const struct tcp_conn *c)
 {
 	if (!c->reordering_seen &&
-		(c->ca_state >= TCP_CA_Recovery || tcp_segments(c, c->sacked) >= DUP_THRESH))
+		(c->ca_state >= TCP_CA_Recovery || tcp_segments(c, c->sacked) >= c->reordering))
 		return 0;
 	return min(c->rack_reo_mult * c->min_rtt_ns / 4, c->srtt_ns);
 }

@@ -58,7 +58,10 @@ void tcp_delivered_one(
 		if (a->rtt_ns < 0)
 			a->rtt_ns = a->now - cb->sent_ns;
 		if (c->rack_fack_set && seq_before(end, c->rack_fack) && cb->where != TCP_LOST) {
+			u32 late = tcp_segments(c, c->rack_fack - cb->seq);
+
 			c->reordering_seen = true;
+			c->reordering = clamp(late, c->reordering, MAX_REORDERING);
 			c->reord_seen++;
 		}
 		if (!seq_after(end, c->high_seq))

@@ -259,7 +259,7 @@ static u32 handle_events(struct tcp_sock *t, s64 now)
 {
 	struct tcp_conn *c = &t->c;
 	struct sock *sk = &t->inet.sk;
-	u8 ev = c->events;
+	u16 ev = c->events;
 	u32 mask = 0;
 
 	c->events = 0;
@@ -275,6 +275,8 @@ static u32 handle_events(struct tcp_sock *t, s64 now)
 	if (ev & TCPE_CONNECTED)
 		mask |= EPOLLOUT | EPOLLWRNORM;
 	if (ev & TCPE_URGENT)
+		mask |= TCP_TELL_URGENT;
+	if (ev & TCPE_URGENT_HERE)
 		mask |= EPOLLPRI;
 	if (ev & TCPE_FIN) {
 		WRITE_ONCE(sk->shutdown, sk->shutdown | SHUTDOWN_RCV);
@@ -282,6 +284,10 @@ static u32 handle_events(struct tcp_sock *t, s64 now)
 	}
 	if (ev & TCPE_SENT_ALL) /* who lingers in close waits for this */
 		mask |= EPOLLOUT;
+	if (unlikely(ev & TCPE_DOUBT) && t->inet.path.rt) {
+		ip_path_doubt(sk->net, &t->inet.path);
+		inet_sock_path_reset(&t->inet); /* another way may have come */
+	}
 	if (ev & TCPE_CLOSED) {
 		closed(t, ev & TCPE_TIME_WAIT, now);
 		mask |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP | EPOLLOUT | EPOLLWRNORM | EPOLLHUP |
@@ -325,14 +331,16 @@ u32 tcp_settle(struct tcp_sock *t)
 	}
 	if (mask & (EPOLLHUP | EPOLLRDHUP))
 		sock_wake_all(sk, mask);
-	else if (mask)
-		sock_wake(sk, mask);
+	else if (mask & ~TCP_TELL_URGENT)
+		sock_wake(sk, mask & ~TCP_TELL_URGENT);
 	return mask;
 }
 
 void tcp_signal(struct tcp_sock *t, u32 mask)
 {
-	if (mask & (EPOLLIN | EPOLLPRI | EPOLLHUP))
+	if (mask & TCP_TELL_URGENT)
+		sock_signal_urgent(&t->inet.sk);
+	if (mask & (EPOLLIN | EPOLLHUP))
 		sock_signal(&t->inet.sk, POLL_IN);
 	if (mask & EPOLLOUT)
 		sock_signal(&t->inet.sk, POLL_OUT);
@@ -401,6 +409,7 @@ void tcp_start(struct tcp_sock *t, s64 now)
 
 	tcp_conn_init(c, &g_conn_ops, &tcp_net(t->inet.sk.net)->config, now,
 		tcp_new_ts_off(&t->inet.local, &t->inet.remote));
+	c->urg_inline = sock_opt(&t->inet.sk, SKO_OOBINLINE);
 	if (first)
 		return;
 	c->cc = k.cc;
@@ -538,6 +547,7 @@ static int net_come(struct net *net, int slot)
 		READ_ONCE(g_nr_frames) / 32, 1024ull, 65536ull);
 	tn->max_syn_backlog = (s32)clamp(READ_ONCE(g_nr_frames) / 512, 128ull, 4096ull);
 	tn->tw_reuse = 2;
+	tn->syncookies = 1;
 	tn->ports = port_table_new(net, true);
 	tn->table = inet_table_new(net);
 	tn->minis = tcp_mini_table_new();

@@ -37,6 +37,7 @@ struct tcp_net {
 	struct tcp_mini_table *minis;
 	struct tcp_config config;
 	s32 max_orphans, max_tw_buckets, max_syn_backlog, tw_reuse, rfc1337, abort_on_overflow;
+	s32 syncookies;        /* 0: never, 1: when a listener's queue is full, 2: always */
 	s32 nr_orphans, nr_tw; /* atomic */
 	s64 nr_socks;          /* atomic */
 };
@@ -69,6 +70,7 @@ struct tcp_sock {
 	/* listener; sk.lock */
 	struct list_head accepts, requests;
 	u32 nr_accepts, nr_requests, backlog;
+	s64 cookie_ns;                /* the last cookie went out; 0: none yet */
 	struct list_head accept_link; /* in the listener's accepts, its lock */
 };
 static inline struct tcp_sock *tcp_sk(struct sock *sk)
@@ -130,6 +132,7 @@ static inline void tcp_lock(struct tcp_sock *t)
 /* Does what the calls under the lock left to do: events, timer, wake-ups. The socket may be gone
  * after it unless the caller has a reference. */
 void tcp_unlock(struct tcp_sock *t);
+#define TCP_TELL_URGENT 0x80000000u            /* in its mask, not of poll: SIGURG is due */
 u32 tcp_settle(struct tcp_sock *t) must_check; /* the same with the lock still held; for signal */
 void tcp_signal(struct tcp_sock *t, u32 mask); /* SIGIO; no lock held */
 void tcp_hash(struct tcp_sock *t);             /* has been put into the table of connections */
@@ -160,6 +163,12 @@ void tcp_drop_children(struct list_head *children);                    /* no loc
 void tcp_listen_input(struct tcp_sock *t, struct tcp_in *in, u32 iss); /* consumes in->p */
 /* False: it is no request any more, look again. */
 bool tcp_half_input(struct tcp_half *h, struct tcp_in *in) must_check;
+
+/* sock_cookie.c */
+/* Make rq's numbers and options such that rq need not be kept. For one SYN-ACK. */
+void tcp_cookie_make(struct tcp_request *rq, const struct inet_lookup *l, s64 now);
+/* Is in an ACK of a cookie? Then *syn is the SYN that it answered. */
+bool tcp_cookie_check(const struct tcp_in *in, struct tcp_seg *syn) must_check;
 
 /* sock_mini.c */
 struct tcp_mini_table *tcp_mini_table_new(void) must_check;

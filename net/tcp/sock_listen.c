@@ -1,9 +1,11 @@
 /* listen(2), accept(2), and what comes to a listener: requests between SYN and ACK. RFC
  * 9293 3.10.7.2. */
 #include "sock.h"
+#include <core/log.h>
 #include <sched/timer.h>
 
-#define SYNACK_FIRST_NS NS_PER_SEC /* RFC 6298: the initial RTO; doubles */
+#define SYNACK_FIRST_NS NS_PER_SEC         /* RFC 6298: the initial RTO; doubles */
+#define COOKIES_GOOD_NS (128 * NS_PER_SEC) /* ACKs are taken for cookies' after the last one */
 
 /* ---- listen -------------------------------------------------------------------------------------
  */
@@ -187,12 +189,55 @@ static bool queue_full(const struct tcp_sock *l)
 	return l->nr_accepts > l->backlog;
 }
 
+/* Link-local peers are where their segment came from. */
+static s32 interface_of(const struct inet_lookup *n)
+{
+	return addr_needs_scope(&n->remote) ? (s32)n->ifindex : 0;
+}
+
+static u8 tos_to(const struct tcp_sock *l, const struct inet_addr *remote)
+{
+	return addr_is_v4(remote) ? l->inet.tos : l->inet.tclass;
+}
+
+static void fill_request(struct tcp_sock *l, const struct tcp_in *in, const struct tcp_seg *syn,
+	u32 iss, struct tcp_request *rq)
+{
+	const struct inet_lookup *n = &in->l;
+
+	tcp_request_init(rq, syn, l->c.cfg, advertised_mss(l, n, interface_of(n)),
+		READ_ONCE(l->inet.sk.rcvbuf), iss, tcp_new_ts_off(&n->local, &n->remote), in->now);
+}
+
+/* Answer a SYN and forget it. Listener's sk.lock. */
+static void send_cookie(struct tcp_sock *l, const struct tcp_in *in)
+{
+	struct net *net = l->inet.sk.net;
+	const struct inet_lookup *n = &in->l;
+	struct tcp_request rq;
+	struct packet *p;
+
+	if (!l->cookie_ns && READ_ONCE(tcp_net(net)->syncookies) == 1)
+		log_warn("tcp: the queue of port %u is full: a SYN flood? Sending cookies.",
+			ntohs(l->inet.lport));
+	fill_request(l, in, &in->seg, 0, &rq);
+	tcp_cookie_make(&rq, n, in->now);
+	p = tcp_request_synack(&rq, in->now);
+	if (!p)
+		return;
+	l->cookie_ns = in->now;
+	inet_count_tcp(net, TCPM_SYNCOOKIES_SENT, 1);
+	tcp_send_bare(
+		net, &l->inet, p, &n->local, &n->remote, interface_of(n), tos_to(l, &n->remote));
+}
+
 /* A SYN: make a request and answer. iss 0: to be chosen. Listener's sk.lock. */
 static void new_request(struct tcp_sock *l, struct tcp_in *in, u32 iss)
 {
 	struct net *net = l->inet.sk.net;
 	struct tcp_net *tn = tcp_net(net);
 	const struct inet_lookup *n = &in->l;
+	s32 cookies = iss ? 0 : READ_ONCE(tn->syncookies);
 	struct tcp_half *h;
 
 	if (queue_full(l)) {
@@ -200,9 +245,17 @@ static void new_request(struct tcp_sock *l, struct tcp_in *in, u32 iss)
 		inet_count_tcp(net, TCPM_LISTEN_DROPS, 1);
 		return;
 	}
-	h = l->nr_requests < min(max(l->backlog, 1u), (u32)READ_ONCE(tn->max_syn_backlog))
+	h = cookies != 2 &&
+			l->nr_requests <
+				min(max(l->backlog, 1u), (u32)READ_ONCE(tn->max_syn_backlog))
 		? kzalloc(sizeof(*h), GFP_ATOMIC)
 		: NULL;
+	if (!h && cookies) {
+		if (cookies == 1)
+			inet_count_tcp(net, TCPM_REQ_QFULL_DO_COOKIES, 1);
+		send_cookie(l, in);
+		return;
+	}
 	if (!h) {
 		inet_count_tcp(net, TCPM_REQ_QFULL_DROP, 1);
 		inet_count_tcp(net, TCPM_LISTEN_DROPS, 1);
@@ -214,41 +267,19 @@ static void new_request(struct tcp_sock *l, struct tcp_in *in, u32 iss)
 	h->mini.remote = n->remote;
 	h->mini.lport = n->lport;
 	h->mini.rport = n->rport;
-	h->mini.ifindex = addr_needs_scope(&n->remote) ? (s32)n->ifindex : 0;
-	h->mini.tos = addr_is_v4(&n->remote) ? l->inet.tos : l->inet.tclass;
+	h->mini.ifindex = interface_of(n);
+	h->mini.tos = tos_to(l, &n->remote);
 	ref_init(&h->mini.refs, 1);
 	net_timer_init(&h->mini.timer, half_fired);
 	h->listener = l;
 	get_sock(&l->inet.sk);
-	tcp_request_init(&h->rq, &in->seg, l->c.cfg, advertised_mss(l, n, h->mini.ifindex),
-		READ_ONCE(l->inet.sk.rcvbuf),
-		iss ?: tcp_new_iss(&n->local, n->lport, &n->remote, n->rport, in->now),
-		tcp_new_ts_off(&n->local, &n->remote), in->now);
+	fill_request(l, in, &in->seg,
+		iss ?: tcp_new_iss(&n->local, n->lport, &n->remote, n->rport, in->now), &h->rq);
 	list_add_tail(&h->link, &l->requests);
 	l->nr_requests++;
 	tcp_mini_add(tn->minis, &h->mini);
 	arm(h, in->now);
 	send_synack(h, in->now);
-}
-
-void tcp_listen_input(struct tcp_sock *l, struct tcp_in *in, u32 iss)
-{
-	const struct tcp_seg *s = &in->seg;
-	bool reset = false;
-
-	spin_lock(&l->inet.sk.lock);
-	if (l->c.state != TCP_LISTEN)
-		reset = true;
-	else if (s->flags & TCPF_RST)
-		;
-	else if (s->flags & TCPF_ACK)
-		reset = true;
-	else if (s->flags & TCPF_SYN && !(s->flags & TCPF_FIN))
-		new_request(l, in, iss);
-	spin_unlock(&l->inet.sk.lock);
-	if (reset)
-		tcp_answer_reset(l->inet.sk.net, in);
-	packet_free(in->p);
 }
 
 /* ---- a connection -------------------------------------------------------------------------------
@@ -283,6 +314,7 @@ static void inherit(struct tcp_sock *t, struct tcp_sock *l)
 	inet_sock_inherit(&t->inet, &l->inet);
 	t->notsent_lowat = l->notsent_lowat;
 	t->recv_inq = l->recv_inq;
+	t->c.urg_inline = sock_opt(from, SKO_OOBINLINE);
 	t->c.cfg = l->c.cfg;
 	t->c.cc = l->c.cc;
 	t->c.nagle = l->c.nagle;
@@ -321,7 +353,8 @@ static struct tcp_sock *make_child(
 		s->sk.bound_dev = (s32)n->ifindex;
 	}
 	spin_lock_nested(&s->sk.lock);
-	if (!l->inet.port || port_inherit(s, &l->inet) ||
+	if (!l->inet.port || !sock_inherit_filter(&s->sk, &l->inet.sk) ||
+		port_inherit(s, &l->inet) ||
 		!inet_table_connect_unique(tcp_net(s->sk.net)->table, s)) {
 		port_release(s);
 		spin_unlock(&s->sk.lock);
@@ -415,4 +448,56 @@ bool tcp_half_input(struct tcp_half *h, struct tcp_in *in)
 	if (accepted)
 		sock_signal(&l->inet.sk, POLL_IN);
 	return true;
+}
+
+/* An ACK for which nothing is remembered: of a cookie? True: it was, and is dealt with (in->p is
+ * NULL when there is a connection of it). Listener's sk.lock. */
+static bool accept_cookie(struct tcp_sock *l, struct tcp_in *in)
+{
+	struct net *net = l->inet.sk.net;
+	s32 mode = READ_ONCE(tcp_net(net)->syncookies);
+	struct tcp_request rq;
+	struct tcp_seg syn;
+
+	/* Without a flood nobody may guess: what has not been sent is not taken. */
+	if (!mode || !l->cookie_ns || in->now - l->cookie_ns > COOKIES_GOOD_NS)
+		return false;
+	if (!tcp_cookie_check(in, &syn)) {
+		inet_count_tcp(net, TCPM_SYNCOOKIES_FAILED, 1);
+		return false;
+	}
+	inet_count_tcp(net, TCPM_SYNCOOKIES_RECV, 1);
+	if (queue_full(l)) {
+		inet_count_tcp(net, TCPM_LISTEN_OVERFLOWS, 1);
+		inet_count_tcp(net, TCPM_LISTEN_DROPS, 1);
+		return true;
+	}
+	fill_request(l, in, &syn, in->seg.ack - 1, &rq);
+	rq.sent_ns = 0; /* not known: no round-trip time */
+	if (!make_child(l, &rq, in))
+		inet_count_tcp(net, TCPM_LISTEN_DROPS, 1);
+	return true;
+}
+
+void tcp_listen_input(struct tcp_sock *l, struct tcp_in *in, u32 iss)
+{
+	const struct tcp_seg *s = &in->seg;
+	bool reset = false, accepted = false;
+
+	spin_lock(&l->inet.sk.lock);
+	if (l->c.state != TCP_LISTEN)
+		reset = true;
+	else if (s->flags & TCPF_RST)
+		;
+	else if (s->flags & TCPF_ACK)
+		reset = s->flags & TCPF_SYN || !accept_cookie(l, in);
+	else if (s->flags & TCPF_SYN && !(s->flags & TCPF_FIN))
+		new_request(l, in, iss);
+	accepted = !in->p;
+	spin_unlock(&l->inet.sk.lock);
+	if (reset)
+		tcp_answer_reset(l->inet.sk.net, in);
+	packet_free(in->p);
+	if (accepted)
+		sock_signal(&l->inet.sk, POLL_IN);
 }

@@ -180,6 +180,9 @@ void tcp_option_changed(struct sock *sk, int name)
 	case SO_KEEPALIVE:
 		tcp_set_keepalive(&t->c, sock_opt(sk, SKO_KEEPALIVE), clock_mono_ns());
 		break;
+	case SO_OOBINLINE:
+		t->c.urg_inline = sock_opt(sk, SKO_OOBINLINE);
+		break;
 	case SO_RCVBUF:
 	case SO_RCVBUFFORCE:
 		t->c.rcvbuf = READ_ONCE(sk->rcvbuf);
@@ -270,11 +273,11 @@ static void info_path(const struct tcp_sock *t, struct tcp_info *i, s64 now)
 							       : segments(c, c->ssthresh);
 	i->tcpi_snd_cwnd = segments(c, c->cwnd);
 	i->tcpi_advmss = c->advmss;
-	i->tcpi_reordering = 3;
+	i->tcpi_reordering = c->reordering;
 	i->tcpi_rcv_rtt = us(c->rcv_rtt_ns);
 	i->tcpi_rcv_space = c->rcv_space;
 	i->tcpi_max_pacing_rate = c->max_pacing_rate;
-	i->tcpi_pacing_rate = c->max_pacing_rate;
+	i->tcpi_pacing_rate = c->max_pacing_rate; /* what it is paced at; ~0: it isn't */
 	i->tcpi_min_rtt = c->min_rtt_ns ? us(c->min_rtt_ns) : U32_MAX;
 	if (c->rate_interval_ns > 0)
 		i->tcpi_delivery_rate = c->rate_bytes * (u64)NS_PER_SEC / (u64)c->rate_interval_ns;

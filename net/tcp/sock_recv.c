@@ -23,26 +23,6 @@ static bool at_mark(const struct tcp_conn *c, u32 seq)
 	return c->urg_state != TCP_URG_NONE && c->rcv_up == seq;
 }
 
-/* sk.lock. The urgent octet is next and not for read: leave it out. */
-static void skip_urgent(struct tcp_sock *t, s64 now)
-{
-	struct packet *p = packet_queue_first(&t->c.receive);
-	u32 truesize = 0;
-
-	if (!p)
-		return;
-	if (p->len == 1) {
-		packet_queue_remove(&t->c.receive, p);
-		truesize = p->truesize;
-		packet_free(p);
-	} else {
-		packet_drop_front(p, 1);
-		tcp_cb(p)->seq++;
-		t->c.receive.bytes--;
-	}
-	tcp_consumed(&t->c, 1, truesize, now);
-}
-
 static ssize_t recv_urgent(struct tcp_sock *t, struct sock_msg *m)
 {
 	struct tcp_conn *c = &t->c;
@@ -208,7 +188,7 @@ static ssize_t one_pass(struct tcp_sock *t, struct sock_msg *m, struct pass *ps)
 		} else if (!inlined && peek) {
 			ps->peeked++;
 		} else if (!inlined) {
-			skip_urgent(t, clock_mono_ns());
+			tcp_skip_urgent(c, clock_mono_ns());
 			c->urg_state = TCP_URG_NONE;
 		}
 	}

@@ -158,6 +158,7 @@ static const struct {
 	[TCPV_SACK] = VAR(config.sack),
 	[TCPV_SLOW_START_AFTER_IDLE] = VAR(config.slow_start_after_idle),
 	[TCPV_STDURG] = VAR(config.stdurg),
+	[TCPV_SYNCOOKIES] = VAR(syncookies),
 	[TCPV_SYN_RETRIES] = VAR(config.syn_retries),
 	[TCPV_SYNACK_RETRIES] = VAR(config.synack_retries),
 	[TCPV_TIMESTAMPS] = VAR(config.timestamps),

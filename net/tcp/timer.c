@@ -143,6 +143,8 @@ static void rto_expired(struct tcp_conn *c, s64 now)
 	}
 	if (c->retries < 255)
 		c->retries++;
+	if (!opening && c->retries == c->cfg->retries1)
+		c->events |= TCPE_DOUBT; /* RFC 1122 4.2.3.5: R1 */
 	if (c->backoff < MAX_BACKOFF)
 		c->backoff++;
 	tcp_arm_rtx(c, now);

@@ -254,6 +254,7 @@ static void conn_transmit(struct tcp_conn *c, struct packet *p, bool ect)
 }
 
 static u64 g_line_counts[NR_TCP_COUNTS];
+static u32 g_line_doubts; /* TCPE_DOUBT of all connections since the last line_new */
 static void conn_count(struct tcp_conn *c, enum tcp_count what, u32 n)
 {
 	g_line_counts[what] += n;
@@ -376,10 +377,11 @@ static void user_read(struct line_flow *f, u32 side)
 static void host_events(struct line_flow *f, u32 side)
 {
 	struct line_host *h = &f->h[side];
-	u8 ev;
+	u16 ev;
 
 	while (h->alive && (ev = h->c.events)) {
 		h->c.events = 0;
+		g_line_doubts += (ev & TCPE_DOUBT) != 0;
 		if (ev & TCPE_CLOSED) {
 			h->done = true;
 			h->error = h->c.error;
@@ -601,6 +603,7 @@ static struct line *line_new(u64 seed)
 {
 	struct line *l = unit_alloc(sizeof(*l));
 
+	g_line_doubts = 0;
 	l->random = seed * 0x9e3779b97f4a7c15ull + 1;
 	l->cfg = g_tcp_config_default;
 	l->cc = &tcp_cubic;

@@ -82,10 +82,16 @@ UNIT(a_line_that_goes_dead_ends_in_a_timeout_after_a_quarter_of_an_hour)
 	l->params[0].black = l->params[1].black = true;
 	from = l->now;
 	f->h[SERVER].done = true; /* it has nothing to send and would wait for ever */
+	/* Retransmissions after 0.2, 0.6 and 1.4 s, and a probe before: then the way is in doubt. */
+	line_run(l, l->now + NS_PER_SEC);
+	EXPECT_EQ(g_line_doubts, 0);
+	line_run(l, l->now + 2 * NS_PER_SEC);
+	EXPECT_EQ(g_line_doubts, 1);
 	EXPECT(line_finish(l, l->now + 3000 * NS_PER_SEC));
 	EXPECT_EQ(f->h[CLIENT].error, ETIMEDOUT);
 	/* ip-sysctl: tcp_retries2 15 is 924.6 s at least, with the RTO that it had somewhat more */
 	EXPECT((l->now - from) / NS_PER_SEC >= 924 && (l->now - from) / NS_PER_SEC < 1100);
+	EXPECT_EQ(g_line_doubts, 1);
 	line_free(l);
 }
 
@@ -299,11 +305,15 @@ UNIT(reordering_alone_costs_little)
 		l->params[i].delay_ns = 20 * NS_PER_MS;
 		l->params[i].queue = (u32)(rate * 40 / 1000);
 	}
+	line_run(l, l->now + NS_PER_SEC);
+	EXPECT_EQ(f->h[CLIENT].c.reordering, 3);
 	l->params[0].reorder = 20000;
 	l->params[0].reorder_ns = 8 * NS_PER_MS;
 	f->h[CLIENT].sndbuf = 8 << 20;
 	expect_share(goodput(l, f, 10 * NS_PER_SEC, 30 * NS_PER_SEC), ideal_of(rate, 1460), 90,
 		"reordering by up to 8 of 40 ms");
+	/* 8 ms are 13 segments, and what is late itself may be overtaken a little later. */
+	EXPECT(f->h[CLIENT].c.reordering > 8 && f->h[CLIENT].c.reordering <= 16);
 	EXPECT_STR(l->broken ?: "right", "right");
 	line_free(l);
 }
