@@ -167,6 +167,8 @@ static const struct file_ops g_kmsg_fops = {
 	.write = kmsg_write,
 	.seek = kmsg_seek,
 	.poll = kmsg_poll,
+	.no_splice_read = true,
+	.no_splice_write = true,
 };
 
 static int kmsg_init(void)

@@ -112,11 +112,18 @@ static long random_ioctl(struct file *f, u32 cmd, unsigned long arg)
 }
 
 static const struct file_ops g_null_fops = {
-	.read = null_read, .write = null_write, .seek = file_no_seek};
-static const struct file_ops g_zero_fops = {
-	.read = zero_read, .write = null_write, .seek = file_no_seek, .mmap = zero_mmap};
-static const struct file_ops g_full_fops = {
-	.read = zero_read, .write = full_write, .seek = file_no_seek};
+	.read = null_read, .write = null_write, .seek = file_no_seek, .no_splice_read = true};
+static const struct file_ops g_zero_fops = {.read = zero_read,
+	.write = null_write,
+	.seek = file_no_seek,
+	.mmap = zero_mmap,
+	.no_splice_read = true,
+	.no_splice_write = true};
+static const struct file_ops g_full_fops = {.read = zero_read,
+	.write = full_write,
+	.seek = file_no_seek,
+	.no_splice_read = true,
+	.no_splice_write = true};
 static const struct file_ops g_random_fops = {
 	.read = random_read, .write = random_write, .ioctl = random_ioctl, .seek = file_no_seek};
 

@@ -5,6 +5,8 @@
 #include "procfs.h"
 #include <kmem/slab.h>
 #include <lib/string.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
 
 #define STORE_MAX 4096 /* longest write */
 
@@ -91,6 +93,18 @@ static int show_judged(struct gen *g, struct proc_node *n)
 
 static int fill(struct gen *g, struct proc_node *n);
 
+static bool in_sysfs(const struct inode *i)
+{
+	return i->super->magic == SYSFS_MAGIC;
+}
+
+static bool refuses_writers(const struct inode *i)
+{
+	const struct proc_node *n = i->priv;
+
+	return in_sysfs(i) || (n->inherited & PROC_REFUSE);
+}
+
 static int gen_open(struct inode *i, struct file *f)
 {
 	struct proc_node *n = i->priv;
@@ -112,7 +126,7 @@ static int gen_open(struct inode *i, struct file *f)
 			mm = NULL;
 		}
 	}
-	if ((f->mode & FMODE_WRITE) && !n->entry->store) {
+	if ((f->mode & FMODE_WRITE) && !n->entry->store && refuses_writers(i)) {
 		drop_mm(mm);
 		return -EACCES;
 	}
@@ -125,6 +139,8 @@ static int gen_open(struct inode *i, struct file *f)
 	mutex_init(&g->lock, RANK_PROC_FILE);
 	g->text.grow = grow;
 	f->priv = g;
+	if (!(n->inherited & PROC_PLAIN) && !(in_sysfs(i) && (f->mode & FMODE_WRITE)))
+		f->mode |= FMODE_NO_PWRITE;
 	if (n->entry->flags & PROC_SNAPSHOT)
 		(void)!fill(g, n); /* fails: the first read tries again, and tells */
 	return 0;
@@ -184,6 +200,8 @@ static ssize_t gen_write(struct file *f, struct iter *from, off64_t *pos)
 	char *text;
 	int err;
 
+	if (!n->entry->store)
+		return n->pid ? -EINVAL : -EIO;
 	if (len > STORE_MAX)
 		return -EINVAL;
 	text = kmalloc(len + 1, GFP_KERNEL);
@@ -201,6 +219,13 @@ static ssize_t gen_write(struct file *f, struct iter *from, off64_t *pos)
 	return (ssize_t)len;
 }
 
+static off64_t gen_seek(struct file *f, off64_t off, int whence)
+{
+	if (whence == SEEK_END && (f->mode & FMODE_NO_PWRITE) && !in_sysfs(f->inode))
+		return -EINVAL; /* records have no end before they are made */
+	return file_generic_seek(f, off, whence);
+}
+
 static u32 gen_poll(struct file *f, struct poll_table *pt)
 {
 	struct proc_node *n = f->inode->priv;
@@ -215,7 +240,7 @@ const struct file_ops g_gen_fops = {
 	.release = gen_release,
 	.read = gen_read,
 	.write = gen_write,
-	.seek = file_generic_seek,
+	.seek = gen_seek,
 };
 
 const struct file_ops g_gen_poll_fops = {
@@ -223,6 +248,6 @@ const struct file_ops g_gen_poll_fops = {
 	.release = gen_release,
 	.read = gen_read,
 	.write = gen_write,
-	.seek = file_generic_seek,
+	.seek = gen_seek,
 	.poll = gen_poll,
 };

@@ -384,14 +384,17 @@ static int show_wchan(struct seq_buf *s, struct proc_node *n)
 	{.name = "auxv",                                                                         \
 		.mode = S_IFREG | 0400,                                                          \
 		.show = show_auxv,                                                               \
-		.flags = PROC_PTRACE | PROC_SNAPSHOT},                                           \
+		.flags = PROC_PTRACE | PROC_SNAPSHOT | PROC_PLAIN},                              \
 		FILE("cgroup", 0444, show_cgroup, NULL),                                         \
-		FILE("cmdline", 0444, show_cmdline, NULL),                                       \
+		{.name = "cmdline",                                                              \
+			.mode = S_IFREG | 0444,                                                  \
+			.show = show_cmdline,                                                    \
+			.flags = PROC_PLAIN},                                                    \
 		FILE("comm", 0644, show_comm, store_comm), LINK("cwd", jump_cwd),                \
 		{.name = "environ",                                                              \
 			.mode = S_IFREG | 0400,                                                  \
 			.show = show_environ,                                                    \
-			.flags = PROC_PTRACE | PROC_MM},                                         \
+			.flags = PROC_PTRACE | PROC_MM | PROC_PLAIN},                            \
 		LINK("exe", jump_exe), {.name = "fd", .mode = S_IFDIR | 0500, .dir = &g_fd_dir}, \
 		{.name = "fdinfo", .mode = S_IFDIR | 0555, .dir = &g_fdinfo_dir},                \
 		SECRET("io", show_io), FILE("limits", 0444, show_limits, NULL),                  \
@@ -405,9 +408,16 @@ static int show_wchan(struct seq_buf *s, struct proc_node *n)
 			.mode = S_IFREG | 0444,                                                  \
 			.show = show_mounts,                                                     \
 			.poll = poll_mounts},                                                    \
-		{.name = "net", .mode = S_IFDIR | 0555, .children = g_net_entries},              \
+		{.name = "net",                                                                  \
+			.mode = S_IFDIR | 0555,                                                  \
+			.children = g_net_entries,                                               \
+			.flags = PROC_REFUSE},                                                   \
 		FILE("oom_score", 0444, show_oom_score, NULL),                                   \
-		FILE("oom_score_adj", 0644, show_oom_adj, store_oom_adj),                        \
+		{.name = "oom_score_adj",                                                        \
+			.mode = S_IFREG | 0644,                                                  \
+			.show = show_oom_adj,                                                    \
+			.store = store_oom_adj,                                                  \
+			.flags = PROC_PLAIN},                                                    \
 		SECRET("personality", show_personality), LINK("root", jump_root),                \
 		{.name = "smaps",                                                                \
 			.mode = S_IFREG | 0444,                                                  \

@@ -15,6 +15,7 @@ struct proc_node {
 	bool thread;                    /* below task/TID: that thread's own figures */
 	int fd;                         /* below fd and fdinfo */
 	u64 key;                        /* whatever else the directory's finder needs */
+	u32 inherited;                  /* PROC_INHERITED flags of this entry and those above */
 };
 
 /* Directories whose content is not a table. */
@@ -45,6 +46,10 @@ struct proc_entry {
 #define PROC_PTRACE   1u /* opening and reading need the right to look into the process */
 #define PROC_MM       2u /* besides: about the address space that it has at open, no later one */
 #define PROC_SNAPSHOT 4u /* besides: the text is made at open and stays */
+/* No sequence of records: pwrite goes by the position, and there is an end to seek from. */
+#define PROC_PLAIN     8u
+#define PROC_REFUSE    16u /* who may write may still not open for it, where there is no store */
+#define PROC_INHERITED (PROC_PLAIN | PROC_REFUSE)
 
 /* tree.c */
 extern const struct inode_ops g_proc_link_ops;

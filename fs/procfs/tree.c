@@ -74,6 +74,7 @@ static struct inode *make_inode(struct super *s, const struct proc_node *from)
 		return NULL;
 	}
 	*n = *from;
+	n->inherited |= e->flags & PROC_INHERITED;
 	i->priv = n;
 	i->mode = e->mode;
 	i->nlink = S_ISDIR(e->mode) ? 2 : 1;
@@ -120,7 +121,8 @@ static int find(struct proc_node *dir, const char *name, size_t len, struct proc
 			*out = (struct proc_node){.entry = e,
 				.pid = dir->pid,
 				.thread = dir->thread,
-				.key = dir->key};
+				.key = dir->key,
+				.inherited = dir->inherited};
 			if (out->pid)
 				get_pid(out->pid);
 			return 0;

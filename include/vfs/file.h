@@ -53,6 +53,7 @@ struct file_ops {
 	/* O_ASYNC: the list to stand in; lives until release. NULL: the flag has no effect. */
 	int (*fasync)(struct file *f, struct fasync_list **l);
 	bool direct; /* O_DIRECT is done; false: open and F_SETFL refuse it */
+	bool no_splice_read, no_splice_write; /* splice and sendfile from, to it: -EINVAL */
 	const char *(*name)(
 		struct file *f, char *buf, size_t size); /* for anonymous files: "pipe:[12]" */
 };
@@ -92,14 +93,15 @@ struct file {
 	struct rcu_head rcu;
 	struct list_head tty_link;
 };
-#define FMODE_READ   1u
-#define FMODE_WRITE  2u
-#define FMODE_EXEC   4u
-#define FMODE_PATH   8u  /* O_PATH: only a location */
-#define FMODE_STREAM 16u /* no position */
-#define FMODE_WRITER 32u /* holds inode write access and mount write count */
-#define FMODE_LSEEK  64u
-#define FMODE_NOWAIT 128u
+#define FMODE_READ      1u
+#define FMODE_WRITE     2u
+#define FMODE_EXEC      4u
+#define FMODE_PATH      8u  /* O_PATH: only a location */
+#define FMODE_STREAM    16u /* no position */
+#define FMODE_WRITER    32u /* holds inode write access and mount write count */
+#define FMODE_LSEEK     64u
+#define FMODE_NOWAIT    128u
+#define FMODE_NO_PWRITE 256u /* writes have no position: pwrite is ESPIPE */
 
 /* All the checks of open(2). how_flags: O_*; resolve: LOOKUP_* extra. Error pointer. */
 struct file *vfs_open(const struct vfs_env *env, const struct path *base, const char *name,

@@ -211,14 +211,15 @@ long sys_write(int fd, const void __user *buf, size_t count)
 }
 
 /* Streams have no positions, though some can be told to seek. */
-static always_inline bool takes_position(const struct file *f)
+static always_inline bool takes_position(const struct file *f, bool write)
 {
-	return (f->mode & (FMODE_LSEEK | FMODE_STREAM)) == FMODE_LSEEK;
+	return (f->mode & (FMODE_LSEEK | FMODE_STREAM | (write ? FMODE_NO_PWRITE : 0))) ==
+		FMODE_LSEEK;
 }
 
 static always_inline long rw_at(struct file *f, struct iter *it, off64_t pos, bool write)
 {
-	if (!takes_position(f))
+	if (!takes_position(f, write))
 		return -ESPIPE;
 	return write ? vfs_write(f, it, &pos) : vfs_read(f, it, &pos);
 }
@@ -264,7 +265,7 @@ static long rw_vec(int fd, const struct iovec __user *vec, unsigned long nr, con
 	if (!f)
 		return -EBADF;
 	n = -ESPIPE;
-	if (pos && !takes_position(f))
+	if (pos && !takes_position(f, write))
 		goto out;
 	n = iter_import(&it, vec, nr, fast, FAST_IOV, &iov);
 	if (n < 0)

@@ -97,6 +97,8 @@ static bool has_position(const struct file *f)
 /* Event descriptors, texts made on the fly and directories can't be spliced from, as on Linux. */
 static bool can_splice_from(struct file *f)
 {
+	if (f->ops->no_splice_read)
+		return false;
 	if (f->mode & FMODE_STREAM)
 		return file_pipe(f) || S_ISSOCK(f->inode->mode);
 	return !S_ISDIR(f->inode->mode) && (!S_ISREG(f->inode->mode) || f->inode->object.ops);
@@ -104,6 +106,8 @@ static bool can_splice_from(struct file *f)
 
 static bool can_splice_to(struct file *f)
 {
+	if (f->ops->no_splice_write)
+		return false;
 	return !(f->mode & FMODE_STREAM) || file_pipe(f) || S_ISSOCK(f->inode->mode);
 }
 

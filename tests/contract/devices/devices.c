@@ -5,6 +5,7 @@
 #include <linux/random.h>
 #include <sys/epoll.h>
 #include <sys/mount.h>
+#include <sys/sendfile.h>
 #include <sys/sysmacros.h>
 
 static void expect_device(const char *path, unsigned major_nr, unsigned minor_nr, mode_t mode)
@@ -33,6 +34,33 @@ TEST(memory_devices_have_their_numbers_and_modes)
 	expect_device("/dev/tty", 5, 0, 0666);
 	expect_device("/dev/console", 5, 1, 0600);
 	expect_device("/dev/ptmx", 5, 2, 0666);
+}
+
+static void expect_no_splice(const char *path, bool from, bool to)
+{
+	int fd = OK(open(path, O_RDWR)), p[2], file = new_file("f", O_RDWR, 0600);
+
+	OK(pipe2(p, O_NONBLOCK));
+	if (from) {
+		CHECK_ERR(splice(fd, NULL, p[1], NULL, 8, 0), EINVAL);
+		CHECK_ERR(sendfile(file, fd, NULL, 8), EINVAL);
+	}
+	CHECK_EQ(write(p[1], "data", 4), 4);
+	if (to)
+		CHECK_ERR(splice(p[0], NULL, fd, NULL, 4, 0), EINVAL);
+	else
+		CHECK_EQ(splice(p[0], NULL, fd, NULL, 4, 0), 4);
+	OK(close(fd));
+	OK(close(file));
+	OK(unlink("f"));
+}
+
+TEST(memory_devices_are_no_sources_of_splice)
+{
+	expect_no_splice("/dev/null", true, false);
+	expect_no_splice("/dev/zero", true, true);
+	expect_no_splice("/dev/full", true, true);
+	expect_no_splice("/dev/urandom", false, false);
 }
 
 TEST(poll_of_memory_devices)

@@ -2,9 +2,11 @@
 /* /proc as busybox, procps and the C libraries read it. */
 #include "contract.h"
 #include <dirent.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/sysinfo.h>
+#include <sys/uio.h>
 
 static bool has_line(const char *text, const char *prefix)
 {
@@ -576,6 +578,47 @@ TEST(smaller_files_of_a_process_exist)
 	}
 }
 
+static void expect_pwrite(const char *path, int flags, int err)
+{
+	int fd = OK(open(path, flags));
+	struct iovec vec = {"", 0};
+
+	CHECK_ERR(pwrite(fd, "", 0, 0), err);
+	CHECK_ERR(pwritev(fd, &vec, 1, 0), err);
+	if (err == ESPIPE)
+		CHECK_ERR(lseek(fd, 0, SEEK_END), EINVAL);
+	OK(close(fd));
+}
+
+/* Files of records: writes have no position. Others: as any file. */
+TEST(pwrite_is_ESPIPE_where_proc_shows_records)
+{
+	static const char *const records[] = {"self/comm", "self/stat", "self/status", "self/maps",
+		"self/limits", "self/mounts", "self/fdinfo/0", "self/net/dev", "meminfo", "uptime"};
+	static const char *const others[] = {
+		"self/environ", "self/cmdline", "self/oom_score_adj", "sys/kernel/hostname"};
+	char path[64];
+
+	for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++) {
+		snprintf(path, sizeof(path), "/proc/%s", records[i]);
+		expect_pwrite(path, O_RDONLY, ESPIPE);
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		snprintf(path, sizeof(path), "/proc/%s", others[i]);
+		expect_pwrite(path, O_RDONLY, EBADF);
+	}
+}
+
+TEST(root_opens_what_nobody_writes_but_writes_nothing)
+{
+	int fd = OK(open("/proc/self/stat", O_RDWR));
+
+	CHECK_ERR(write(fd, "x", 1), EINVAL);
+	fd = OK(open("/proc/meminfo", O_RDWR));
+	CHECK_ERR(write(fd, "x", 1), EIO);
+	CHECK_ERR(open("/proc/net/dev", O_RDWR), EACCES);
+}
+
 struct io {
 	long long rchar, wchar, syscr, syscw;
 };
@@ -648,6 +691,26 @@ TEST(io_counts_bytes_and_calls)
 		_exit(pwrite(file, buf, 123, 0) != 123);
 	expect_exit(pid, 0);
 	EXPECT_IO(0, 123, 0, 1);
+}
+
+/* The file's first 256 bytes and its program headers: two calls, as a static program needs. */
+HELPER(own_io)
+{
+	struct io io = read_io(OK(open("/proc/self/io", O_RDONLY)));
+
+	CHECK_EQ(io.rchar, 256 + getauxval(AT_PHNUM) * getauxval(AT_PHENT));
+	CHECK_EQ(io.syscr, 2);
+	CHECK_EQ(io.wchar + io.syscw, 0);
+	return 0;
+}
+
+TEST(io_counts_what_exec_reads)
+{
+	pid_t pid = OK(fork());
+
+	if (!pid)
+		_exit(exec_helper("own_io", NULL));
+	expect_exit(pid, 0);
 }
 
 TEST(proc_mem_reads_and_writes_by_address)
