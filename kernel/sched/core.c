@@ -221,7 +221,7 @@ static always_inline struct thread *pick(
 	struct thread *t;
 	int top = top_rt(rq);
 
-	if (unlikely(rq->rt_throttled) && rt_gives_way(rq, prev))
+	if (unlikely(rq->rt_throttled))
 		return fair_pick(rq, prev && !is_rt(prev) ? prev : NULL, how == SWITCH_YIELD);
 	if (unlikely(prev && is_rt(prev)) &&
 		(top < prev->eff_priority || (top == prev->eff_priority && !rq->yield)))

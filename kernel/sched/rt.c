@@ -1,7 +1,7 @@
 /*
  * Real-time threads don't starve the rest: in each period a CPU gives them sched_rt_runtime_us
- * while others wait (sched(7), "Limiting the CPU usage of real-time and deadline processes"). What
- * nobody else wants they may have.
+ * (sched(7), "Limiting the CPU usage of real-time and deadline processes"). The rest of the period
+ * is for others; a CPU that nobody else wants idles then, as on Linux.
  */
 #include "sched.h"
 #include <lib/err.h>
@@ -36,9 +36,4 @@ void rt_tick(struct run_queue *rq, s64 now)
 		rq->rt_throttled = !rq->rt_throttled;
 		resched(rq);
 	}
-}
-
-bool rt_gives_way(const struct run_queue *rq, const struct thread *prev)
-{
-	return rq->rt_throttled && (rq->fair.tree.node || (prev && !is_rt(prev)));
 }

@@ -52,7 +52,7 @@ struct run_queue {
 	s64 nr_uninterruptible; /* sum over CPUs is the number; may be negative on one */
 	bool yield;             /* curr gives way to its equals */
 	/* What real-time threads ran here since the period began, and by how much it was too much
-	 * before; throttled: all they may have, others go first until the period ends. */
+	 * before; throttled: all they may have, none runs until the period ends. */
 	s64 rt_used_ns, rt_period_end_ns;
 	bool rt_throttled;
 	u64 load;          /* sum of weights, average over the last ticks; read freely */
@@ -78,6 +78,11 @@ static inline struct run_queue *cpu_rq(int cpu)
 static inline bool is_rt(const struct thread *t)
 {
 	return t->eff_priority != 0;
+}
+/* May the idle thread give the CPU to somebody? Own CPU, which idles: all real-time threads wait. */
+static inline bool has_work(const struct run_queue *rq)
+{
+	return READ_ONCE(rq->nr_running) > (READ_ONCE(rq->rt_throttled) ? READ_ONCE(rq->nr_rt) : 0);
 }
 static inline s64 rr_slice_ns(void)
 {
@@ -117,7 +122,6 @@ void balance_tick(struct run_queue *rq, s64 now); /* more than one CPU; not idle
 
 /* rt.c: the share of real-time threads; with the queue's lock */
 void rt_tick(struct run_queue *rq, s64 now);
-bool rt_gives_way(const struct run_queue *rq, const struct thread *prev);
 
 /* tick.c */
 void tick_start(struct run_queue *rq); /* the CPU left idle; interrupts off */

@@ -66,10 +66,15 @@ void tick(struct run_queue *rq, s64 now)
 	int idle_cpu = -1;
 
 	account(rq, now, true);
-	if (t == rq->idle)
+	if (t == rq->idle && !rq->rt_throttled)
 		return;
 	rq->tick_ns = now + TICK_NS;
 	spin_lock(&rq->lock);
+	if (t == rq->idle) { /* held back: when may they go on? */
+		rt_tick(rq, now);
+		spin_unlock(&rq->lock);
+		return;
+	}
 	update_curr(rq);
 	if (t->policy == SCHED_RR && t->se.sum_exec_ns >= (u64)t->se.slice_end_ns)
 		resched(rq);
@@ -105,7 +110,7 @@ void tick_start(struct run_queue *rq)
 
 bool idle_prepare(struct run_queue *rq)
 {
-	if (rq->nr_running || (READ_ONCE(rq->idle->arch.work) & WORK_RESCHED))
+	if (has_work(rq) || (READ_ONCE(rq->idle->arch.work) & WORK_RESCHED))
 		return false;
 	if (rq->rcu_due_ns) { /* idle time is the best time for it */
 		rq->rcu_due_ns = 0;
@@ -128,7 +133,7 @@ noreturn void sched_idle_loop(void)
 			irq_disable();
 			rcu_idle_exit();
 		}
-		if (rq->nr_running || (rq->idle->arch.work & WORK_RESCHED))
+		if (has_work(rq) || (rq->idle->arch.work & WORK_RESCHED))
 			schedule_idle();
 		irq_enable();
 	}

@@ -282,7 +282,7 @@ void timer_interrupt(void)
 	spin_lock(&b->lock);
 	next = next_ns(b);
 	spin_unlock(&b->lock);
-	if (rq->curr != rq->idle) /* leaving idle starts the tick by itself */
+	if (rq->curr != rq->idle || rq->rt_throttled) /* leaving idle starts the tick by itself */
 		next = min(next, rq->tick_ns);
 	b->in_interrupt = false;
 	b->programmed_ns = next;

@@ -193,6 +193,44 @@ TEST(RTTIME_counts_only_time_without_sleep)
 	CHECK_EQ(in_child(sleep_between), 0);
 }
 
+static long long idle_of_cpu0(void)
+{
+	long long user, nice, system, idle;
+
+	CHECK_EQ(sscanf(strstr(read_text("/proc/stat"), "cpu0 "), "cpu0 %lld %lld %lld %lld", &user,
+			 &nice, &system, &idle),
+		4);
+	return idle * (SEC / sysconf(_SC_CLK_TCK));
+}
+
+static int burn_half(void)
+{
+	long long start = now_ns(CLOCK_MONOTONIC), idle = idle_of_cpu0(), ran, took;
+
+	become_rt(SCHED_FIFO);
+	while (now_ns(CLOCK_MONOTONIC) - start < 2500 * MSEC)
+		continue;
+	ran = now_ns(CLOCK_THREAD_CPUTIME_ID);
+	took = now_ns(CLOCK_MONOTONIC) - start;
+	CHECK(ran < took * 3 / 4);
+	CHECK(idle_of_cpu0() - idle > took / 5);
+	return 0;
+}
+
+TEST(realtime_threads_are_held_back_on_a_processor_that_nobody_wants)
+{
+	long was = number("/proc/sys/kernel/sched_rt_runtime_us");
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	OK(sched_setaffinity(0, sizeof(one), &one));
+	set_number("/proc/sys/kernel/sched_rt_runtime_us", 500000);
+	int status = in_child(burn_half);
+	set_number("/proc/sys/kernel/sched_rt_runtime_us", was);
+	CHECK_EQ(status, 0);
+}
+
 TEST(realtime_threads_leave_a_share_to_the_others)
 {
 	cpu_set_t one;
