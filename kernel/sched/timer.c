@@ -266,6 +266,9 @@ void timer_interrupt(void)
 
 	rcu_irq_enter();
 	b->in_interrupt = true;
+	/* Before the callbacks: sleepers that they wake would be seen as load at every tick. */
+	if (now >= rq->tick_ns)
+		tick(rq, now);
 	spin_lock(&b->lock);
 	for (int n = 0; n < MAX_CALLBACKS && (t = first_due(b, now)); n++) {
 		take_out(b, t);
@@ -275,11 +278,6 @@ void timer_interrupt(void)
 		spin_lock(&b->lock);
 		b->running = NULL;
 	}
-	spin_unlock(&b->lock);
-	now = clock_mono_ns();
-	if (now >= rq->tick_ns)
-		tick(rq, now);
-	spin_lock(&b->lock);
 	next = next_ns(b);
 	spin_unlock(&b->lock);
 	if (rq->curr != rq->idle || rq->rt_throttled) /* leaving idle starts the tick by itself */

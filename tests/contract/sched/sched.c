@@ -287,6 +287,55 @@ static unsigned long read_gs(void)
 	return v;
 }
 
+#define BUSY 3
+
+static struct turn {
+	unsigned seen;  /* bits of CPUs it ran on */
+	long put_aside; /* how often another thread got the CPU from it */
+} g_turns[BUSY];
+static bool g_turns_end;
+
+static void *take_turns(void *arg)
+{
+	struct turn *t = arg;
+	struct rusage ru;
+
+	while (!__atomic_load_n(&g_turns_end, __ATOMIC_RELAXED)) {
+		int cpu = sched_getcpu();
+
+		__atomic_fetch_or(&t->seen, 1u << cpu, __ATOMIC_RELAXED);
+		OK(getrusage(RUSAGE_THREAD, &ru));
+		__atomic_store_n(&t->put_aside, ru.ru_nivcsw, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static bool all_had_turns(void)
+{
+	for (int i = 0; i < BUSY; i++)
+		if (__atomic_load_n(&g_turns[i].seen, __ATOMIC_RELAXED) != 3 ||
+			__atomic_load_n(&g_turns[i].put_aside, __ATOMIC_RELAXED) < 3)
+			return false;
+	return true;
+}
+
+/* Counted in events, not in time, so that a busy host only makes it longer: none has a CPU for
+ * itself for ever. */
+TEST(three_busy_threads_take_turns_on_two_processors)
+{
+	pthread_t t[BUSY];
+
+	if (online() != 2)
+		skip_test("needs a machine of two CPUs");
+	for (int i = 0; i < BUSY; i++)
+		CHECK_PT(pthread_create(&t[i], NULL, take_turns, &g_turns[i]));
+	while (!all_had_turns())
+		sleep_ns(20 * MSEC);
+	__atomic_store_n(&g_turns_end, true, __ATOMIC_RELAXED);
+	for (int i = 0; i < BUSY; i++)
+		CHECK_PT(pthread_join(t[i], NULL));
+}
+
 /* Two processes take turns on one CPU: each keeps the data segments and the base that it set. */
 TEST(segments_stay_with_their_thread)
 {
