@@ -148,7 +148,8 @@ static void pull(struct run_queue *rq)
 void balance_tick(struct run_queue *rq, s64 now)
 {
 	const struct thread *t = rq->curr;
-	u64 load = rq->fair.weight + rq->nr_rt * RT_LOAD + (is_rt(t) ? RT_LOAD : t->se.weight);
+	u64 load = rq->fair.weight + (rq->nr_rt + rq->nr_rt_kernel) * RT_LOAD +
+		(is_rt(t) ? RT_LOAD : t->se.weight);
 
 	spin_assert_held(&rq->lock);
 	WRITE_ONCE(rq->load, (3 * rq->load + load) / 4);

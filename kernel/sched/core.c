@@ -31,7 +31,7 @@ void update_curr(struct run_queue *rq)
 	t->se.exec_start_ns = (u64)now;
 	t->se.sum_exec_ns += (u64)delta;
 	if (unlikely(is_rt(t)))
-		rq->rt_used_ns += delta;
+		rq->rt_used_ns += is_kernel_rt(t) ? 0 : delta;
 	else if (t != rq->idle)
 		fair_charge(rq, t, delta);
 }
@@ -72,15 +72,22 @@ void movable_update(struct run_queue *rq, struct thread *t)
 
 static void link_in(struct run_queue *rq, struct thread *t, bool front)
 {
+	struct list_head *to;
+
 	movable_in(rq, t);
 	if (likely(!is_rt(t))) {
 		fair_enqueue(rq, t);
 		return;
 	}
+	to = is_kernel_rt(t) ? &rq->rt_kernel : &rq->rt[t->eff_priority];
 	if (front)
-		list_add(&t->se.rt_link, &rq->rt[t->eff_priority]);
+		list_add(&t->se.rt_link, to);
 	else
-		list_add_tail(&t->se.rt_link, &rq->rt[t->eff_priority]);
+		list_add_tail(&t->se.rt_link, to);
+	if (is_kernel_rt(t)) {
+		rq->nr_rt_kernel++;
+		return;
+	}
 	rq->rt_bits[t->eff_priority / 64] |= 1ull << (t->eff_priority % 64);
 	rq->nr_rt++;
 }
@@ -93,6 +100,10 @@ static void link_out(struct run_queue *rq, struct thread *t)
 		return;
 	}
 	list_del(&t->se.rt_link);
+	if (is_kernel_rt(t)) {
+		rq->nr_rt_kernel--;
+		return;
+	}
 	if (list_empty(&rq->rt[t->eff_priority]))
 		rq->rt_bits[t->eff_priority / 64] &= ~(1ull << (t->eff_priority % 64));
 	rq->nr_rt--;
@@ -215,24 +226,38 @@ static void place(struct thread *t, bool fork)
 
 /* ---- switching ------------------------------------------------------------------------------ */
 
+/* top: priority of the programs' first real-time thread that waits and may run; 0: none. */
+static bool rt_goes_on(const struct run_queue *rq, const struct thread *prev, int top)
+{
+	if (is_kernel_rt(prev))
+		return !top && !(rq->yield && rq->nr_rt_kernel);
+	if (rq->rt_throttled)
+		return false;
+	return top < prev->eff_priority || (top == prev->eff_priority && !rq->yield);
+}
+
 static always_inline struct thread *pick(
 	struct run_queue *rq, struct thread *prev, enum switch_kind how)
 {
 	struct thread *t;
-	int top = top_rt(rq);
+	int top = unlikely(rq->rt_throttled) ? 0 : top_rt(rq);
 
-	if (unlikely(rq->rt_throttled))
-		return fair_pick(rq, prev && !is_rt(prev) ? prev : NULL, how == SWITCH_YIELD);
-	if (unlikely(prev && is_rt(prev)) &&
-		(top < prev->eff_priority || (top == prev->eff_priority && !rq->yield)))
-		return prev;
+	if (unlikely(prev && is_rt(prev))) {
+		if (rt_goes_on(rq, prev, top))
+			return prev;
+		prev = NULL;
+	}
 	if (unlikely(top)) {
 		t = list_first_entry(&rq->rt[top], struct thread, se.rt_link);
 		link_out(rq, t);
 		return t;
 	}
-	t = fair_pick(rq, prev, how == SWITCH_YIELD);
-	return t;
+	if (unlikely(rq->nr_rt_kernel)) {
+		t = list_first_entry(&rq->rt_kernel, struct thread, se.rt_link);
+		link_out(rq, t);
+		return t;
+	}
+	return fair_pick(rq, prev, how == SWITCH_YIELD);
 }
 
 /* In the next thread, on its CPU. Interrupts off. */

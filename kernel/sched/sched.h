@@ -46,6 +46,10 @@ struct run_queue {
 	u64 rt_bits[2]; /* bit per priority */
 	u32 nr_rt;      /* linked in rt */
 	struct list_head rt[NR_RT];
+	/* Real-time threads of the kernel itself: after those of programs, before normal ones, and
+	 * never held back. */
+	struct list_head rt_kernel;
+	u32 nr_rt_kernel;
 	struct list_head movable; /* of those linked, who may run on other CPUs; real-time first */
 	s64 clock_ns;             /* of the last update */
 	u64 nr_switches;
@@ -62,7 +66,7 @@ struct run_queue {
 	s64 tick_ns;      /* next tick, when not idle */
 	s64 accounted_ns; /* times are distributed up to here */
 	s32 nr_iowait;    /* threads that went to sleep here to wait for storage; atomic */
-	u64 user_ns, nice_ns, system_ns, idle_ns, iowait_ns;
+	u64 user_ns, nice_ns, system_ns, idle_ns, iowait_ns, softirq_ns;
 	s64 rcu_due_ns; /* 0: no callbacks waiting for their delay */
 };
 DECLARE_PER_CPU(struct run_queue, g_rq);
@@ -79,7 +83,7 @@ static inline bool is_rt(const struct thread *t)
 {
 	return t->eff_priority != 0;
 }
-/* May the idle thread give the CPU to somebody? Own CPU, which idles: all real-time threads wait. */
+/* May the idle thread give the CPU to somebody? Own CPU, which idles: nobody else runs there. */
 static inline bool has_work(const struct run_queue *rq)
 {
 	return READ_ONCE(rq->nr_running) > (READ_ONCE(rq->rt_throttled) ? READ_ONCE(rq->nr_rt) : 0);
@@ -87,6 +91,10 @@ static inline bool has_work(const struct run_queue *rq)
 static inline s64 rr_slice_ns(void)
 {
 	return READ_ONCE(g_sched_rr_timeslice_ms) * 1000000ll;
+}
+static inline bool is_kernel_rt(const struct thread *t)
+{
+	return is_rt(t) && !t->mm;
 }
 static inline bool is_idle_thread(const struct thread *t)
 {

@@ -186,6 +186,7 @@ static void prepare_cpu(int cpu)
 	rq->cpu = cpu;
 	for (int i = 0; i < NR_RT; i++)
 		list_init(&rq->rt[i]);
+	list_init(&rq->rt_kernel);
 	list_init(&rq->movable);
 	timer_init_cpu(cpu);
 	ref_init(&t->refs, 1);
