@@ -6,6 +6,7 @@
  * Times of a CPU are exact in sum: each time, everything since the last time is put down to what
  * the sample shows.
  */
+#include <sched/softirq.h>
 #include <sched/wait.h>
 #include "sched.h"
 #include <lib/atomic.h>
@@ -21,6 +22,8 @@ static u64 g_load[3]; /* written by one CPU's timer */
 static struct timer g_load_timer;
 static s64 g_load_next;
 
+DEFINE_PER_CPU(u8, g_sched_in_softirq);
+
 void account(struct run_queue *rq, s64 now, bool sampled)
 {
 	struct thread *t = rq->curr;
@@ -32,7 +35,8 @@ void account(struct run_queue *rq, s64 now, bool sampled)
 		return;
 	}
 	if (!sampled || !arch_irq_from_user()) {
-		rq->system_ns += delta;
+		*(sampled && this_cpu_read(g_sched_in_softirq) ? &rq->softirq_ns
+							       : &rq->system_ns) += delta;
 		if (sampled)
 			t->stime_ns += TICK_NS;
 		return;
@@ -220,6 +224,7 @@ void sched_cpu_times(int cpu, struct cpu_times *t)
 		.system_ns = READ_ONCE(rq->system_ns),
 		.idle_ns = READ_ONCE(rq->idle_ns),
 		.iowait_ns = READ_ONCE(rq->iowait_ns),
+		.softirq_ns = READ_ONCE(rq->softirq_ns),
 	};
 	if (READ_ONCE(rq->curr) == rq->idle)
 		t->idle_ns += (u64)max(now - READ_ONCE(rq->accounted_ns), 0ll);

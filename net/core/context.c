@@ -18,6 +18,7 @@
 #include <lib/err.h>
 #include <linux/sched.h>
 #include <sched/mutex.h>
+#include <sched/softirq.h>
 #include <sched/thread.h>
 
 #define ROUND_NS    2000000ll /* a round ends after that long */
@@ -163,6 +164,7 @@ static bool round_run(struct net_cpu *c, int budget)
 	bool done = false;
 
 	WRITE_ONCE(c->running, 1);
+	this_cpu_write(g_sched_in_softirq, 1);
 	rcu_read_lock();
 	c->budget = budget;
 	for (;;) {
@@ -184,6 +186,7 @@ static bool round_run(struct net_cpu *c, int budget)
 		}
 	}
 	rcu_read_unlock();
+	this_cpu_write(g_sched_in_softirq, 0);
 	WRITE_ONCE(c->running, 0);
 	return done;
 }

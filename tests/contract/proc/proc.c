@@ -2,9 +2,13 @@
 /* /proc as busybox, procps and the C libraries read it. */
 #include "contract.h"
 #include <dirent.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/sysinfo.h>
 #include <sys/uio.h>
 
@@ -617,6 +621,39 @@ TEST(root_opens_what_nobody_writes_but_writes_nothing)
 	fd = OK(open("/proc/meminfo", O_RDWR));
 	CHECK_ERR(write(fd, "x", 1), EIO);
 	CHECK_ERR(open("/proc/net/dev", O_RDWR), EACCES);
+}
+
+static long long softirq_ticks(void)
+{
+	long long t[7];
+
+	CHECK_EQ(sscanf(read_text("/proc/stat"), "cpu %lld %lld %lld %lld %lld %lld %lld", &t[0],
+			 &t[1], &t[2], &t[3], &t[4], &t[5], &t[6]),
+		7);
+	return t[6];
+}
+
+/* A datagram of 60000 octets at a time, until packets have taken some time. */
+TEST(time_in_packets_is_shown_as_softirq)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int in = OK(socket(AF_INET, SOCK_DGRAM, 0)), out = OK(socket(AF_INET, SOCK_DGRAM, 0));
+	struct ifreq r = {.ifr_name = "lo"};
+	socklen_t len = sizeof(to);
+	long long start = softirq_ticks();
+	static char data[60000];
+
+	OK(ioctl(in, SIOCGIFFLAGS, &r));
+	r.ifr_flags |= IFF_UP;
+	OK(ioctl(in, SIOCSIFFLAGS, &r));
+	OK(bind(in, (struct sockaddr *)&to, sizeof(to)));
+	OK(getsockname(in, (struct sockaddr *)&to, &len));
+	while (softirq_ticks() < start + 3)
+		for (int i = 0; i < 200; i++) {
+			CHECK_EQ(sendto(out, data, sizeof(data), 0, (struct sockaddr *)&to, len),
+				sizeof(data));
+			CHECK_EQ(recv(in, data, sizeof(data), 0), sizeof(data));
+		}
 }
 
 struct io {
