@@ -8,6 +8,7 @@
 #include <kmem/page.h>
 #include <lib/printf.h>
 #include <lib/string.h>
+#include <net/context.h>
 #include <process/uts.h>
 #include <sched/timer.h>
 
@@ -89,7 +90,7 @@ static void kb(struct seq_buf *s, const char *name, u64 pages)
 static int show_meminfo(struct seq_buf *s, struct proc_node *n)
 {
 	struct mem_stats m;
-	u64 evictable;
+	u64 evictable, active, inactive;
 
 	mem_get_stats(&m);
 	/* tmpfs pages are cached but cannot be given up */
@@ -100,9 +101,15 @@ static int show_meminfo(struct seq_buf *s, struct proc_node *n)
 	kb(s, "Buffers", 0);
 	kb(s, "Cached", m.cached);
 	kb(s, "SwapCached", 0);
-	kb(s, "Active", m.anon + evictable / 2);
-	kb(s, "Inactive", evictable - evictable / 2);
-	kb(s, "Unevictable", m.shmem);
+	lru_get_stats(&active, &inactive);
+	/* Without swap anonymous memory and tmpfs don't age: all of it is as new. */
+	kb(s, "Active", active);
+	kb(s, "Inactive", m.anon + m.shmem + inactive);
+	kb(s, "Active(anon)", 0);
+	kb(s, "Inactive(anon)", m.anon + m.shmem);
+	kb(s, "Active(file)", active);
+	kb(s, "Inactive(file)", inactive);
+	kb(s, "Unevictable", 0);
 	kb(s, "SwapTotal", 0);
 	kb(s, "SwapFree", 0);
 	kb(s, "Dirty", m.dirty);
@@ -116,9 +123,14 @@ static int show_meminfo(struct seq_buf *s, struct proc_node *n)
 	kb(s, "SUnreclaim", m.slab > m.slab_reclaimable ? m.slab - m.slab_reclaimable : 0);
 	kb(s, "KernelStack", m.kernel_stacks);
 	kb(s, "PageTables", m.page_tables);
+	kb(s, "NFS_Unstable", 0);
+	kb(s, "Bounce", 0);
+	kb(s, "WritebackTmp", 0);
 	kb(s, "CommitLimit", vm_commit_limit_pages());
 	kb(s, "Committed_AS", vm_committed_pages());
+	kb(s, "VmallocTotal", (VMALLOC_END - VMALLOC_START) >> PAGE_SHIFT);
 	kb(s, "VmallocUsed", m.vmalloc);
+	kb(s, "VmallocChunk", 0); /* Linux says 0 always */
 	kb(s, "Percpu", m.percpu);
 	return 0;
 }
@@ -152,6 +164,17 @@ static void sum_times(struct cpu_times *sum)
 	}
 }
 
+/* HI TIMER NET_TX NET_RX BLOCK IRQ_POLL TASKLET SCHED HRTIMER RCU: of these there is the packet
+ * context only, what Linux does in the others runs in interrupts and threads. */
+static void show_softirqs(struct seq_buf *s)
+{
+	unsigned long long rounds = 0;
+
+	for_each_online_cpu(cpu)
+		rounds += net_cpu_stats(cpu)->rounds;
+	seq_printf(s, "softirq %llu 0 0 0 %llu 0 0 0 0 0 0\n", rounds, rounds);
+}
+
 static int show_stat(struct seq_buf *s, struct proc_node *n)
 {
 	struct sched_stats st;
@@ -166,11 +189,14 @@ static int show_stat(struct seq_buf *s, struct proc_node *n)
 		show_times(s, &t);
 	}
 	sched_get_stats(&st);
+	seq_printf(s, "intr %llu", (unsigned long long)irq_count());
+	irq_show_counts(s);
 	seq_printf(s,
-		"intr %llu\nctxt %llu\nbtime %lld\nprocesses %llu\nprocs_running %u\nprocs_blocked %u\n",
-		(unsigned long long)irq_count(), (unsigned long long)st.context_switches,
+		"\nctxt %llu\nbtime %lld\nprocesses %llu\nprocs_running %u\nprocs_blocked %u\n",
+		(unsigned long long)st.context_switches,
 		(long long)(clock_real_offset_ns() / NS_PER_SEC), (unsigned long long)st.forks,
 		max(st.running, 1u), st.blocked);
+	show_softirqs(s);
 	return 0;
 }
 
@@ -187,9 +213,17 @@ static int show_uptime(struct seq_buf *s, struct proc_node *n)
 	return 0;
 }
 
+#ifdef __clang__
+#define COMPILER __VERSION__
+#else
+#define COMPILER "gcc (GCC) " __VERSION__
+#endif
+
+/* Linux's form: release (who@where) (compiler) version. */
 static int show_version(struct seq_buf *s, struct proc_node *n)
 {
-	seq_puts(s, "Linux version " UTS_RELEASE " (" __VERSION__ ") " UTS_VERSION "\n");
+	seq_puts(s,
+		"Linux version " UTS_RELEASE " (aramid@aramid) (" COMPILER ") " UTS_VERSION "\n");
 	return 0;
 }
 

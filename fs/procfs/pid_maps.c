@@ -88,33 +88,63 @@ int pid_show_maps(struct seq_buf *s, struct proc_node *n)
 	return err;
 }
 
-static void show_stats(struct seq_buf *s, const struct region_stats *st, u64 locked)
+static void show_kb(struct seq_buf *s, const char *name, u64 bytes)
 {
-	const struct {
-		const char *name;
-		u64 bytes;
-	} rows[] = {
-		{"Rss", st->rss},
-		{"Pss", st->pss},
-		{"Shared_Clean", st->shared_clean},
-		{"Shared_Dirty", st->shared_dirty},
-		{"Private_Clean", st->private_clean},
-		{"Private_Dirty", st->private_dirty},
-		{"Referenced", st->referenced},
-		{"Anonymous", st->anonymous},
-		{"AnonHugePages", st->huge},
-		{"Swap", 0},
-		{"Locked", locked},
-	};
+	size_t begin = s->len;
 
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		size_t begin = s->len;
+	seq_printf(s, "%s:", name);
+	while (s->len - begin < 16 && !s->overflow)
+		seq_putc(s, ' ');
+	seq_printf(s, "%8llu kB\n", (unsigned long long)bytes >> 10);
+}
 
-		seq_printf(s, "%s:", rows[i].name);
-		while (s->len - begin < 16 && !s->overflow)
-			seq_putc(s, ' ');
-		seq_printf(s, "%8llu kB\n", (unsigned long long)rows[i].bytes >> 10);
+/* Rows that are 0: pages given up with MADV_FREE go at once, only anonymous memory has huge pages
+ * in page tables, and there is neither hugetlbfs nor swap. */
+static void show_stats(struct seq_buf *s, const struct region_stats *st, u64 locked, bool sum)
+{
+	show_kb(s, "Rss", st->rss);
+	show_kb(s, "Pss", st->pss);
+	show_kb(s, "Pss_Dirty", st->pss_dirty);
+	if (sum) {
+		show_kb(s, "Pss_Anon", st->pss_anon);
+		show_kb(s, "Pss_File", st->pss - st->pss_anon - st->pss_shmem);
+		show_kb(s, "Pss_Shmem", st->pss_shmem);
 	}
+	show_kb(s, "Shared_Clean", st->shared_clean);
+	show_kb(s, "Shared_Dirty", st->shared_dirty);
+	show_kb(s, "Private_Clean", st->private_clean);
+	show_kb(s, "Private_Dirty", st->private_dirty);
+	show_kb(s, "Referenced", st->referenced);
+	show_kb(s, "Anonymous", st->anonymous);
+	show_kb(s, "LazyFree", 0);
+	show_kb(s, "AnonHugePages", st->huge);
+	show_kb(s, "ShmemPmdMapped", 0);
+	show_kb(s, "FilePmdMapped", 0);
+	show_kb(s, "Shared_Hugetlb", 0);
+	show_kb(s, "Private_Hugetlb", 0);
+	show_kb(s, "Swap", 0);
+	show_kb(s, "SwapPss", 0);
+	show_kb(s, "Locked", locked);
+}
+
+/* proc(5) has the letters. */
+static void show_flags(struct seq_buf *s, u32 flags)
+{
+	static const struct {
+		u32 flag;
+		char letters[3];
+	} names[] = {{REG_READ, "rd"}, {REG_WRITE, "wr"}, {REG_EXEC, "ex"}, {REG_SHARED, "sh"},
+		{REG_MAYREAD, "mr"}, {REG_MAYWRITE, "mw"}, {REG_MAYEXEC, "me"},
+		{REG_SHARED | REG_MAYWRITE, "ms"}, {REG_GROWSDOWN, "gd"}, {REG_LOCKED, "lo"},
+		{REG_SEQ_READ, "sr"}, {REG_RAND_READ, "rr"}, {REG_DONTFORK, "dc"},
+		{REG_DONTEXPAND, "de"}, {REG_ACCOUNT, "ac"}, {REG_NORESERVE, "nr"},
+		{REG_WIPEFORK, "wf"}, {REG_DONTDUMP, "dd"}, {REG_HUGE, "hg"}, {REG_NOHUGE, "nh"}};
+
+	seq_puts(s, "VmFlags: ");
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if ((flags & names[i].flag) == names[i].flag)
+			seq_printf(s, "%s ", names[i].letters);
+	seq_putc(s, '\n');
 }
 
 int pid_show_smaps(struct seq_buf *s, struct proc_node *n)
@@ -135,7 +165,9 @@ int pid_show_smaps(struct seq_buf *s, struct proc_node *n)
 			seq_printf(s,
 				"Size:           %8lu kB\nKernelPageSize:        4 kB\nMMUPageSize:           4 kB\n",
 				(r->end - r->start) >> 10);
-			show_stats(s, &st, r->flags & REG_LOCKED ? st.pss : 0);
+			show_stats(s, &st, r->flags & REG_LOCKED ? st.pss : 0, false);
+			seq_printf(s, "THPeligible:    %d\n", st.huge_eligible);
+			show_flags(s, r->flags);
 		}
 		unlock_mm(mm);
 	}
@@ -161,6 +193,9 @@ int pid_show_rollup(struct seq_buf *s, struct proc_node *n)
 		last = r->end;
 		sum.rss += st.rss;
 		sum.pss += st.pss;
+		sum.pss_dirty += st.pss_dirty;
+		sum.pss_anon += st.pss_anon;
+		sum.pss_shmem += st.pss_shmem;
 		sum.shared_clean += st.shared_clean;
 		sum.shared_dirty += st.shared_dirty;
 		sum.private_clean += st.private_clean;
@@ -176,6 +211,6 @@ int pid_show_rollup(struct seq_buf *s, struct proc_node *n)
 	while (s->len - begin < NAME_COLUMN && !s->overflow)
 		seq_putc(s, ' ');
 	seq_puts(s, "[rollup]\n");
-	show_stats(s, &sum, locked);
+	show_stats(s, &sum, locked, true);
 	return 0;
 }

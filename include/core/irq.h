@@ -11,10 +11,11 @@ typedef bool (*irq_handler)(int irq, void *arg);
 /* Shared when several handlers register one line. -EBUSY -ENOMEM -EINVAL. May sleep. */
 int irq_request(int irq, irq_handler fn, void *arg, const char *name, bool level,
 	bool active_low) must_check;
-void irq_release(int irq, void *arg); /* returns after running handlers have ended; sleeps */
-void irq_dispatch(int irq);           /* arch upcall */
-void irq_show(struct seq_buf *s);     /* /proc/interrupts */
-u64 irq_count(void);                  /* of all lines and CPUs since boot */
+void irq_release(int irq, void *arg);    /* returns after running handlers have ended; sleeps */
+void irq_dispatch(int irq);              /* arch upcall */
+void irq_show(struct seq_buf *s);        /* /proc/interrupts */
+void irq_show_counts(struct seq_buf *s); /* " n" for each line from 0 to the last in use */
+u64 irq_count(void);                     /* of all lines and CPUs since boot */
 
 /* Run fn(arg) on the CPUs of mask (this one included if in mask), interrupts off there; returns
  * when all are done. Interrupts on, no spinlock held. */

@@ -93,6 +93,7 @@ void net_drain(void);
 /* Figures of /proc/net/softnet_stat; own CPU. */
 struct net_cpu_stats {
 	u64 processed, dropped, squeezed; /* packets; packets; rounds that ended with work left */
+	u64 rounds;
 };
 const struct net_cpu_stats *net_cpu_stats(int cpu);
 

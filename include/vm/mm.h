@@ -219,6 +219,9 @@ struct region *mm_find_region(
 struct region_stats {
 	u64 rss, pss, shared_clean, shared_dirty, private_clean, private_dirty, referenced,
 		anonymous, huge; /* bytes */
+	u64 pss_dirty, pss_anon,
+		pss_shmem;  /* parts of pss; what is neither anon nor shmem is files */
+	bool huge_eligible; /* may have huge pages */
 };
 void region_get_stats(struct region *r, struct region_stats *s); /* map_lock held for reading */
 
@@ -229,6 +232,7 @@ extern int g_randomize_va_space; /* 0, 1, 2: kernel.randomize_va_space */
 extern int g_overcommit_memory;  /* 0, 1, 2: vm.overcommit_memory */
 extern int g_overcommit_ratio;
 extern int g_huge_policy; /* transparent_hugepage: 0 never, 1 madvise, 2 always */
+void lru_get_stats(u64 *active, u64 *inactive); /* pages of files that have storage behind them */
 u64 vm_committed_pages(void);
 u64 vm_commit_limit_pages(void);
 extern int g_max_map_count; /* vm.max_map_count: regions of an address space; atomic */

@@ -144,12 +144,31 @@ void irq_show(struct seq_buf *s)
 	}
 }
 
-u64 irq_count(void)
+static u64 line_count(int irq)
 {
 	u64 n = 0;
 
 	for_each_online_cpu(cpu)
-		for (int irq = 0; irq < NR_IRQS; irq++)
-			n += READ_ONCE((*per_cpu_ptr(&g_counts, cpu))[irq]);
+		n += READ_ONCE((*per_cpu_ptr(&g_counts, cpu))[irq]);
+	return n;
+}
+
+void irq_show_counts(struct seq_buf *s)
+{
+	int last = -1;
+
+	for (int irq = 0; irq < NR_IRQS; irq++)
+		if (READ_ONCE(g_lines[irq].used))
+			last = irq;
+	for (int irq = 0; irq <= last; irq++)
+		seq_printf(s, " %llu", line_count(irq));
+}
+
+u64 irq_count(void)
+{
+	u64 n = 0;
+
+	for (int irq = 0; irq < NR_IRQS; irq++)
+		n += line_count(irq);
 	return n;
 }

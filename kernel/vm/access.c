@@ -117,9 +117,14 @@ struct measure {
 static void measure_page(struct region_stats *s, struct page *p, u32 users, pte_t e, u64 bytes)
 {
 	bool dirty = pte_is_dirty(e) || page_test(p, PG_DIRTY);
+	u64 share = (bytes << PSS_SHIFT) / (users ? users : 1);
 
 	s->rss += bytes;
-	s->pss += (bytes << PSS_SHIFT) / (users ? users : 1);
+	s->pss += share;
+	if (dirty)
+		s->pss_dirty += share;
+	if (page_test(p, PG_ANON))
+		s->pss_anon += share;
 	if (pte_is_young(e) || page_test(p, PG_REFERENCED))
 		s->referenced += bytes;
 	if (users > 1)
@@ -168,5 +173,10 @@ void region_get_stats(struct region *r, struct region_stats *s)
 
 	memset(s, 0, sizeof(*s));
 	pt_walk(&m.w, r->start, r->end);
+	if (r->object && r->object->unevictable)
+		s->pss_shmem = (s->pss - s->pss_anon) >> PSS_SHIFT;
 	s->pss >>= PSS_SHIFT;
+	s->pss_dirty >>= PSS_SHIFT;
+	s->pss_anon >>= PSS_SHIFT;
+	s->huge_eligible = huge_eligible(r);
 }

@@ -97,6 +97,14 @@ bool huge_wanted(const struct region *r, unsigned long addr)
 	return g_huge_policy == 2 || (g_huge_policy == 1 && (r->flags & REG_HUGE));
 }
 
+/* Could any place in it have one? */
+bool huge_eligible(const struct region *r)
+{
+	unsigned long base = round_up(r->start, HUGE_SIZE);
+
+	return base >= r->start && huge_wanted(r, base);
+}
+
 int huge_fault(struct region *r, unsigned long addr, pte_t *pmd)
 {
 	struct page *p = pages_alloc(HUGE_ORDER, GFP_NOWAIT | GFP_ZERO);

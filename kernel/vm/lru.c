@@ -16,6 +16,14 @@ static unsigned long g_nr_active, g_nr_inactive;
 
 #define SCAN_BATCH 32ul
 
+void lru_get_stats(u64 *active, u64 *inactive)
+{
+	spin_lock(&g_lru_lock);
+	*active = g_nr_active;
+	*inactive = g_nr_inactive;
+	spin_unlock(&g_lru_lock);
+}
+
 void lru_add(struct page *p)
 {
 	spin_lock(&g_lru_lock);

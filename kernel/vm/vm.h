@@ -106,6 +106,7 @@ void page_mapped(struct page *p);
 #define HUGE_ORDER (HUGE_SHIFT - PAGE_SHIFT)
 /* Try to map the 2 MiB around addr. 0 done or retry, -EAGAIN: use small pages. */
 int huge_fault(struct region *r, unsigned long addr, pte_t *pmd) must_check;
+bool huge_eligible(const struct region *r);
 /* A write to a 2 MiB leaf that isn't writable. 0 retry, -ENOMEM. */
 int huge_cow(struct region *r, unsigned long addr, pte_t *pmd, pte_t e) must_check;
 /* Replace a 2 MiB leaf at addr, if there is one, by a table of small leaves. -ENOMEM. */

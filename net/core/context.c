@@ -166,6 +166,7 @@ static bool round_run(struct net_cpu *c, int budget)
 	WRITE_ONCE(c->running, 1);
 	this_cpu_write(g_sched_in_softirq, 1);
 	rcu_read_lock();
+	c->stats.rounds++;
 	c->budget = budget;
 	for (;;) {
 		run_tasks(c);

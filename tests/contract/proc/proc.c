@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/sysinfo.h>
 #include <sys/uio.h>
+#include <sys/utsname.h>
 
 static bool has_line(const char *text, const char *prefix)
 {
@@ -288,6 +289,84 @@ TEST(smaps_rollup_sums_memory)
 	CHECK(has_line(text, "Private_Dirty:"));
 }
 
+/* Reads "Name:   N kB" rows from text on, which must have these names in this order; the values. */
+static void kb_rows(const char *text, const char *const *names, long *values)
+{
+	for (int i = 0; names[i]; i++) {
+		size_t n = strlen(names[i]);
+		char unit[4] = "";
+
+		if (strncmp(text, names[i], n) != 0 || text[n] != ':')
+			FAIL("expected a row %s, got %.24s", names[i], text);
+		CHECK_EQ(sscanf(text + n + 1, "%ld %3[^\n]", &values[i], unit), 2);
+		CHECK_STR(unit, "kB");
+		text = strchr(text, '\n') + 1;
+	}
+}
+
+TEST(smaps_rollup_has_its_rows_and_they_add_up)
+{
+	static const char *const names[] = {"Rss", "Pss", "Pss_Dirty", "Pss_Anon", "Pss_File",
+		"Pss_Shmem", "Shared_Clean", "Shared_Dirty", "Private_Clean", "Private_Dirty",
+		"Referenced", "Anonymous", "LazyFree", "AnonHugePages", "ShmemPmdMapped",
+		"FilePmdMapped", "Shared_Hugetlb", "Private_Hugetlb", "Swap", "SwapPss", "Locked",
+		NULL};
+	char *shared = mmap(
+		NULL, 64 << 10, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char *own = mmap(
+		NULL, 64 << 10, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long v[21], parts;
+
+	CHECK(shared != MAP_FAILED && own != MAP_FAILED);
+	memset(shared, 1, 64 << 10);
+	memset(own, 1, 64 << 10);
+	kb_rows(strchr(read_text("/proc/self/smaps_rollup"), '\n') + 1, names, v);
+	CHECK_EQ(v[0], v[6] + v[7] + v[8] + v[9]);
+	parts = v[3] + v[4] + v[5];
+	if (parts < v[1] - 3 || parts > v[1] + 3) /* each is rounded down */
+		FAIL("Pss is %ld kB, its parts are %ld", v[1], parts);
+	CHECK(v[2] >= 128 && v[2] <= v[1]);
+	CHECK(v[3] >= 64 && v[5] >= 64);
+	CHECK(v[11] >= 64 && v[11] <= v[0]);
+	CHECK_EQ(v[18], 0);
+}
+
+TEST(smaps_has_its_rows_for_each_region)
+{
+	static const char *const names[] = {"Size", "KernelPageSize", "MMUPageSize", "Rss", "Pss",
+		"Pss_Dirty", "Shared_Clean", "Shared_Dirty", "Private_Clean", "Private_Dirty",
+		"Referenced", "Anonymous", "LazyFree", "AnonHugePages", "ShmemPmdMapped",
+		"FilePmdMapped", "Shared_Hugetlb", "Private_Hugetlb", "Swap", "SwapPss", "Locked",
+		NULL};
+	char *p = mmap(NULL, 48 << 10, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char key[20], flags[128] = "", *at;
+	int eligible = -1;
+	long v[21];
+
+	CHECK(p != MAP_FAILED);
+	OK(madvise(p, 48 << 10, MADV_DONTFORK)); /* a region of its own */
+	memset(p, 1, 8 << 10);
+	snprintf(key, sizeof(key), "%lx-", (long)p);
+	at = strstr(read_text("/proc/self/smaps"), key);
+	CHECK(at);
+	kb_rows(strchr(at, '\n') + 1, names, v);
+	CHECK_EQ(v[0], 48);
+	CHECK_EQ(v[1], 4);
+	CHECK_EQ(v[3], 8);
+	CHECK_EQ(v[4], 8);
+	CHECK_EQ(v[5], 8);
+	CHECK_EQ(v[9], 8);
+	CHECK_EQ(v[11], 8);
+	at = strstr(at, "THPeligible:");
+	CHECK(at && sscanf(at, "THPeligible: %d", &eligible) == 1);
+	CHECK_EQ(eligible, 0); /* smaller than a huge page */
+	at = strstr(at, "VmFlags: ");
+	CHECK(at && sscanf(at, "VmFlags: %127[^\n]", flags) == 1);
+	if (strstr(flags, " sd ")) /* soft-dirty, where that is configured */
+		*(strstr(flags, " sd ") + 1) = '\0';
+	CHECK_STR(flags, "rd wr mr mw me dc ac ");
+}
+
 TEST(limits_table)
 {
 	char *text = read_text("/proc/self/limits");
@@ -437,6 +516,76 @@ TEST(meminfo_adds_up)
 	CHECK(has_line(text, "Slab:"));
 	OK(sysinfo(&si));
 	CHECK_EQ(si.totalram * si.mem_unit / 1024, total);
+}
+
+static long meminfo_row(const char *text, const char *name)
+{
+	char key[32];
+	const char *p;
+
+	snprintf(key, sizeof(key), "\n%s: ", name);
+	p = strstr(text, key);
+	if (!p)
+		FAIL("meminfo: no row %s", name);
+	return strtol(p + strlen(key), NULL, 10);
+}
+
+TEST(meminfo_splits_the_lists_of_pages)
+{
+	static const char *const names[] = {"SwapCached", "Unevictable", "SwapFree", "Dirty",
+		"Writeback", "AnonPages", "Mapped", "Shmem", "KReclaimable", "SReclaimable",
+		"SUnreclaim", "KernelStack", "PageTables", "NFS_Unstable", "Bounce", "WritebackTmp",
+		"CommitLimit", "Committed_AS", "VmallocTotal", "VmallocUsed", "VmallocChunk",
+		"Percpu"};
+	char *text = read_text("/proc/meminfo");
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		CHECK(meminfo_row(text, names[i]) >= 0);
+	CHECK_EQ(meminfo_row(text, "Active"),
+		meminfo_row(text, "Active(anon)") + meminfo_row(text, "Active(file)"));
+	CHECK_EQ(meminfo_row(text, "Inactive"),
+		meminfo_row(text, "Inactive(anon)") + meminfo_row(text, "Inactive(file)"));
+	CHECK(meminfo_row(text, "VmallocTotal") > meminfo_row(text, "VmallocUsed"));
+}
+
+TEST(stat_counts_interrupts_by_line_and_softirqs_by_kind)
+{
+	char *text = read_text("/proc/stat"), *p;
+	unsigned long long total, sum = 0, n;
+	int count = 0;
+
+	p = strstr(text, "\nintr ");
+	CHECK(p);
+	total = strtoull(p + 6, &p, 10);
+	for (; *p == ' '; count++)
+		sum += strtoull(p, &p, 10);
+	CHECK_EQ(*p, '\n');
+	CHECK(count > 4 && sum > 0 && sum <= total);
+	p = strstr(text, "\nsoftirq ");
+	CHECK(p);
+	total = strtoull(p + 9, &p, 10);
+	for (count = 0, sum = 0; *p == ' '; count++) {
+		n = strtoull(p, &p, 10);
+		sum += n;
+	}
+	CHECK_EQ(*p, '\n');
+	CHECK_EQ(count, 10);
+	CHECK_EQ(sum, total);
+}
+
+TEST(version_has_release_builder_compiler_and_version)
+{
+	char release[64] = "", who[128] = "", compiler[200] = "";
+	struct utsname u;
+
+	OK(uname(&u));
+	CHECK_EQ(sscanf(read_text("/proc/version"), "Linux version %63s (%127[^)]) (%199[^#]",
+			 release, who, compiler),
+		3);
+	CHECK_STR(release, u.release);
+	CHECK(strchr(who, '@'));
+	CHECK(!strncmp(compiler + strlen(compiler) - 2, ") ", 2));
+	CHECK(strstr(read_text("/proc/version"), u.version));
 }
 
 TEST(global_stat_counts_cpus)
