@@ -38,7 +38,8 @@ static const u32 ieee[256] = {
 	0xb3667a2e, 0xc4614ab8, 0x5d681b02, 0x2a6f2b94, 0xb40bbe37, 0xc30c8ea1, 0x5a05df1b, 0x2d02ef8d,
 };
 
-/* 0x1edc6f41 reflected (Castagnoli) */
+#define CASTAGNOLI 0x82f63b78u /* 0x1edc6f41 reflected */
+
 static const u32 castagnoli[256] = {
 	0x00000000, 0xf26b8303, 0xe13b70f7, 0x1350f3f4, 0xc79a971f, 0x35f1141c, 0x26a1e7e8, 0xd4ca64eb,
 	0x8ad958cf, 0x78b2dbcc, 0x6be22838, 0x9989ab3b, 0x4d43cfd0, 0xbf284cd3, 0xac78bf27, 0x5e133c24,
@@ -93,7 +94,65 @@ u32 crc32_update(u32 crc, const void *data, size_t n)
 	return ~update(ieee, ~crc, data, n);
 }
 
+static u32 castagnoli_update(u32 crc, const u8 *p, size_t n)
+{
+	return update(castagnoli, crc, p, n);
+}
+
+static u32 (*g_castagnoli)(u32 crc, const u8 *p, size_t n) = castagnoli_update; /* start-up */
+
+void crc32c_use(u32 (*fn)(u32 crc, const u8 *p, size_t n))
+{
+	g_castagnoli = fn;
+}
+
 u32 crc32c_update(u32 crc, const void *data, size_t n)
 {
-	return update(castagnoli, crc, data, n);
+	return g_castagnoli(crc, data, n);
+}
+
+/* ---- remainders of long texts by pieces -------------------------------------------------------- */
+
+/* clang-format off */
+/* x^(8 * 2^k) and their inverses, modulo Castagnoli's polynomial; the top bit is x^0 */
+static const u32 powers[] = {
+	0x00800000, 0x00008000, 0x82f63b78, 0x6ea2d55c, 0x18b8ea18, 0x510ac59a, 0xb82be955, 0xb8fdb1e7,
+	0x88e56f72, 0x74c360a4, 0xe4172b16, 0x0d65762a, 0x35d73a62, 0x28461564, 0xbf455269, 0xe2ea32dc,
+	0xfe7740e6,
+};
+static const u32 inverses[] = {
+	0xfde39562, 0xbef0965e, 0xd610d67e, 0xe67cce65, 0xa268b79e, 0x134fb088, 0x32998d96, 0xcedac2cc,
+	0x70118575, 0x0e004a40, 0xa7864c8b, 0xbc7be916, 0x10ba2894, 0x6077197b, 0x98448e4e, 0x8baf845d,
+	0xe93e07fc,
+};
+/* clang-format on */
+
+static u32 multiply(u32 a, u32 b)
+{
+	u32 product = 0;
+
+	for (; a; a <<= 1) {
+		if (a >> 31)
+			product ^= b;
+		b = b >> 1 ^ (b & 1 ? CASTAGNOLI : 0);
+	}
+	return product;
+}
+
+static u32 by_powers(const u32 *power, u32 crc, size_t n)
+{
+	for (; n && crc; n >>= 1, power++)
+		if (n & 1)
+			crc = multiply(*power, crc);
+	return crc;
+}
+
+u32 crc32c_shift(u32 crc, size_t n)
+{
+	return by_powers(powers, crc, n);
+}
+
+u32 crc32c_unshift(u32 crc, size_t n)
+{
+	return by_powers(inverses, crc, n);
 }

@@ -52,6 +52,7 @@ void x86_features_detect(void)
 		x->model &= 15;
 	x->pcid = has(r.c, 17);
 	x->x2apic = has(r.c, 21);
+	x->sse42 = has(r.c, 20);
 	x->tsc_deadline = has(r.c, 24);
 	x->xsave = has(r.c, 26);
 	x->rdrand = has(r.c, 30);
@@ -89,6 +90,7 @@ void x86_features_detect(void)
 	}
 	detect_hypervisor(x);
 	x86_pte_nx = x->nx ? PTE_NX : 0;
+	x86_crc32c_init();
 }
 
 u64 arch_random_seed(u64 *ok)

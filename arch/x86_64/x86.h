@@ -121,7 +121,8 @@ X86_CONTROL_REG(4)
 /* What CPU 0 can do; all CPUs are taken to be alike. Immutable after x86_features_detect. */
 struct x86_features {
 	bool nx, smep, smap, umip, fsgsbase, pcid, invpcid, pge, gbpages;
-	bool xsave, xsaveopt, x2apic, tsc_deadline, rdtscp, rdpid, erms, fsrm, rdrand, rdseed;
+	bool xsave, xsaveopt, x2apic, tsc_deadline, rdtscp, rdpid, erms, fsrm, rdrand, rdseed,
+		sse42;
 	bool hypervisor, tcg, kvm;
 	u32 max_leaf, max_ext_leaf, max_hv_leaf;
 	u32 family, model, stepping;
@@ -131,6 +132,7 @@ struct x86_features {
 };
 extern struct x86_features g_x86;
 void x86_features_detect(void);
+void x86_crc32c_init(void); /* features are known */
 
 /* descriptors.c: control registers, GDT, TSS, IDT, SYSCALL of this CPU */
 struct x86_stacks;

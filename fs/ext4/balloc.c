@@ -241,16 +241,20 @@ static int begin_change(
 	if (err)
 		return err;
 	fresh_bitmap(fs, n, ref->data);
+	ext4_block_bitmap_csum_set(fs, n, ref->data);
 	g->desc->bg_flags &= (u16)~EXT4_BG_BLOCK_UNINIT;
 	return 0;
 }
 
-static int end_change(
-	struct handle *h, struct ext4 *fs, u32 n, struct ext4_group *g, struct block_ref *ref)
+/* Bits [start, start + count) have been inverted. */
+static int end_change(struct handle *h, struct ext4 *fs, u32 n, struct ext4_group *g,
+	struct block_ref *ref, u32 start, u32 count)
 {
 	int err;
 
-	ext4_block_bitmap_csum_set(fs, n, ref->data);
+	if (count)
+		ext4_block_bitmap_csum_flip(fs, n, start, count);
+	ASSERT(ext4_block_bitmap_csum_ok(fs, n, ref->data));
 	ext4_group_counts_set(fs, n, g);
 	err = journal_dirty(h, ref);
 	return err ? err : journal_dirty(h, &g->desc_ref);
@@ -323,7 +327,7 @@ static int take_in_group(
 	bitmap_set_range(ref.data, r.start, r.len);
 	WRITE_ONCE(g->free_blocks, g->free_blocks - r.len);
 	add(&fs->free_blocks, -(s64)r.len);
-	err = end_change(h, fs, n, g, &ref);
+	err = end_change(h, fs, n, g, &ref, r.start, r.len);
 	*out = r;
 out:
 	block_ref_put(&ref);
@@ -469,7 +473,7 @@ static int free_in_group(
 		WRITE_ONCE(g->pending, g->pending + count);
 		add(&fs->free_blocks, count);
 		add(&fs->pending_free, count);
-		err = end_change(h, fs, n, g, &ref);
+		err = end_change(h, fs, n, g, &ref, start, count);
 	} else {
 		kfree(f);
 		f = NULL;
@@ -548,7 +552,7 @@ static int claim_in_group(
 		bitmap_set_range(ref.data, start, count);
 		WRITE_ONCE(g->free_blocks, g->free_blocks - count);
 		add(&fs->free_blocks, -(s64)count);
-		err = end_change(h, fs, n, g, &ref);
+		err = end_change(h, fs, n, g, &ref, start, count);
 	}
 	block_ref_put(&ref);
 	mutex_unlock(&g->lock);
@@ -629,7 +633,9 @@ int ext4_group_lengthen(struct handle *h, struct ext4 *fs, u32 n, u32 from, u32 
 		bitmap_clear_range(ref.data, from, to - from);
 		WRITE_ONCE(g->free_blocks, g->free_blocks + (to - from));
 		WRITE_ONCE(g->largest_free, ~0u);
-		err = end_change(h, fs, n, g, &ref);
+		/* What the bits behind the end were was nobody's business. */
+		ext4_block_bitmap_csum_set(fs, n, ref.data);
+		err = end_change(h, fs, n, g, &ref, from, 0);
 	}
 	block_ref_put(&ref);
 	mutex_unlock(&g->lock);

@@ -1,6 +1,7 @@
 /* Checksums of metadata: crc32c (METADATA_CSUM), crc16 of group descriptors (GDT_CSUM). */
 #include <core/log.h>
 #include <lib/crc32.h>
+#include <lib/string.h>
 #include "ext4.h"
 
 u32 ext4_csum(u32 seed, const void *data, size_t n)
@@ -28,14 +29,6 @@ static u32 super_csum(const struct ext4_super_block *es)
 	return ext4_csum(~0u, es, offsetof(struct ext4_super_block, s_checksum));
 }
 
-/* The remainder before 8 bits of zero that led to crc. */
-static u32 crc_back(u32 crc)
-{
-	for (int bit = 0; bit < 8; bit++)
-		crc = crc >> 31 ? (crc ^ 0x82f63b78) << 1 | 1 : crc << 1;
-	return crc;
-}
-
 /*
  * The super block has two sectors, and a power cut may leave one of them old. What changes while
  * mounted stands in the first, but the checksum in the second: so the checksum stays, and a field
@@ -44,21 +37,26 @@ static u32 crc_back(u32 crc)
 void ext4_super_csum_set(struct ext4 *fs)
 {
 	struct ext4_super_block *es = fs->es;
-	const u32 at = offsetof(struct ext4_super_block, s_snapshot_list);
-	const u8 *p = (const u8 *)es;
-	u32 want;
+	size_t rest = offsetof(struct ext4_super_block, s_checksum) -
+		offsetof(struct ext4_super_block, s_snapshot_list);
 
 	if (!fs->has_csum)
 		return;
-	want = es->s_checksum;
-	for (u32 k = offsetof(struct ext4_super_block, s_checksum); k > at;) {
-		k--;
-		want = crc_back(want);
-		if (k >= at + sizeof(es->s_snapshot_list))
-			want ^= p[k];
-	}
-	es->s_snapshot_list = ext4_csum(~0u, es, at) ^ want;
+	es->s_snapshot_list ^= crc32c_unshift(super_csum(es) ^ es->s_checksum, rest);
 	ASSERT(super_csum(es) == es->s_checksum);
+}
+
+void ext4_super_set_word(struct ext4 *fs, u32 *field, u32 value)
+{
+	struct ext4_super_block *es = fs->es;
+	u32 diff = *field ^ value;
+	size_t gap = (size_t)((u8 *)&es->s_snapshot_list - (u8 *)(field + 1));
+
+	*field = value;
+	if (fs->has_csum) /* the remainder up to s_snapshot_list changes by this */
+		es->s_snapshot_list ^=
+			crc32c_shift(crc32c_update(0, &diff, sizeof(diff)), gap);
+	ASSERT(!fs->has_csum || super_csum(es) == es->s_checksum);
 }
 
 bool ext4_super_csum_ok(const struct ext4_super_block *es)
@@ -114,6 +112,50 @@ static u32 bitmap_csum(struct ext4 *fs, const void *bitmap, u32 bits)
 	u32 crc = ext4_csum(fs->csum_seed, bitmap, bits / 8);
 
 	return wide_desc(fs) ? crc : crc & 0xffff;
+}
+
+/* What inverting count bits of a bitmap of bits changes in its checksum. */
+static u32 flip_csum(u32 bits, u32 bit, u32 count)
+{
+	u32 crc = 0, end = bit + count, at = bit / 8;
+
+	while (at * 8 < end) {
+		u8 byte = 0xff;
+
+		if (at * 8 < bit)
+			byte &= (u8)(0xff << (bit % 8));
+		if (end - at * 8 < 8)
+			byte &= (u8)(0xff >> (8 - (end - at * 8)));
+		crc = crc32c_update(crc, &byte, 1);
+		at++;
+	}
+	return crc32c_shift(crc, bits / 8 - at);
+}
+
+void ext4_block_bitmap_csum_flip(struct ext4 *fs, u32 n, u32 bit, u32 count)
+{
+	struct ext4_group_desc *d = ext4_group(fs, n)->desc;
+	u32 crc;
+
+	if (!fs->has_csum)
+		return;
+	crc = flip_csum(fs->blocks_per_group, bit, count);
+	d->bg_block_bitmap_csum_lo ^= (u16)crc;
+	if (wide_desc(fs))
+		d->bg_block_bitmap_csum_hi ^= (u16)(crc >> 16);
+}
+
+void ext4_inode_bitmap_csum_flip(struct ext4 *fs, u32 n, u32 bit)
+{
+	struct ext4_group_desc *d = ext4_group(fs, n)->desc;
+	u32 crc;
+
+	if (!fs->has_csum)
+		return;
+	crc = flip_csum(fs->inodes_per_group, bit, 1);
+	d->bg_inode_bitmap_csum_lo ^= (u16)crc;
+	if (wide_desc(fs))
+		d->bg_inode_bitmap_csum_hi ^= (u16)(crc >> 16);
 }
 
 void ext4_block_bitmap_csum_set(struct ext4 *fs, u32 n, const void *bitmap)
@@ -263,6 +305,27 @@ void ext4_dirblock_csum_set(const struct inode *dir, void *block)
 	if (ext4_of(dir)->has_csum)
 		t->det_checksum = ext4_csum(
 			ext4_inode_seed(dir), block, (size_t)((u8 *)t - (u8 *)block));
+}
+
+void ext4_dirblock_patch_begin(struct ext4_patch *p, const void *block, u32 at, u32 n)
+{
+	p->at = at;
+	p->n = n;
+	memcpy(p->bytes, (const u8 *)block + at, n);
+}
+
+void ext4_dirblock_patch_end(struct ext4_patch *p, const struct inode *dir, void *block)
+{
+	struct ext4_dir_entry_tail *t = dir_tail(dir, block);
+	const u8 *now = (const u8 *)block + p->at;
+	size_t rest = (size_t)((u8 *)t - now) - p->n;
+
+	if (!ext4_of(dir)->has_csum)
+		return;
+	for (u32 k = 0; k < p->n; k++)
+		p->bytes[k] ^= now[k];
+	t->det_checksum ^= crc32c_shift(crc32c_update(0, p->bytes, p->n), rest);
+	ASSERT(ext4_dirblock_csum_ok(dir, block));
 }
 
 bool ext4_dirblock_csum_ok(const struct inode *dir, void *block)

@@ -266,16 +266,28 @@ static void fill_entry(struct ext4 *fs, struct ext4_dir_entry *e, u32 len, const
 	memcpy(e->name, name->name, name->len);
 }
 
+/* With the leaf's checksum. */
+static void set_rec_len(struct inode *dir, void *block, u32 at, u32 len)
+{
+	struct ext4_dir_entry *e = (void *)((u8 *)block + at);
+	struct ext4_patch patch;
+
+	ext4_dirblock_patch_begin(&patch, block, at, EXT4_DIR_ENTRY_HEAD);
+	e->rec_len = ext4_rec_len_out(len, ext4_of(dir)->block_size);
+	ext4_dirblock_patch_end(&patch, dir, block);
+}
+
 int ext4_leaf_insert(struct handle *h, struct inode *dir, struct block_ref *leaf,
 	const struct qstr *name, u32 ino, u8 type)
 {
 	struct ext4 *fs = ext4_of(dir);
 	u32 need = EXT4_DIR_REC_LEN(name->len), end = ext4_leaf_size(fs), len, used = 0, at;
-	struct ext4_dir_entry *e;
+	struct ext4_patch patch;
 	int err;
 
 	for (at = 0; at < end; at += len) {
-		e = ext4_entry(leaf, at);
+		const struct ext4_dir_entry *e = ext4_entry(leaf, at);
+
 		len = ext4_entry_len(fs, leaf, at);
 		if (!len || len > end - at)
 			return corrupt_entry(dir, 0, at);
@@ -288,34 +300,36 @@ int ext4_leaf_insert(struct handle *h, struct inode *dir, struct block_ref *leaf
 	err = journal_get_write(h, leaf);
 	if (err)
 		return err;
-	e = ext4_entry(leaf, at);
 	if (used) {
-		e->rec_len = ext4_rec_len_out(used, fs->block_size);
-		e = ext4_entry(leaf, at + used);
+		set_rec_len(dir, leaf->data, at, used);
+		at += used;
 	}
-	fill_entry(fs, e, len - used, name, ino, type);
-	return ext4_leaf_dirty(h, dir, leaf);
+	ext4_dirblock_patch_begin(&patch, leaf->data, at, need);
+	fill_entry(fs, ext4_entry(leaf, at), len - used, name, ino, type);
+	ext4_dirblock_patch_end(&patch, dir, leaf->data);
+	return journal_dirty(h, leaf);
 }
 
 int ext4_delete_entry(struct handle *h, struct inode *dir, struct ext4_place *p)
 {
 	struct ext4 *fs = ext4_of(dir);
-	struct ext4_dir_entry *e = ext4_entry(&p->ref, p->at), *before;
+	struct ext4_dir_entry *e = ext4_entry(&p->ref, p->at);
 	u32 len = ext4_entry_len(fs, &p->ref, p->at);
 	int err = journal_get_write(h, &p->ref);
+	struct ext4_patch patch;
 
 	if (err)
 		return err;
 	if (!len)
 		return corrupt_entry(dir, p->nr, p->at);
-	memset(e, 0, EXT4_DIR_REC_LEN(e->name_len));
-	e->rec_len = ext4_rec_len_out(len, fs->block_size);
-	if (p->prev != EXT4_NO_PREV) {
-		before = ext4_entry(&p->ref, p->prev);
-		before->rec_len = ext4_rec_len_out(p->at - p->prev + len, fs->block_size);
-		memset(e, 0, EXT4_DIR_ENTRY_HEAD);
-	}
-	return entry_dirty(h, dir, p);
+	ext4_dirblock_patch_begin(&patch, p->ref.data, p->at, EXT4_DIR_REC_LEN(e->name_len));
+	memset(e, 0, patch.n);
+	if (p->prev == EXT4_NO_PREV)
+		e->rec_len = ext4_rec_len_out(len, fs->block_size);
+	ext4_dirblock_patch_end(&patch, dir, p->ref.data);
+	if (p->prev != EXT4_NO_PREV)
+		set_rec_len(dir, p->ref.data, p->prev, p->at - p->prev + len);
+	return journal_dirty(h, &p->ref);
 }
 
 int ext4_set_entry(struct handle *h, struct inode *dir, struct ext4_place *p, u32 ino, u8 type)
@@ -392,7 +406,9 @@ static int add_in_new_block(
 	if (err)
 		return err;
 	ext4_leaf_init(dir, r.data);
-	err = ext4_leaf_insert(h, dir, &r, name, ino, type);
+	err = ext4_leaf_dirty(h, dir, &r);
+	if (!err)
+		err = ext4_leaf_insert(h, dir, &r, name, ino, type);
 	block_ref_put(&r);
 	return err;
 }

@@ -268,10 +268,16 @@ void ext4_journal_aborted(void *owner, int err);
 
 u32 ext4_csum(u32 seed, const void *data, size_t n) pure_fn;
 void ext4_super_csum_set(struct ext4 *fs);
+/* One word before s_snapshot_list changes, with the checksum; error_lock held. */
+void ext4_super_set_word(struct ext4 *fs, u32 *field, u32 value);
 bool ext4_super_csum_ok(const struct ext4_super_block *es);
 void ext4_group_csum_set(struct ext4 *fs, u32 group); /* also crc16 of GDT_CSUM */
 bool ext4_group_csum_ok(struct ext4 *fs, u32 group);
 void ext4_block_bitmap_csum_set(struct ext4 *fs, u32 group, const void *bitmap);
+/* Bits were inverted: the checksum, which was right, is again. Costs nothing that grows with the
+ * bitmap. */
+void ext4_block_bitmap_csum_flip(struct ext4 *fs, u32 group, u32 bit, u32 count);
+void ext4_inode_bitmap_csum_flip(struct ext4 *fs, u32 group, u32 bit);
 bool ext4_block_bitmap_csum_ok(struct ext4 *fs, u32 group, const void *bitmap);
 void ext4_inode_bitmap_csum_set(struct ext4 *fs, u32 group, const void *bitmap);
 bool ext4_inode_bitmap_csum_ok(struct ext4 *fs, u32 group, const void *bitmap);
@@ -281,6 +287,13 @@ u32 ext4_inode_seed(const struct inode *i); /* crc32c of seed, number, generatio
 void ext4_extent_csum_set(const struct inode *i, struct ext4_extent_header *eh);
 bool ext4_extent_csum_ok(const struct inode *i, struct ext4_extent_header *eh);
 void ext4_dirblock_csum_set(const struct inode *dir, void *block); /* leaf with a tail */
+/* The same for a change of n bytes of a leaf whose checksum is right, made between the two. */
+struct ext4_patch {
+	u32 at, n;
+	u8 bytes[EXT4_DIR_REC_LEN(NAME_MAX)];
+};
+void ext4_dirblock_patch_begin(struct ext4_patch *p, const void *block, u32 at, u32 n);
+void ext4_dirblock_patch_end(struct ext4_patch *p, const struct inode *dir, void *block);
 bool ext4_dirblock_csum_ok(const struct inode *dir, void *block);
 void ext4_dx_csum_set(const struct inode *dir, void *block); /* index block or root */
 bool ext4_dx_csum_ok(const struct inode *dir, void *block);
@@ -431,6 +444,11 @@ static inline bool ext4_data_in_journal(const struct inode *i)
 /* Cut for one step of removing, so that the revokes of logged data fit its credits. */
 #define EXT4_LOGGED_STEP 1024u
 int ext4_fiemap(struct file *f, unsigned long arg); /* ioctl FS_IOC_FIEMAP; -EFAULT ... */
+
+/* move.c: EXT4_IOC_MOVE_EXT. *moved blocks, also on errors. -EINVAL -EPERM -EOPNOTSUPP -ENODATA (the
+ * file has no extents) -EBUSY -EIO -ENOSPC -EINTR */
+int ext4_move_extents(
+	struct file *f, struct file *donor, u64 at, u64 donor_at, u64 len, u64 *moved) must_check;
 
 /* ---- orphan.c
  * ---------------------------------------------------------------------------------------- */

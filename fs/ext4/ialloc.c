@@ -60,6 +60,7 @@ static int load_bitmap(
 		if (err)
 			return err;
 		fresh_bitmap(fs, ref->data);
+		ext4_inode_bitmap_csum_set(fs, n, ref->data);
 		g->desc->bg_flags &= (u16)~EXT4_BG_INODE_UNINIT;
 		g->inode_bitmap_ok = true;
 		return 0;
@@ -77,12 +78,14 @@ static int load_bitmap(
 	return journal_get_write(h, ref);
 }
 
-static int end_change(
-	struct handle *h, struct ext4 *fs, u32 n, struct ext4_group *g, struct block_ref *ref)
+/* One bit has been inverted. */
+static int end_change(struct handle *h, struct ext4 *fs, u32 n, struct ext4_group *g,
+	struct block_ref *ref, u32 bit)
 {
 	int err;
 
-	ext4_inode_bitmap_csum_set(fs, n, ref->data);
+	ext4_inode_bitmap_csum_flip(fs, n, bit);
+	ASSERT(ext4_inode_bitmap_csum_ok(fs, n, ref->data));
 	ext4_group_counts_set(fs, n, g);
 	err = journal_dirty(h, ref);
 	return err ? err : journal_dirty(h, &g->desc_ref);
@@ -190,7 +193,7 @@ static int take_in_group(struct handle *h, struct ext4 *fs, u32 n, bool dir, u64
 		add(&fs->used_dirs, 1);
 	}
 	*ino = (u64)n * fs->inodes_per_group + bit + 1;
-	err = end_change(h, fs, n, g, &ref);
+	err = end_change(h, fs, n, g, &ref, bit);
 out:
 	block_ref_put(&ref);
 	mutex_unlock(&g->lock);
@@ -230,7 +233,7 @@ int ext4_claim_inode(struct handle *h, struct ext4 *fs, u64 ino, bool dir)
 		g->used_dirs++;
 		add(&fs->used_dirs, 1);
 	}
-	err = end_change(h, fs, n, g, &ref);
+	err = end_change(h, fs, n, g, &ref, bit);
 	err = err ? err : 1;
 out:
 	block_ref_put(&ref);
@@ -273,7 +276,7 @@ static int give_back(struct handle *h, struct ext4 *fs, u64 ino, bool dir)
 			g->used_dirs--;
 			add(&fs->used_dirs, -1);
 		}
-		err = end_change(h, fs, n, g, &ref);
+		err = end_change(h, fs, n, g, &ref, bit);
 	}
 	block_ref_put(&ref);
 	mutex_unlock(&g->lock);

@@ -3,6 +3,7 @@
  * disk they stand in the orphan file, or chained through i_dtime from the super block.
  */
 #include <core/log.h>
+#include <lib/crc32.h>
 #include <lib/string.h>
 #include "ext4.h"
 
@@ -49,12 +50,16 @@ static int read_block(struct ext4 *fs, u32 nr, struct block_ref *ref)
 static int write_slot(struct handle *h, struct ext4 *fs, struct block_ref *ref, u32 at, u32 ino)
 {
 	int err = journal_get_write(h, ref);
+	u32 diff;
 
 	if (err)
 		return err;
+	diff = ((u32 *)ref->data)[at] ^ ino;
 	((u32 *)ref->data)[at] = ino;
 	if (fs->has_csum)
-		tail_of(fs, ref->data)->ob_checksum = block_csum(fs, ref);
+		tail_of(fs, ref->data)->ob_checksum ^=
+			crc32c_shift(crc32c_update(0, &diff, sizeof(diff)),
+				(slots_per_block(fs) - at - 1) * sizeof(u32));
 	return journal_dirty(h, ref);
 }
 
@@ -108,8 +113,7 @@ static int set_head(struct handle *h, struct ext4 *fs, u32 ino)
 	if (err)
 		return err;
 	mutex_lock(&fs->error_lock);
-	fs->es->s_last_orphan = ino;
-	ext4_super_csum_set(fs);
+	ext4_super_set_word(fs, &fs->es->s_last_orphan, ino);
 	mutex_unlock(&fs->error_lock);
 	return journal_dirty(h, &fs->sb_ref);
 }

@@ -67,6 +67,30 @@ UNIT(crc32c_of_the_rfc)
 	EXPECT_EQ(~crc32c_update(crc32c_update(~0u, data, 5), data + 5, 27), 0x46dd794e);
 }
 
+UNIT(crc32c_of_a_text_that_changes)
+{
+	static u8 text[70000], diff[16];
+	static const struct {
+		u32 at, n;
+	} places[] = {{0, 1}, {0, 16}, {4092, 4}, {69999, 1}, {69984, 16}, {12345, 7}};
+	u32 crc;
+
+	for (u32 i = 0; i < sizeof(text); i++)
+		text[i] = (u8)(i * 7 + i / 251);
+	crc = crc32c_update(~0u, text, sizeof(text));
+	for (u32 k = 0; k < ARRAY_SIZE(places); k++) {
+		for (u32 i = 0; i < places[k].n; i++) {
+			diff[i] = (u8)(0x5a + i);
+			text[places[k].at + i] ^= diff[i];
+		}
+		crc ^= crc32c_shift(crc32c_update(0, diff, places[k].n),
+			sizeof(text) - places[k].at - places[k].n);
+		EXPECT_EQ(crc, crc32c_update(~0u, text, sizeof(text)));
+	}
+	EXPECT_EQ(crc32c_shift(crc, 0), crc);
+	EXPECT_EQ(crc32c_unshift(crc32c_shift(crc, 99999), 99999), crc);
+}
+
 static const char two_blocks[] = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
 
 static void hex(char *out, const u8 *digest, int n)
