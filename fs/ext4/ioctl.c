@@ -10,6 +10,7 @@
 #define IOC_GETVERSION       _IOR('f', 3, long)
 #define IOC_SETVERSION       _IOW('f', 4, long)
 #define IOC_ALLOC_DA_BLKS    _IO('f', 12)
+#define IOC_MOVE_EXT         _IOWR('f', 15, struct move_extent)
 #define IOC_PRECACHE_EXTENTS _IO('f', 18)
 #define IOC_CLEAR_ES_CACHE   _IO('f', 40)
 #define IOC_GETSTATE         _IOW('f', 41, u32)
@@ -23,6 +24,11 @@
 #define SHUTDOWN_FLUSH       0u /* everything is written first */
 #define SHUTDOWN_LOG_FLUSH   1u /* only the journal */
 #define SHUTDOWN_NOLOG_FLUSH 2u
+
+struct move_extent {
+	u32 reserved, donor_fd;
+	u64 orig_start, donor_start, len, moved_len; /* blocks */
+};
 
 /* chattr(1): what lsattr shows, and what may be changed. */
 #define FLAGS_VISIBLE    0x705bdfffu
@@ -422,6 +428,35 @@ static int shut_down(struct ext4 *fs, u32 __user *arg)
 	return 0;
 }
 
+static int move_extents(struct file *f, struct move_extent __user *arg)
+{
+	struct move_extent m;
+	struct file *donor;
+	int err;
+
+	if (!(f->mode & FMODE_READ) || !(f->mode & FMODE_WRITE))
+		return -EBADF;
+	if (copy_from_user(&m, arg, sizeof(m)))
+		return -EFAULT;
+	donor = vfs_current_file((int)m.donor_fd);
+	if (!donor)
+		return -EBADF;
+	err = donor->mode & FMODE_WRITE ? 0 : -EBADF;
+	if (!err && donor->inode->super != f->inode->super)
+		err = -EXDEV;
+	if (!err)
+		err = mount_want_write(f->path.mnt);
+	if (!err) {
+		m.moved_len = 0;
+		err = ext4_move_extents(f, donor, m.orig_start, m.donor_start, m.len, &m.moved_len);
+		mount_end_write(f->path.mnt);
+		if (copy_to_user(arg, &m, sizeof(m)))
+			err = -EFAULT;
+	}
+	put_file(donor);
+	return err;
+}
+
 long ext4_ioctl(struct file *f, u32 cmd, unsigned long arg)
 {
 	struct inode *i = f->inode;
@@ -465,6 +500,8 @@ long ext4_ioctl(struct file *f, u32 cmd, unsigned long arg)
 		return clear_cache(i);
 	case IOC_ALLOC_DA_BLKS:
 		return alloc_delayed(i);
+	case IOC_MOVE_EXT:
+		return move_extents(f, user);
 	case IOC_GETSTATE:
 		return get_state(n, user);
 	default:

@@ -167,7 +167,10 @@ struct vfs_limits {
 	void (*fsize_exceeded)(void);
 	u64 (*nofile)(void);
 	void (*broken_pipe)(void); /* raise SIGPIPE */
+	struct file *(*file)(int fd); /* for commands that name one; NULL: none */
 };
+/* The caller's open file, referenced; NULL: none (or O_PATH). */
+struct file *vfs_current_file(int fd) must_check;
 void vfs_broken_pipe(void); /* a write found no reader: SIGPIPE, if there is somebody to get it */
 void vfs_set_limits_hook(const struct vfs_limits *l);
 

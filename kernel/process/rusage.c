@@ -155,6 +155,11 @@ static void broken_pipe(void)
 		(void)signal_send_task(current_task(), SIGPIPE, NULL);
 }
 
+static struct file *open_file(int fd)
+{
+	return in_task() ? fd_get(current_task()->files, fd) : NULL;
+}
+
 /* What vm asks: the limits are the caller's, whoever else uses its address space. */
 static u64 limit_memory(int resource)
 {
@@ -162,7 +167,7 @@ static u64 limit_memory(int resource)
 }
 
 static const struct vfs_limits g_vfs_limits = {
-	limit_fsize, fsize_exceeded, limit_nofile, broken_pipe};
+	limit_fsize, fsize_exceeded, limit_nofile, broken_pipe, open_file};
 
 static int rusage_init(void)
 {

@@ -54,6 +54,11 @@ void vfs_broken_pipe(void)
 		g_vfs_limits.broken_pipe();
 }
 
+struct file *vfs_current_file(int fd)
+{
+	return g_vfs_limits.file ? g_vfs_limits.file(fd) : NULL;
+}
+
 void vfs_set_limits_hook(const struct vfs_limits *l)
 {
 	g_vfs_limits = *l;

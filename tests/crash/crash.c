@@ -345,7 +345,7 @@ static bool mine(u64 number)
 /* All sequences of up to CRASH_OPS operations; the random states depend on number and seed only. */
 static void enumerate(void)
 {
-	u64 number = 0, base = ops_count();
+	u64 number = 0, base = ops_enumerated();
 	u32 most = (u32)os_setting("CRASH_OPS", 2);
 	u64 stride = os_setting("CRASH_STRIDE", 1);
 

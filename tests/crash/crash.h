@@ -129,6 +129,7 @@ bool observation_same(const struct observation *a, const struct observation *b);
 
 struct op; /* one call with its arguments */
 u32 ops_count(void);
+u32 ops_enumerated(void); /* those before the ones of random workloads only */
 const char *op_name(u32 op);
 /* Does it promise something (fsync, ...)? */
 bool op_persists(u32 op);

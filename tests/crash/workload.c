@@ -13,6 +13,7 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <vfs/rootfs.h>
+#include "../../fs/ext4/ext4.h"
 
 #define MAX_FILES 24
 
@@ -28,9 +29,11 @@ enum call {
 	MKDIR,
 	RMDIR,
 	FALLOCATE,
+	MOVE, /* e4defrag's: to the blocks of a file without a name */
 	FSYNC,
 	FDATASYNC,
 	SYNC,
+	FREEZE, /* and thaw */
 };
 
 struct op {
@@ -77,11 +80,21 @@ static const struct op g_ops[] = {
 	{FDATASYNC, FOO, NULL, 0, "fdatasync A/foo"},
 	{FDATASYNC, BAR, NULL, 0, "fdatasync B/bar"},
 	{SYNC, NULL, NULL, 0, "sync"},
+	/* in random workloads only */
+	{MOVE, FOO, NULL, 0, "move A/foo"},
+	{MOVE, BAR, NULL, 0, "move B/bar"},
+	{FREEZE, NULL, NULL, 0, "freeze and thaw"},
 };
+#define RANDOM_ONLY 3
 
 u32 ops_count(void)
 {
 	return ARRAY_SIZE(g_ops);
+}
+
+u32 ops_enumerated(void)
+{
+	return ARRAY_SIZE(g_ops) - RANDOM_ONLY;
 }
 
 const char *op_name(u32 op)
@@ -264,6 +277,37 @@ static struct vfs_env env(void)
 	return (struct vfs_env){.cred = &g_init_cred, .fs = g_init_fs};
 }
 
+static int move(struct file *f)
+{
+	struct vfs_env e = env();
+	struct file *donor = vfs_open(&e, NULL, "/mnt", O_TMPFILE | O_RDWR, 0600, 0);
+	u64 moved = 0;
+	int err;
+
+	if (is_err(donor))
+		return (int)ptr_err(donor);
+	err = vfs_fallocate(donor, 0, 0, MAX_SIZE);
+	if (!err)
+		err = ext4_move_extents(f, donor, 0, 0, MAX_SIZE / 1024 + 1, &moved);
+	put_file(donor);
+	return err == -ENODATA ? 0 : err; /* it has no blocks */
+}
+
+static int freeze(void)
+{
+	struct vfs_env e = env();
+	struct path p;
+	int err = vfs_lookup(&e, NULL, "/mnt", 0, &p);
+
+	if (err)
+		return err;
+	err = super_freeze(p.mnt->super);
+	if (!err)
+		err = super_thaw(p.mnt->super);
+	put_path(&p);
+	return err;
+}
+
 static int with_file(const struct op *o, u32 flags, u32 at)
 {
 	struct vfs_env e = env();
@@ -282,6 +326,10 @@ static int with_file(const struct op *o, u32 flags, u32 at)
 	case OVERWRITE:
 		if (o->call == OVERWRITE)
 			pos = 100;
+		if ((u64)pos + o->n > MAX_SIZE) { /* more than the model has room for */
+			n = -EFBIG;
+			break;
+		}
 		fill(data, (u32)pos, o->n, at);
 		n = kernel_write(f, data, o->n, &pos);
 		n = n == (ssize_t)o->n ? 0 : n < 0 ? n : -EIO;
@@ -292,6 +340,9 @@ static int with_file(const struct op *o, u32 flags, u32 at)
 	case FALLOCATE:
 		n = o->n & FALLOC_FL_PUNCH_HOLE ? vfs_fallocate(f, (int)o->n, 500, 4000)
 						: vfs_fallocate(f, (int)o->n, 0, 14000);
+		break;
+	case MOVE:
+		n = move(f);
 		break;
 	case FSYNC:
 	case FDATASYNC:
@@ -317,6 +368,10 @@ static int run_op(const struct op *o, u32 at)
 	case TRUNCATE:
 	case FALLOCATE:
 		return with_file(o, O_WRONLY, at);
+	case MOVE:
+		return with_file(o, O_RDWR, at);
+	case FREEZE:
+		return freeze();
 	case RENAME:
 		return vfs_rename(&e, NULL, o->a, NULL, o->b, 0);
 	case LINK:
@@ -417,7 +472,7 @@ static u32 durable_from(const struct workload *w, u32 entries, u32 file)
 
 		if (!op_persists(w->ops[i]) || w->failed[i] || w->done[i] > entries)
 			continue;
-		if (o->call == SYNC) {
+		if (o->call == SYNC || o->call == FREEZE) {
 			from = i + 1;
 			continue;
 		}
