@@ -258,6 +258,8 @@ int ext4_stop_writing(struct ext4 *fs) must_check;
 int ext4_mark_in_use(struct ext4 *fs) must_check;
 int ext4_write_super(struct ext4 *fs, bool wait) must_check; /* counts, times, now */
 void ext4_super_counts_set(struct ext4 *fs);                 /* into *es; error_lock held */
+/* Blocks kept for root as the super block has it now: tune2fs changes it on a mounted device. */
+u64 ext4_super_reserved(const struct ext4 *fs);
 int ext4_sync(struct super *s, bool wait);
 int ext4_statfs(struct super *s, struct kstatfs *st);
 void ext4_error_init(struct ext4 *fs);

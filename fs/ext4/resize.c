@@ -415,7 +415,7 @@ static void publish(struct batch *b, u64 end, u64 kept_for_root)
 
 	for (u32 k = 0; k < b->nr; k++)
 		free += b->groups[k].g->free_blocks;
-	total = fs->root_reserved + kept_for_root;
+	total = ext4_super_reserved(fs) + kept_for_root;
 	mutex_lock(&fs->error_lock);
 	es->s_blocks_count_lo = (u32)end;
 	es->s_r_blocks_count_lo = (u32)total;
@@ -479,7 +479,7 @@ static int batch_commit(struct batch *b, struct inode *ri, u64 end, u64 kept_for
 
 static u64 root_share(const struct ext4 *fs, u64 blocks)
 {
-	return blocks * (fs->root_reserved * 100 / fs->blocks_count) / 100;
+	return blocks * (ext4_super_reserved(fs) * 100 / fs->blocks_count) / 100;
 }
 
 /* Groups from nr_groups on, up to one that ends the file system at end. */

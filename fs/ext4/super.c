@@ -200,9 +200,7 @@ static void set_reserves(struct ext4 *fs)
 {
 	u64 journal = 0;
 
-	fs->root_reserved = fs->es->s_r_blocks_count_lo |
-		(ext4_has_incompat(fs, 64BIT) ? (u64)fs->es->s_r_blocks_count_hi << 32 : 0);
-	fs->root_reserved = min(fs->root_reserved, fs->blocks_count);
+	fs->root_reserved = ext4_super_reserved(fs);
 	fs->pool = fs->resv_pool = fs->has_extents ? min_t(u64, fs->blocks_count / 50, POOL_MAX)
 						   : 0;
 	if (fs->journal_inode)

@@ -12,6 +12,16 @@ static u64 positive(const s64 *counter)
 	return (u64)max_t(s64, READ_ONCE(*counter), 0);
 }
 
+u64 ext4_super_reserved(const struct ext4 *fs)
+{
+	const struct ext4_super_block *es = fs->es;
+	u64 n = READ_ONCE(es->s_r_blocks_count_lo);
+
+	if (ext4_has_incompat(fs, 64BIT))
+		n |= (u64)READ_ONCE(es->s_r_blocks_count_hi) << 32;
+	return min(n, fs->blocks_count);
+}
+
 void ext4_super_counts_set(struct ext4 *fs)
 {
 	struct ext4_super_block *es = fs->es;
