@@ -3,7 +3,7 @@
 #include "unix.h"
 #include <unix/af_unix.h>
 
-static void show_one(struct usock *u, void *arg)
+static bool show_one(struct usock *u, void *arg)
 {
 	struct seq_buf *s = arg;
 	const struct unix_addr *a = rcu_load(u->addr);
@@ -23,10 +23,13 @@ static void show_one(struct usock *u, void *arg)
 				((const char *)a->name.sun_path)[i] ? a->name.sun_path[i] : '@');
 	}
 	seq_printf(s, "\n");
+	return true;
 }
 
 int unix_show(struct seq_buf *s)
 {
+	u32 bucket = 0;
+
 	seq_printf(s, "Num       RefCount Protocol Flags    Type St Inode Path\n");
-	return unix_for_each(show_one, s);
+	return unix_for_each(&bucket, show_one, s);
 }

@@ -51,19 +51,22 @@ static struct usock **snapshot(u32 bucket, int *n)
 	}
 }
 
-int unix_for_each(void (*fn)(struct usock *u, void *arg), void *arg)
+int unix_for_each(u32 *bucket, bool (*fn)(struct usock *u, void *arg), void *arg)
 {
-	for (u32 b = 0; b < ALL_BUCKETS; b++) {
+	for (; *bucket < ALL_BUCKETS; (*bucket)++) {
+		bool more = true;
 		int n;
-		struct usock **all = snapshot(b, &n);
+		struct usock **all = snapshot(*bucket, &n);
 
 		for (int i = 0; i < n; i++) {
-			fn(all[i], arg);
+			more = more && fn(all[i], arg);
 			put_sock(&all[i]->sk);
 		}
 		kvfree(all);
 		if (n < 0)
 			return n;
+		if (!more)
+			break;
 	}
 	return 0;
 }

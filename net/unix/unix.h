@@ -91,8 +91,9 @@ static inline bool unix_writable(const struct usock *u)
 {
 	return READ_ONCE(u->wmem) * 4l <= READ_ONCE(u->sk.sndbuf);
 }
-/* Every socket, referenced meanwhile; fn may sleep. -ENOMEM. */
-int unix_for_each(void (*fn)(struct usock *u, void *arg), void *arg) must_check;
+/* Every socket from *bucket on (0: all), referenced meanwhile; fn may sleep. False: stop, *bucket
+ * stays at that one. -ENOMEM. */
+int unix_for_each(u32 *bucket, bool (*fn)(struct usock *u, void *arg), void *arg) must_check;
 int unix_getname(struct sock *sk, struct __kernel_sockaddr_storage *addr, bool peer);
 int unix_pair(struct sock *a, struct sock *b);
 int unix_shutdown(struct sock *sk, int how);

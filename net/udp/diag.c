@@ -1,0 +1,67 @@
+/* What sock_diag shows of UDP: `ss -u`. sock_diag(7), linux/inet_diag.h. */
+#include "udp.h"
+#include <core/init.h>
+#include <inet/diag.h>
+
+enum { BOUND, CONNECTED, NR_TABLES };
+enum { STATE_CONNECTED = 1, STATE_CLOSED = 7 }; /* in TCP's numbers */
+
+static bool show(struct inet_sock *s, inet_diag_fn *fn, void *arg)
+{
+	struct udp_sock *u = udp_sk(&s->sk);
+	struct inet_diag_entry e;
+
+	inet_diag_entry_of(s, &e);
+	e.state = s->rport ? STATE_CONNECTED : STATE_CLOSED;
+	e.rqueue = READ_ONCE(u->rx_truesize);
+	e.wqueue = (u32)READ_ONCE(u->wmem);
+	return fn(&e, arg);
+}
+
+struct call {
+	inet_diag_fn *fn;
+	void *arg;
+};
+
+static bool each_sock(struct inet_sock *s, void *arg)
+{
+	struct call *c = arg;
+
+	return show(s, c->fn, c->arg);
+}
+
+static bool each(struct net *net, u32 table, u32 *pos, inet_diag_fn *fn, void *arg)
+{
+	struct call c = {fn, arg};
+
+	return inet_table_each(udp_net(net)->table, table == CONNECTED, pos, each_sock, &c);
+}
+
+static bool find(struct net *net, const struct inet_lookup *l, inet_diag_fn *fn, void *arg)
+{
+	struct inet_table *t = udp_net(net)->table;
+	struct inet_sock *s = inet_table_connected(t, l);
+
+	if (!s)
+		s = inet_table_bound(t, l);
+	return s && show(s, fn, arg);
+}
+
+static void memory(const struct inet_sock *s, u32 *rmem, u32 *wmem, u32 *drops)
+{
+	const struct udp_sock *u = container_of(s, struct udp_sock, inet);
+
+	*rmem = READ_ONCE(u->rx_truesize);
+	*wmem = (u32)READ_ONCE(u->wmem);
+	*drops = READ_ONCE(u->drops);
+}
+
+static int udp_diag_init(void)
+{
+	static const struct inet_diag_proto proto = {
+		IPPROTO_UDP, NR_TABLES, each, find, NULL, memory};
+
+	inet_diag_register(&proto);
+	return 0;
+}
+INIT_HOOK(INIT_CORE, udp_diag_init);
