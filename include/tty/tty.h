@@ -47,15 +47,16 @@ struct tty {
 	kdev_t dev;                /* immutable */
 	char name[16];             /* "ttyS0", "pts/3"; immutable */
 	struct mutex lock;         /* RANK_TTY: termios changes, open, close, hang-up */
-	struct ktermios termios;   /* lock to write; readers accept a mix of old and new flags */
-	struct winsize winsize;    /* spin */
-	struct spinlock spin;      /* RANK_TTY_SPIN, interrupts off: the fields below */
-	struct session *session;   /* whose controlling terminal this is, or NULL */
-	struct pid *pgrp;          /* foreground group, referenced, or NULL */
-	bool stopped;              /* ^S or TCOOFF */
-	bool exclusive;            /* TIOCEXCL */
-	u32 hangups;               /* generation: files opened before a hang-up are dead */
-	u32 open_count;            /* lock */
+	/* lock to write, and for ICANON ld->in_lock and spin; others accept a mix of old and new */
+	struct ktermios termios;
+	struct winsize winsize;  /* spin */
+	struct spinlock spin;    /* RANK_TTY_SPIN, interrupts off: the fields below */
+	struct session *session; /* whose controlling terminal this is, or NULL */
+	struct pid *pgrp;        /* foreground group, referenced, or NULL */
+	bool stopped;            /* ^S or TCOOFF */
+	bool exclusive;          /* TIOCEXCL */
+	u32 hangups;             /* generation: files opened before a hang-up are dead */
+	u32 open_count;          /* lock */
 	struct wait_queue read_wait, write_wait;
 	struct fasync_list async;
 	bool async_room;  /* a writer found no room: POLL_OUT is due; atomic */

@@ -4,7 +4,13 @@
  * The read buffer holds unread bytes between tail and head. In canonical mode bytes become readable
  * when a line ends (canon_head moves up to head); a set line_end bit marks the last byte of a line,
  * and a marked zero byte is an end of file, which a reader consumes without seeing it.
+ *
+ * tail <= canon_head <= head at all times, in both modes: a raw reader that overtakes canon_head
+ * takes it along. head and canon_head are moved by whoever holds in_lock, and so is ICANON
+ * switched; a reader moves tail. All of it happens under tty->spin, so that whoever holds that
+ * finds the buffer and the mode in step.
  */
+#include <core/log.h>
 #include <kmem/slab.h>
 #include <lib/string.h>
 #include <linux/major.h>
@@ -17,6 +23,11 @@ static void mark(struct n_tty *n, u32 at, bool on)
 	u64 *w = &n->line_end[at % N_TTY_BUF / 64];
 
 	*w = on ? *w | bit : *w & ~bit;
+}
+
+static bool is_marked(const struct n_tty *n, u32 at)
+{
+	return n->line_end[at % N_TTY_BUF / 64] >> (at % 64) & 1;
 }
 
 static u32 unread(const struct n_tty *n)
@@ -44,7 +55,8 @@ static bool has_room(struct tty *t, bool for_line_end)
 	return unread(t->ld) < (L_FLAG(t, ICANON) && !for_line_end ? N_TTY_BUF - 1 : N_TTY_BUF);
 }
 
-void n_tty_flush_input(struct tty *t)
+/* in_lock held. */
+static void flush_input(struct tty *t)
 {
 	struct n_tty *n = t->ld;
 	unsigned long flags = spin_lock_irqsave(&t->spin);
@@ -58,19 +70,63 @@ void n_tty_flush_input(struct tty *t)
 		pty_flushed(t, 0); /* room for the master's writers */
 }
 
-void n_tty_canon_changed(struct tty *t, bool was_canon)
+void n_tty_flush_input(struct tty *t)
+{
+	mutex_lock(&t->ld->in_lock);
+	flush_input(t);
+	mutex_unlock(&t->ld->in_lock);
+}
+
+/* Between lines and raw bytes; what is buffered becomes readable by the new rules. */
+static void switch_canon_locked(struct n_tty *n, bool canon)
+{
+	memset(n->line_end, 0, sizeof(n->line_end));
+	if (canon && n->head != n->tail)
+		mark(n, n->head - 1, true); /* raw bytes become one line */
+	n->canon_head = n->head;
+	n->lnext = false;
+}
+
+void n_tty_set_termios(struct tty *t, const struct ktermios *new)
+{
+	struct n_tty *n = t->ld;
+	unsigned long flags;
+
+	mutex_lock(&n->in_lock); /* no byte is processed half by the old, half by the new rules */
+	flags = spin_lock_irqsave(&t->spin);
+	if ((t->termios.c_lflag ^ new->c_lflag) & ICANON)
+		switch_canon_locked(n, (new->c_lflag &ICANON) != 0);
+	t->termios = *new;
+	spin_unlock_irqrestore(&t->spin, flags);
+	mutex_unlock(&n->in_lock);
+	wake_up_all(&t->read_wait); /* readers look at VMIN, VTIME and ICANON again */
+}
+
+size_t n_tty_take(struct tty *t, u8 *out, size_t max, bool *end)
 {
 	struct n_tty *n = t->ld;
 	unsigned long flags = spin_lock_irqsave(&t->spin);
+	bool canon = L_FLAG(t, ICANON);
+	u32 limit = canon ? n->canon_head : n->head;
+	size_t count = 0;
 
-	/* Raw bytes become one line. In raw mode the reader's place runs ahead of canon_head. */
-	memset(n->line_end, 0, sizeof(n->line_end));
-	if (!was_canon && n->head != n->tail)
-		mark(n, n->head - 1, true);
-	n->canon_head = n->head;
-	n->lnext = false;
+	*end = false;
+	while (n->tail != limit && !*end) {
+		u8 c = n->buf[n->tail % N_TTY_BUF];
+		bool marked = canon && is_marked(n, n->tail);
+
+		if (count == max && !(marked && c == 0))
+			break;
+		if (!(marked && c == 0)) /* an end of file is consumed, not delivered */
+			out[count++] = c;
+		mark(n, n->tail++, false);
+		*end = marked;
+	}
+	if (!canon && (s32)(n->tail - n->canon_head) > 0)
+		n->canon_head = n->tail;
+	ASSERT(n->canon_head - n->tail <= unread(n) && unread(n) <= N_TTY_BUF);
 	spin_unlock_irqrestore(&t->spin, flags);
-	wake_up_all(&t->read_wait);
+	return count;
 }
 
 size_t n_tty_readable(struct tty *t)
@@ -82,8 +138,7 @@ size_t n_tty_readable(struct tty *t)
 
 	if (L_FLAG(t, ICANON)) /* end-of-file marks are not data */
 		for (u32 i = n->tail; i != end; i++)
-			if (n->buf[i % N_TTY_BUF] == 0 &&
-				(n->line_end[i % N_TTY_BUF / 64] >> (i % 64) & 1))
+			if (n->buf[i % N_TTY_BUF] == 0 && is_marked(n, i))
 				count--;
 	spin_unlock_irqrestore(&t->spin, flags);
 	return count;
@@ -241,7 +296,7 @@ static void reprint_line(struct tty *t, u8 c)
 static void signal_byte(struct tty *t, int sig, u8 c)
 {
 	if (!L_FLAG(t, NOFLSH)) {
-		n_tty_flush_input(t);
+		flush_input(t);
 		mutex_lock(&t->ld->out_lock);
 		t->ld->echo_tail = t->ld->echo_head;
 		mutex_unlock(&t->ld->out_lock);
@@ -400,7 +455,7 @@ static void receive_flagged(struct tty *t, u8 c, u8 flag)
 		if (I_FLAG(t, IGNBRK))
 			return;
 		if (I_FLAG(t, BRKINT)) {
-			n_tty_flush_input(t);
+			flush_input(t);
 			tty_signal_foreground(t, SIGINT);
 			return;
 		}
@@ -465,9 +520,10 @@ void n_tty_receive_queued(struct tty *t)
 
 	for (;;) {
 		u8 bytes[64], flags[64];
-		u32 count = 0, taken;
+		u32 count = 0, taken, from;
 		unsigned long irq = spin_lock_irqsave(&t->spin);
 
+		from = n->flip_tail;
 		while (count < sizeof(bytes) && n->flip_tail + count != n->flip_head) {
 			bytes[count] = n->flip[(n->flip_tail + count) % FLIP_SIZE];
 			flags[count] = n->flip_flags[(n->flip_tail + count) % FLIP_SIZE];
@@ -478,8 +534,7 @@ void n_tty_receive_queued(struct tty *t)
 			break;
 		taken = n_tty_receive(t, bytes, flags, count);
 		irq = spin_lock_irqsave(&t->spin);
-		/* A signal character may have flushed the queue meanwhile. */
-		if (n->flip_head - n->flip_tail >= taken)
+		if (n->flip_tail == from) /* else the queue was flushed meanwhile */
 			n->flip_tail += taken;
 		spin_unlock_irqrestore(&t->spin, irq);
 		if (taken < count)

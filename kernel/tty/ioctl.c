@@ -121,17 +121,14 @@ static long set_termios(struct tty *t, u32 form, int how, const void __user *fro
 	mutex_lock(&t->lock);
 	old = t->termios;
 	new.c_line = old.c_line; /* N_TTY is the only line discipline */
-	t->termios = new;
+	n_tty_set_termios(t, &new);
 	if (t->ops->set_termios)
 		t->ops->set_termios(t, &old);
 	mutex_unlock(&t->lock);
-	if ((old.c_lflag ^ new.c_lflag) & ICANON)
-		n_tty_canon_changed(t, (old.c_lflag & ICANON) != 0);
 	if ((old.c_iflag & IXON) && !(new.c_iflag &IXON) && t->stopped) {
 		WRITE_ONCE(t->stopped, false);
 		tty_wakeup(t);
 	}
-	wake_up_all(&t->read_wait); /* readers look at VMIN, VTIME and ICANON again */
 	return 0;
 }
 

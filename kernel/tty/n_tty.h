@@ -13,12 +13,13 @@ struct n_tty {
 	u8 flip[FLIP_SIZE], flip_flags[FLIP_SIZE];
 	u32 flip_head, flip_tail;
 
-	struct mutex in_lock; /* input side below */
+	struct mutex in_lock; /* one byte is processed at a time; the input side below */
 	bool lnext;           /* ^V: the next byte is literal */
 	bool erasing;         /* ECHOPRT: inside \.../ */
 	bool throttled;       /* tty->spin */
 
-	/* read buffer, indexes grow without bound: tty->spin */
+	/* Read buffer, indexes grow without bound; tail <= canon_head <= head. tty->spin; head and
+	 * canon_head also in_lock, but for a raw reader that takes canon_head along. */
 	u8 buf[N_TTY_BUF];
 	u64 line_end[N_TTY_BUF / 64]; /* bit: this byte ends a line; with value 0: an end of file */
 	u32 head;                     /* where the next byte goes */
@@ -50,9 +51,12 @@ static inline bool is_cc(const struct tty *t, int i, u8 c)
 /* input.c: run queued input through the discipline; sleeps. */
 void n_tty_receive_queued(struct tty *t);
 size_t n_tty_receive(struct tty *t, const u8 *buf, const u8 *flags, size_t n);
-void n_tty_flush_input(struct tty *t);
-/* ICANON was switched: make what is buffered readable by the new rules. */
-void n_tty_canon_changed(struct tty *t, bool was_canon);
+void n_tty_flush_input(struct tty *t); /* takes in_lock */
+/* The only way to change termios of a terminal in use; tty->lock held. Takes in_lock, wakes
+ * readers. */
+void n_tty_set_termios(struct tty *t, const struct ktermios *new);
+/* Take up to max readable bytes; *end: a line (or end of file) was completed. */
+size_t n_tty_take(struct tty *t, u8 *out, size_t max, bool *end);
 size_t n_tty_readable(struct tty *t); /* FIONREAD */
 bool n_tty_input_available(struct tty *t, bool poll);
 void n_tty_maybe_unthrottle(struct tty *t);

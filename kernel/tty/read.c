@@ -5,40 +5,6 @@
 #include <sched/timer.h>
 #include "n_tty.h"
 
-/* Take up to max readable bytes; *end: a line (or end of file) was completed. */
-static size_t take_bytes(struct tty *t, u8 *out, size_t max, bool *end)
-{
-	struct n_tty *n = t->ld;
-	bool canon = L_FLAG(t, ICANON);
-	size_t count = 0;
-	unsigned long flags = spin_lock_irqsave(&t->spin);
-	u32 limit = canon ? n->canon_head : n->head;
-
-	*end = false;
-	while (n->tail != limit && !*end) {
-		u32 at = n->tail % N_TTY_BUF;
-		bool marked = canon && (n->line_end[at / 64] >> (at % 64) & 1);
-		u8 c = n->buf[at];
-
-		if (marked && c == 0) { /* end of file: consumed, not delivered */
-			n->line_end[at / 64] &= ~(1ull << (at % 64));
-			n->tail++;
-			*end = true;
-			break;
-		}
-		if (count == max)
-			break;
-		out[count++] = c;
-		n->tail++;
-		if (marked) {
-			n->line_end[at / 64] &= ~(1ull << (at % 64));
-			*end = true;
-		}
-	}
-	spin_unlock_irqrestore(&t->spin, flags);
-	return count;
-}
-
 static bool input_over(struct tty *t, struct file *f)
 {
 	return tty_hung_up(f) || READ_ONCE(t->other_closed);
@@ -92,7 +58,7 @@ static ssize_t read_locked(struct tty *t, struct file *f, struct iter *to)
 				break;
 			continue;
 		}
-		n = take_bytes(t, bytes, min_t(size_t, want, sizeof(bytes)), &end);
+		n = n_tty_take(t, bytes, min_t(size_t, want, sizeof(bytes)), &end);
 		if (n && iter_put(to, bytes, n) < n)
 			return done ? done : -EFAULT;
 		done += (ssize_t)n;

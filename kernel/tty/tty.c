@@ -294,7 +294,7 @@ void tty_hangup(struct tty *t)
 		t->ops->close(t);
 	t->open_count = 0;
 	t->exclusive = false;
-	t->termios = g_std_termios;
+	n_tty_set_termios(t, &g_std_termios);
 	t->stopped = false;
 	n_tty_flush_input(t);
 	mutex_unlock(&t->lock);
