@@ -477,6 +477,7 @@ struct vfs_env {
 #define LOOKUP_NO_XDEV     0x40u
 #define LOOKUP_BENEATH     0x80u
 #define LOOKUP_IN_ROOT     0x100u
+#define LOOKUP_SCOPED      (LOOKUP_BENEATH | LOOKUP_IN_ROOT) /* ".." must not lead out */
 #define LOOKUP_CACHED      0x200u
 #define LOOKUP_NO_MOUNT    0x400u /* don't cross a mount on the last component (umount) */
 

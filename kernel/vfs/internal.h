@@ -27,8 +27,8 @@ struct walk {
 	struct path root; /* of the walk, referenced */
 	u32 flags;        /* LOOKUP_* */
 	int links;        /* symlinks followed so far */
-	int depth;        /* below the start, for LOOKUP_BENEATH; by identity of base */
 	struct path base; /* start of a LOOKUP_BENEATH walk; referenced */
+	u32 tree_seq;     /* LOOKUP_SCOPED: of g_rename_seq when the walk began */
 	const char *rest; /* what is still to resolve */
 	char *buffer;     /* kmalloc'ed expansion that rest points into, or NULL */
 	const char *last; /* final component */

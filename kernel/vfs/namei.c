@@ -47,7 +47,8 @@ int path_follow_mounts(struct path *p, u32 flags)
 	return 0;
 }
 
-static int go_up(struct walk *w)
+/* w->path becomes the directory above, as the tree is now. */
+static int step_up(struct walk *w)
 {
 	struct path p = w->path;
 
@@ -91,6 +92,20 @@ static int go_up(struct walk *w)
 		}
 	}
 	return path_follow_mounts(&w->path, w->flags);
+}
+
+/*
+ * ".." of a walk that has to stay below a directory is only compared with that directory: as long
+ * as nothing in the tree moved since the walk began, every way up passes it. When something did, we
+ * may stand outside by now, and the step is not taken to be safe (openat2(2): EAGAIN).
+ */
+static int go_up(struct walk *w)
+{
+	int err = step_up(w);
+
+	if (!err && (w->flags & LOOKUP_SCOPED) && seq_read_retry(&g_rename_seq, w->tree_seq))
+		err = -EAGAIN;
+	return err;
 }
 
 /* Child "name" of where we stand, referenced, mounts not followed. */
@@ -311,6 +326,8 @@ int walk_begin(struct walk *w, const struct vfs_env *env, const struct path *bas
 	int err = 0;
 
 	*w = (struct walk){.env = env, .flags = flags, .rest = name};
+	if (flags & LOOKUP_SCOPED)
+		w->tree_seq = seq_read_begin(&g_rename_seq);
 	if (!*name && !(flags & LOOKUP_EMPTY))
 		return -ENOENT;
 	if (likely(rcu_walk_begin(w, env, base, name) == 0))
