@@ -103,24 +103,54 @@ static int tmpfs_mkdir(struct inode *dir, struct dentry *d, kmode_t mode, const 
 	return err;
 }
 
+/* A target of up to this size, with its NUL, is part of the inode; a longer one takes a page
+ * (Linux). */
+#define SHORT_TARGET 128
+
+static bool target_is_long(const struct inode *i)
+{
+	return i->object.size >= SHORT_TARGET;
+}
+
+/* For the inode of a new symlink, which owns it from then on. */
+static int set_target(struct inode *i, const char *target)
+{
+	struct tmpfs_node *n = node_of(i);
+
+	i->object.size = strlen(target);
+	if (target_is_long(i) && tmpfs_charge_pages(tmpfs_of(i), 1))
+		return -ENOSPC;
+	n->target = kstrdup(target, GFP_KERNEL);
+	if (!n->target) {
+		if (target_is_long(i))
+			tmpfs_uncharge_pages(tmpfs_of(i), 1);
+		return -ENOMEM;
+	}
+	if (target_is_long(i))
+		i->blocks = PAGE_SIZE / 512;
+	return 0;
+}
+
+void tmpfs_free_target(struct inode *i)
+{
+	struct tmpfs_node *n = node_of(i);
+
+	if (n->target && target_is_long(i))
+		tmpfs_uncharge_pages(tmpfs_of(i), 1);
+	kfree(n->target);
+}
+
 static int tmpfs_symlink(
 	struct inode *dir, struct dentry *d, const char *target, const struct cred *c)
 {
-	char *copy = kstrdup(target, GFP_KERNEL);
-	struct inode *i;
+	struct inode *i = tmpfs_inode(dir->super, dir, S_IFLNK | 0777, 0, c);
 	int err;
 
-	if (!copy)
-		return -ENOMEM;
-	i = tmpfs_inode(dir->super, dir, S_IFLNK | 0777, 0, c);
-	err = is_err(i) ? ptr_err(i) : 0;
-	if (err) {
-		kfree(copy);
-		return err;
-	}
-	node_of(i)->target = copy;
-	i->object.size = strlen(copy);
-	err = add_entry(dir, d);
+	if (is_err(i))
+		return ptr_err(i);
+	err = set_target(i, target);
+	if (!err)
+		err = add_entry(dir, d);
 	if (err) {
 		put_inode(i);
 		return err;
@@ -136,12 +166,12 @@ static int tmpfs_link(struct inode *dir, struct dentry *d, struct inode *target)
 	int err;
 
 	/* Each further name counts as an inode, so that links can't fill memory (as Linux). */
-	if (target->nlink && tmpfs_charge_inode(t))
+	if (target->nlink && tmpfs_charge_inodes(t, 1))
 		return -ENOSPC;
 	err = add_entry(dir, d);
 	if (err) {
 		if (target->nlink)
-			tmpfs_uncharge_inode(t);
+			tmpfs_uncharge_inodes(t, 1);
 		return err;
 	}
 	get_inode(target);
@@ -158,7 +188,7 @@ static int tmpfs_unlink(struct inode *dir, struct dentry *d)
 
 	remove_entry(dir, d);
 	if (i->nlink > 1)
-		tmpfs_uncharge_inode(tmpfs_of(dir));
+		tmpfs_uncharge_inodes(tmpfs_of(dir), 1);
 	set_nlink(i, -1);
 	inode_touch(i, ATTR_CTIME);
 	touch_dir(dir);

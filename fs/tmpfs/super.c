@@ -36,6 +36,16 @@ void tmpfs_uncharge_pages(struct tmpfs *t, s64 n)
 /* ---- inodes
  * ----------------------------------------------------------------------------------------- */
 
+int tmpfs_charge_inodes(struct tmpfs *t, s64 n)
+{
+	return charge(&t->used_inodes, n, t->max_inodes);
+}
+
+void tmpfs_uncharge_inodes(struct tmpfs *t, s64 n)
+{
+	__atomic_fetch_sub(&t->used_inodes, n, __ATOMIC_RELAXED);
+}
+
 static void set_ops(struct inode *i)
 {
 	switch (i->mode & S_IFMT) {
@@ -59,16 +69,6 @@ static void set_ops(struct inode *i)
 	}
 }
 
-int tmpfs_charge_inode(struct tmpfs *t)
-{
-	return charge(&t->used_inodes, 1, t->max_inodes);
-}
-
-void tmpfs_uncharge_inode(struct tmpfs *t)
-{
-	__atomic_fetch_sub(&t->used_inodes, 1, __ATOMIC_RELAXED);
-}
-
 struct inode *tmpfs_inode(
 	struct super *s, struct inode *dir, kmode_t mode, kdev_t rdev, const struct cred *c)
 {
@@ -76,13 +76,15 @@ struct inode *tmpfs_inode(
 	struct tmpfs_node *n;
 	struct inode *i;
 
-	if (charge(&t->used_inodes, 1, t->max_inodes))
-		return err_ptr(-ENOSPC);
+	int err = tmpfs_charge_inodes(t, 1);
+
+	if (err)
+		return err_ptr(err);
 	n = slab_alloc(&g_node_cache, GFP_KERNEL | GFP_ZERO);
 	i = n ? inode_alloc(s) : NULL;
 	if (!i) {
 		slab_free(&g_node_cache, n);
-		__atomic_fetch_sub(&t->used_inodes, 1, __ATOMIC_RELAXED);
+		tmpfs_uncharge_inodes(t, 1);
 		return err_ptr(-ENOMEM);
 	}
 	inode_init_owner(i, dir, mode, c);
@@ -93,9 +95,10 @@ struct inode *tmpfs_inode(
 	i->priv = n;
 	i->rdev = rdev;
 	set_ops(i);
-	if (tmpfs_init_acl(i, dir)) {
+	err = tmpfs_init_acl(i, dir);
+	if (err) {
 		put_inode(i);
-		return err_ptr(-ENOMEM);
+		return err_ptr(err);
 	}
 	return i;
 }
@@ -109,11 +112,11 @@ static void tmpfs_evict(struct inode *i)
 		return;
 	if (S_ISREG(i->mode))
 		object_truncate(&i->object, 0); /* gives the pages back to the account */
-	tmpfs_free_xattrs(n);
-	kfree(n->target);
+	tmpfs_free_xattrs(i);
+	tmpfs_free_target(i);
 	slab_free(&g_node_cache, n);
 	i->priv = NULL;
-	__atomic_fetch_sub(&t->used_inodes, 1, __ATOMIC_RELAXED);
+	tmpfs_uncharge_inodes(t, 1);
 }
 
 /* ---- options

@@ -11,7 +11,8 @@ static bool supported(const char *name)
 		posix_acl_is_name(name);
 }
 
-/* The list is locked by xattr_lock: permission checks read it without the inode's rwsem. */
+/* Readers lock the list by xattr_lock: permission checks look without the inode's rwsem, which
+ * those hold who change it. */
 static struct tmpfs_xattr *find(struct inode *i, const char *name)
 {
 	struct tmpfs_xattr *x;
@@ -67,48 +68,70 @@ static struct tmpfs_xattr *make_xattr(const char *name, const void *val, size_t 
 	return x;
 }
 
+static u64 xattr_bytes(const struct tmpfs_xattr *x)
+{
+	return x ? sizeof(*x) + strlen(x->name) + 1 + x->len : 0;
+}
+
+/* An inode has room for XATTR_SHARE bytes of attributes; each such amount beyond counts as an
+ * inode. */
+#define XATTR_SHARE 1024
+
+/* x takes the place of old (either may be NULL). -ENOSPC. */
+static int recharge(struct inode *i, const struct tmpfs_xattr *old, const struct tmpfs_xattr *x)
+{
+	struct tmpfs_node *n = node_of(i);
+	u64 bytes = n->xattr_bytes - xattr_bytes(old) + xattr_bytes(x);
+	s64 more = (s64)(bytes / XATTR_SHARE) - (s64)(n->xattr_bytes / XATTR_SHARE);
+
+	if (more > 0 && tmpfs_charge_inodes(tmpfs_of(i), more))
+		return -ENOSPC;
+	if (more < 0)
+		tmpfs_uncharge_inodes(tmpfs_of(i), -more);
+	n->xattr_bytes = bytes;
+	return 0;
+}
+
 static int set_value(struct inode *i, const char *name, const void *val, size_t len, int flags)
 {
 	struct tmpfs_node *n = node_of(i);
-	struct tmpfs_xattr *old, *x = make_xattr(name, val, len);
-	int err = 0;
+	struct tmpfs_xattr *old = find(i, name), *x; /* i_rwsem is held: the list stays */
+	int err;
 
+	if (old && (flags & XATTR_CREATE))
+		return -EEXIST;
+	if (!old && (flags & XATTR_REPLACE))
+		return -ENODATA;
+	x = make_xattr(name, val, len);
 	if (!x)
 		return -ENOMEM;
+	err = recharge(i, old, x);
+	if (err) {
+		free_xattr(x);
+		return err;
+	}
 	spin_lock(&n->xattr_lock);
-	old = find(i, name);
-	if (old && (flags & XATTR_CREATE))
-		err = -EEXIST;
-	else if (!old && (flags & XATTR_REPLACE))
-		err = -ENODATA;
-	else if (old)
-		list_add_tail(&x->link, &old->link);
-	else
-		list_add_tail(&x->link, &n->xattrs);
-	if (err)
-		old = x;
-	else if (old)
+	list_add_tail(&x->link, old ? &old->link : &n->xattrs);
+	if (old)
 		list_del(&old->link);
 	spin_unlock(&n->xattr_lock);
 	if (old)
 		free_xattr(old);
-	if (!err)
-		inode_touch(i, ATTR_CTIME);
-	return err;
+	inode_touch(i, ATTR_CTIME);
+	return 0;
 }
 
 static int remove_value(struct inode *i, const char *name)
 {
 	struct tmpfs_node *n = node_of(i);
-	struct tmpfs_xattr *x;
+	struct tmpfs_xattr *x = find(i, name);
 
-	spin_lock(&n->xattr_lock);
-	x = find(i, name);
-	if (x)
-		list_del(&x->link);
-	spin_unlock(&n->xattr_lock);
 	if (!x)
 		return -ENODATA;
+	spin_lock(&n->xattr_lock);
+	list_del(&x->link);
+	spin_unlock(&n->xattr_lock);
+	(void)recharge(i, x, NULL); /* less is never refused */
 	free_xattr(x);
 	inode_touch(i, ATTR_CTIME);
 	return 0;
@@ -223,12 +246,15 @@ ssize_t tmpfs_listxattr(struct inode *i, char *buf, size_t size)
 	return (ssize_t)total;
 }
 
-void tmpfs_free_xattrs(struct tmpfs_node *n)
+void tmpfs_free_xattrs(struct inode *i)
 {
+	struct tmpfs_node *n = node_of(i);
+
 	while (!list_empty(&n->xattrs)) {
 		struct tmpfs_xattr *x = list_first_entry(&n->xattrs, struct tmpfs_xattr, link);
 
 		list_del(&x->link);
+		(void)recharge(i, x, NULL);
 		free_xattr(x);
 	}
 }
