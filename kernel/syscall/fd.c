@@ -53,11 +53,8 @@ long sys_close_range(unsigned int first, unsigned int last, unsigned int flags)
 /* Another thread closed the descriptor while the lock was being set: the close didn't see it. */
 static bool closed_meanwhile(struct fd_table *t, int fd, const struct file *f)
 {
-	struct file *now;
+	struct file *now = fd_get_any(t, fd); /* whoever closed it may have left the table by now */
 
-	if (!fd_table_shared(t))
-		return false;
-	now = fd_get_any(t, fd);
 	if (now)
 		put_file(now);
 	return now != f;

@@ -194,6 +194,49 @@ TEST(F_SETLKW_waits_and_detects_deadlock)
 	expect_exit(pid, 0);
 }
 
+static int g_closed_fd;
+static struct gate g_closed;
+
+/* Closes what the process's first thread waits for a lock of, and is gone. */
+static void *close_for_the_waiter(void *arg)
+{
+	await_sleep(getpid());
+	OK(close(g_closed_fd));
+	gate_open(g_closed);
+	return arg;
+}
+
+static void await_single_thread(pid_t pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	while (!strstr(read_text(path), "\nThreads:\t1\n"))
+		sched_yield();
+}
+
+TEST(a_lock_granted_on_a_closed_descriptor_is_EBADF_and_given_back)
+{
+	int fd = new_file("f", O_RDWR, 0600);
+
+	g_closed = gate_make();
+	OK(set_lock(fd, F_SETLK, F_WRLCK, 0, 0));
+	pid_t pid = FORK();
+	if (!pid) {
+		pthread_t t;
+
+		g_closed_fd = OK(open("f", O_RDWR));
+		CHECK_PT(pthread_create(&t, NULL, close_for_the_waiter, NULL));
+		CHECK_ERR(set_lock(g_closed_fd, F_SETLKW, F_WRLCK, 0, 0), EBADF);
+		_exit(0);
+	}
+	gate_wait(g_closed);
+	await_single_thread(pid);
+	OK(set_lock(fd, F_SETLK, F_UNLCK, 0, 0));
+	expect_exit(pid, 0);
+	OK(set_lock(fd, F_SETLK, F_WRLCK, 0, 0));
+}
+
 TEST(lock_type_needs_the_access_mode)
 {
 	write_file("f", "");
