@@ -13,6 +13,7 @@
 struct tty_pty {
 	struct tty *slave;       /* referenced */
 	struct spinlock lock;    /* RANK_DEVICE, interrupts off: the ring and the bits */
+	struct mutex read_lock;  /* RANK_TTY_READ: one read call of the master at a time */
 	struct mutex write_lock; /* RANK_TTY_WRITE: one write call to the master at a time */
 	u8 *ring;
 	u32 head, tail;

@@ -65,9 +65,10 @@ void n_tty_maybe_unthrottle(struct tty *t);
 bool n_tty_takes_input(struct tty *t);
 
 /* output.c */
-/* The calls that write to one side of a terminal do so one after the other. 0, -EAGAIN,
- * -ERESTARTSYS */
-int tty_write_begin(struct mutex *lock, const struct file *f) must_check;
+/* The calls that read from, or write to, one side of a terminal do so one after the other. 0,
+ * -EAGAIN, -ERESTARTSYS */
+int tty_call_begin(struct mutex *lock, const struct file *f) must_check;
+bool n_tty_takes_output(struct tty *t); /* would a write take a byte, whichever it is? */
 ssize_t n_tty_write(struct tty *t, struct file *f, struct iter *from);
 void n_tty_echo(struct tty *t, const u8 *raw, size_t n); /* in_lock held */
 void n_tty_flush_echo(struct tty *t);

@@ -146,7 +146,7 @@ static size_t write_some(struct tty *t, const u8 *src, size_t n)
 	return used_bytes;
 }
 
-int tty_write_begin(struct mutex *lock, const struct file *f)
+int tty_call_begin(struct mutex *lock, const struct file *f)
 {
 	if (f->flags & O_NONBLOCK)
 		return mutex_trylock(lock) ? 0 : -EAGAIN;
@@ -201,7 +201,7 @@ static ssize_t write_locked(struct tty *t, struct file *f, struct iter *from)
 ssize_t n_tty_write(struct tty *t, struct file *f, struct iter *from)
 {
 	ssize_t ret;
-	int err = tty_write_begin(&t->ld->write_lock, f);
+	int err = tty_call_begin(&t->ld->write_lock, f);
 
 	if (err)
 		return err;

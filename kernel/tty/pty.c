@@ -159,6 +159,7 @@ struct tty_pty *pty_open_master(struct file *f, int index, void *owner)
 	p->index = index;
 	p->owner = owner;
 	spin_init(&p->lock, RANK_DEVICE);
+	mutex_init(&p->read_lock, RANK_TTY_READ);
 	mutex_init(&p->write_lock, RANK_TTY_WRITE);
 	wait_queue_init(&p->read_wait);
 	fasync_list_init(&p->async);
@@ -184,16 +185,52 @@ static bool master_readable(struct tty_pty *p)
 	return ring_used(p) || READ_ONCE(p->packet_bits);
 }
 
-static ssize_t master_read(struct file *f, struct iter *to, off64_t *pos)
+/*
+ * Take what there is: in packet mode the pending bits, or bytes behind a 0. What a reader gets is
+ * decided by what it finds under the lock, not by an earlier look: a flush may come in between. 0:
+ * nothing.
+ */
+static u32 master_take(struct tty_pty *p, u8 *out, size_t max, bool *data_packet)
 {
-	struct tty_pty *p = f->priv;
+	unsigned long flags = spin_lock_irqsave(&p->lock);
+	u32 n = 0;
+
+	if (p->packet_bits && p->packet && !*data_packet) {
+		out[n++] = p->packet_bits;
+		p->packet_bits = 0;
+	} else if (ring_used(p)) {
+		if (p->packet && !*data_packet) {
+			out[n++] = TIOCPKT_DATA;
+			*data_packet = true;
+		}
+		while (n < max && ring_used(p))
+			out[n++] = p->ring[p->tail++ % PTY_RING];
+	}
+	spin_unlock_irqrestore(&p->lock, flags);
+	return n;
+}
+
+static ssize_t master_read_locked(struct tty_pty *p, struct file *f, struct iter *to)
+{
+	bool data_packet = false;
 	u8 bytes[256];
 	ssize_t done = 0;
 	int err;
 
-	if (to->count == 0)
-		return 0;
-	while (!master_readable(p)) {
+	while (to->count) {
+		u32 n = master_take(
+			p, bytes, min_t(size_t, sizeof(bytes), to->count), &data_packet);
+
+		if (n) {
+			if (iter_put(to, bytes, n) < n)
+				return done ? done : -EFAULT;
+			done += n;
+			if (READ_ONCE(p->packet) && !data_packet)
+				break; /* bits stand alone */
+			continue;
+		}
+		if (done)
+			break;
 		if (READ_ONCE(p->slave_closed))
 			return -EIO;
 		if (f->flags & O_NONBLOCK)
@@ -203,33 +240,25 @@ static ssize_t master_read(struct file *f, struct iter *to, off64_t *pos)
 		if (err)
 			return err;
 	}
-	if (READ_ONCE(p->packet)) {
-		unsigned long flags = spin_lock_irqsave(&p->lock);
-		u8 bits = p->packet_bits;
-
-		p->packet_bits = 0;
-		spin_unlock_irqrestore(&p->lock, flags);
-		if (iter_put(to, &bits, 1) < 1)
-			return -EFAULT;
-		if (bits)
-			return 1;
-		done = 1;
-	}
-	while (to->count) {
-		unsigned long flags = spin_lock_irqsave(&p->lock);
-		u32 n = min_t(u32, ring_used(p), min_t(size_t, sizeof(bytes), to->count));
-
-		for (u32 i = 0; i < n; i++)
-			bytes[i] = p->ring[p->tail++ % PTY_RING];
-		spin_unlock_irqrestore(&p->lock, flags);
-		if (n == 0)
-			break;
-		if (iter_put(to, bytes, n) < n)
-			return done ? done : -EFAULT;
-		done += n;
-	}
-	tty_wakeup(p->slave);
 	return done;
+}
+
+static ssize_t master_read(struct file *f, struct iter *to, off64_t *pos)
+{
+	struct tty_pty *p = f->priv;
+	ssize_t ret;
+	int err;
+
+	if (to->count == 0)
+		return 0;
+	err = tty_call_begin(&p->read_lock, f);
+	if (err)
+		return err;
+	ret = master_read_locked(p, f, to);
+	mutex_unlock(&p->read_lock);
+	if (ret > 0)
+		tty_wakeup(p->slave);
+	return ret;
 }
 
 static ssize_t master_write_locked(struct tty_pty *p, struct file *f, struct iter *from)
@@ -270,7 +299,7 @@ static ssize_t master_write(struct file *f, struct iter *from, off64_t *pos)
 {
 	struct tty_pty *p = f->priv;
 	ssize_t ret;
-	int err = tty_write_begin(&p->write_lock, f);
+	int err = tty_call_begin(&p->write_lock, f);
 
 	if (err)
 		return err;

@@ -81,14 +81,9 @@ ssize_t n_tty_read(struct tty *t, struct file *f, struct iter *to)
 		return err;
 	if (to->count == 0)
 		return 0;
-	if (f->flags & O_NONBLOCK) {
-		if (!mutex_trylock(&t->ld->read_lock))
-			return -EAGAIN;
-	} else {
-		err = mutex_lock_interruptible(&t->ld->read_lock);
-		if (err)
-			return err;
-	}
+	err = tty_call_begin(&t->ld->read_lock, f);
+	if (err)
+		return err;
 	n = read_locked(t, f, to);
 	mutex_unlock(&t->ld->read_lock);
 	if (t->pty && n > 0)

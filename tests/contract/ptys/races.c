@@ -6,8 +6,8 @@
 #define RACE (3 * SEC)
 
 static int g_master, g_slave;
-static bool g_stop;          /* atomic */
-static long g_typed, g_read; /* atomic */
+static bool g_stop;                  /* atomic */
+static long g_typed, g_read, g_ends; /* atomic */
 
 static void open_pty(int flags)
 {
@@ -129,4 +129,41 @@ TEST(flushing_while_a_line_is_edited_invents_no_input)
 	open_pty(O_NONBLOCK);
 	set_local(ICANON, 0);
 	race(flush_slave, flush_slave, "ab\177\177\177cd\177\177");
+}
+
+static void *read_master(void *arg)
+{
+	char c;
+
+	for (;;) {
+		ssize_t n = read(g_master, &c, 1);
+
+		if (n < 0)
+			break; /* EIO: the slave was closed */
+		count(n ? &g_read : &g_ends, 1);
+	}
+	return arg;
+}
+
+TEST(readers_of_a_master_that_compete_see_no_end_of_file)
+{
+	long long end = now_ns(CLOCK_MONOTONIC) + RACE;
+	pthread_t t[3];
+	long n = 0;
+
+	open_pty(0);
+	set_local(0, 1);
+	for (int i = 0; i < 3; i++)
+		CHECK_PT(pthread_create(&t[i], NULL, read_master, NULL));
+	while (now_ns(CLOCK_MONOTONIC) < end) {
+		CHECK_EQ(write(g_slave, "x", 1), 1);
+		n++;
+		while (__atomic_load_n(&g_read, __ATOMIC_SEQ_CST) < n)
+			sched_yield();
+	}
+	OK(close(g_slave));
+	for (int i = 0; i < 3; i++)
+		CHECK_PT(pthread_join(t[i], NULL));
+	CHECK_EQ(g_read, n);
+	CHECK_EQ(g_ends, 0);
 }
