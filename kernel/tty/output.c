@@ -6,9 +6,10 @@
 #include <process/signal.h>
 #include "n_tty.h"
 
-#define CHUNK 256 /* processed bytes handed to the driver at a time */
+#define CHUNK         256 /* processed bytes handed to the driver at a time */
+#define MOST_PER_BYTE 8   /* what one byte may become: a tab's spaces */
 
-/* What c becomes; at most 8 bytes into out (a tab's spaces). Updates the column. out_lock held. */
+/* What c becomes; at most MOST_PER_BYTE bytes into out. Updates the column. out_lock held. */
 static u32 process_byte(struct tty *t, u8 c, u8 *out)
 {
 	struct n_tty *n = t->ld;
@@ -100,7 +101,7 @@ void n_tty_flush_echo(struct tty *t)
 void n_tty_echo(struct tty *t, const u8 *raw, size_t count)
 {
 	struct n_tty *n = t->ld;
-	u8 out[8];
+	u8 out[MOST_PER_BYTE];
 
 	mutex_lock(&n->out_lock);
 	for (size_t i = 0; i < count; i++) {
@@ -123,23 +124,35 @@ void n_tty_erase_column(struct tty *t, u32 cols)
 		n_tty_echo(t, (const u8 *)"\b", 1);
 }
 
+/*
+ * Room for what any byte may become, after the echoes that go first: then write takes one at least,
+ * and nobody is told that it would, or woken for it, otherwise.
+ */
+static bool room_for_byte(struct tty *t, size_t room)
+{
+	return room >= (O_FLAG(t, OPOST) ? MOST_PER_BYTE : 1);
+}
+
+bool n_tty_takes_output(struct tty *t)
+{
+	size_t echoes = READ_ONCE(t->ld->echo_head) - READ_ONCE(t->ld->echo_tail);
+	size_t room = READ_ONCE(t->stopped) ? 0 : t->ops->write_room(t);
+
+	return room > echoes && room_for_byte(t, room - echoes);
+}
+
 /* Process bytes of src into the driver while they fit; returns how many of src were used. */
 static size_t write_some(struct tty *t, const u8 *src, size_t n)
 {
-	u8 out[CHUNK + 8];
+	u8 out[CHUNK];
 	size_t used_bytes = 0, len = 0, room, sent;
 
 	mutex_lock(&t->ld->out_lock);
 	flush_echo_locked(t);
 	room = t->stopped || t->ld->echo_tail != t->ld->echo_head ? 0 : t->ops->write_room(t);
 	room = min_t(size_t, room, CHUNK);
-	while (used_bytes < n && len + 8 <= room)
+	while (used_bytes < n && room_for_byte(t, room - len))
 		len += process_byte(t, src[used_bytes++], out + len);
-	if (used_bytes == 0 && n > 0 && room >= 2) {
-		/* Little room: one byte at a time, if it is not a tab that needs eight. */
-		if (src[0] != '\t' || O_FLAG(t, TABDLY) != XTABS || !O_FLAG(t, OPOST))
-			len = process_byte(t, src[used_bytes++], out);
-	}
 	sent = len ? t->ops->write(t, out, len) : 0;
 	WARN_ON(sent != len);
 	mutex_unlock(&t->ld->out_lock);
@@ -186,7 +199,7 @@ static ssize_t write_locked(struct tty *t, struct file *f, struct iter *from)
 				break;
 			}
 			err = wait_event_interruptible(&t->write_wait,
-				(!t->stopped && t->ops->write_room(t) >= 8) || tty_hung_up(f) ||
+				n_tty_takes_output(t) || tty_hung_up(f) ||
 					READ_ONCE(t->other_closed));
 			if (err)
 				break;

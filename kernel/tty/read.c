@@ -103,7 +103,7 @@ u32 n_tty_poll(struct tty *t, struct file *f, struct poll_table *pt)
 		mask |= EPOLLHUP;
 	if (tty_hung_up(f))
 		return EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLRDNORM | EPOLLWRNORM;
-	if (!t->stopped && t->ops->write_room(t) > 0 && t->ops->chars_in_buffer(t) < 256)
+	if (n_tty_takes_output(t) && t->ops->chars_in_buffer(t) < 256)
 		mask |= EPOLLOUT | EPOLLWRNORM;
 	return mask;
 }

@@ -167,3 +167,29 @@ TEST(readers_of_a_master_that_compete_see_no_end_of_file)
 	CHECK_EQ(g_read, n);
 	CHECK_EQ(g_ends, 0);
 }
+
+static bool writable(void)
+{
+	struct pollfd p = {.fd = g_slave, .events = POLLOUT};
+
+	return OK(poll(&p, 1, 0)) == 1 && (p.revents & POLLOUT);
+}
+
+TEST(poll_promises_no_room_that_a_write_does_not_find)
+{
+	char text[64], b[4096];
+	int refused = 0;
+
+	open_pty(O_NONBLOCK);
+	memset(text, 'x', sizeof(text));
+	for (int i = 0; i < 100000 && writable(); i++)
+		if (write(g_slave, text, 1 + (size_t)i % sizeof(text)) < 0) {
+			if (errno != EAGAIN || ++refused == 3)
+				FAIL("poll: expected POLLOUT only when a write takes a byte");
+		}
+	CHECK(!writable());
+	while (read(g_master, b, sizeof(b)) > 0)
+		;
+	CHECK(writable());
+	CHECK_EQ(write(g_slave, "x", 1), 1);
+}
