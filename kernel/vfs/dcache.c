@@ -473,67 +473,55 @@ bool dentry_is_ancestor(const struct dentry *a, const struct dentry *d)
 	return found;
 }
 
-/* One unused child of d, killed; false when there is none. */
-static bool kill_one_child(struct dentry *d)
-{
-	struct dentry *c, *victim = NULL;
+#define BUSY_CHILDREN 256 /* children in use that are passed under the lock at a time */
 
-	spin_lock(&d->lock);
-	list_for_each_entry(c, &d->children, sibling)
-		if (ref_read(&c->refs) == 0) {
-			victim = c;
-			break;
-		}
-	rcu_read_lock();
-	spin_unlock(&d->lock);
-	if (!victim) {
-		rcu_read_unlock();
-		return false;
-	}
-	put_dentry(kill_unlock_rcu(victim)); /* d's own reference is the caller's */
-	return true;
-}
-
-/* Unhash d's children behind "from" (NULL: all) up to the first that has children: it, referenced. */
+/*
+ * Unhash d's children behind "from" (NULL: all) up to the first that there is something to do
+ * about, because it has children or because nobody uses it: that one, referenced. Each child is
+ * looked at once.
+ */
 static struct dentry *next_child(struct dentry *d, struct dentry *from)
 {
 	struct list_head *at;
-	struct dentry *c, *found = NULL;
+	struct dentry *found = NULL;
+	u32 passed = 0;
 
 	spin_lock(&d->lock);
-	for (at = from ? from->sibling.next : d->children.next; at != &d->children; at = at->next) {
-		c = list_entry(at, struct dentry, sibling);
+	for (at = from ? from->sibling.next : d->children.next; at != &d->children && !found;
+		at = at->next) {
+		struct dentry *c = list_entry(at, struct dentry, sibling);
+
 		spin_lock_nested(&c->lock); /* a child, after its parent */
 		unhash_locked(c);
-		spin_unlock(&c->lock);
-		if (!list_empty(&c->children) && ref_get_unless_zero(&c->refs)) {
+		if (ref_read(&c->refs) == 0 || !list_empty(&c->children) ||
+			++passed == BUSY_CHILDREN) {
+			/* 0 -> 1 is legal under the lock: a dead one has left the list. */
+			__atomic_fetch_add(&c->refs.n, 1, __ATOMIC_RELAXED);
 			found = c;
-			break;
 		}
+		spin_unlock(&c->lock);
 	}
 	spin_unlock(&d->lock);
 	return found;
 }
 
 /* Unhash everything cached below top and free what nobody uses (unmount, rmdir, a process's /proc
- * folder). Depth first without recursion: every dentry from top down to d is referenced. */
+ * folder). Depth first without recursion: every dentry from top down to d is referenced, and so is
+ * the child "from", which keeps the place in d's list. */
 void dentry_invalidate_tree(struct dentry *top)
 {
 	struct dentry *d = top, *from = NULL, *next;
 
 	for (;;) {
-		while (!from && kill_one_child(d))
-			cond_resched();
 		next = next_child(d, from);
 		if (from)
 			put_dentry(from); /* unhashed: goes unless it is in use */
+		cond_resched();
 		if (next) {
 			from = NULL;
 			d = next;
 			continue;
 		}
-		while (kill_one_child(d))
-			cond_resched();
 		if (d == top)
 			return;
 		from = d;
