@@ -112,7 +112,7 @@ static void show_mm(struct seq_buf *s, struct mm *mm)
 	u64 text = (round_up(mm->end_code, PAGE_SIZE) - round_down(mm->start_code, PAGE_SIZE)) >>
 		PAGE_SHIFT;
 
-	show_kb(s, "VmPeak", mm->total_pages);
+	show_kb(s, "VmPeak", READ_ONCE(mm->peak_pages));
 	show_kb(s, "VmSize", mm->total_pages);
 	show_kb(s, "VmLck", mm->locked_pages);
 	show_kb(s, "VmPin", 0);

@@ -104,7 +104,8 @@ struct mm {
 	u64 auxv[2 * 24];
 	void *exe_file; /* struct file *, referenced; map_lock */
 	u64 total_pages, locked_pages, data_pages, exec_pages, stack_pages; /* map_lock, in pages */
-	atomic64_t anon_pages, file_pages, shmem_pages, table_pages;        /* resident */
+	u64 peak_pages; /* the most that total_pages ever was; map_lock to change */
+	atomic64_t anon_pages, file_pages, shmem_pages, table_pages; /* resident */
 	u64 hiwater_rss;
 	s64 committed_pages;
 	u32 def_flags;        /* MCL_FUTURE: REG_LOCKED */

@@ -234,6 +234,7 @@ void region_release(struct region *r)
 static void count(struct mm *mm, u32 flags, s64 pages)
 {
 	mm->total_pages += pages;
+	WRITE_ONCE(mm->peak_pages, max(mm->peak_pages, mm->total_pages));
 	if (flags & REG_LOCKED)
 		mm->locked_pages += pages;
 	if (flags_are_data(flags))

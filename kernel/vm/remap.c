@@ -100,7 +100,7 @@ static long move_region(struct region *r, unsigned long old, size_t old_len, uns
 	size_t new_len, u32 flags)
 {
 	struct mm *mm = r->mm;
-	u64 pages = new_len >> PAGE_SHIFT;
+	u64 pages = new_len >> PAGE_SHIFT, peak = mm->peak_pages;
 	struct region *n;
 	int err;
 
@@ -134,12 +134,15 @@ static long move_region(struct region *r, unsigned long old, size_t old_len, uns
 		free_tables(mm, new, new + new_len);
 		region_release(n);
 		region_merge(r);
+		WRITE_ONCE(mm->peak_pages, peak);
 		return err;
 	}
 	if (flags & MREMAP_DONTUNMAP)
 		region_set_flags(r, r->flags & ~(REG_LOCKED | REG_LOCKONFAULT));
 	else if (old_len)
 		BUG_ON(unmap_locked(mm, old, old + old_len));
+	/* A moment with both is no peak. */
+	WRITE_ONCE(mm->peak_pages, max(peak, mm->total_pages));
 	region_merge(n);
 	return (long)new;
 }

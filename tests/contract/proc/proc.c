@@ -115,6 +115,25 @@ TEST(status_lists_ids_masks_and_memory)
 			FAIL("status: expected a line \"%s\", got none", keys[i]);
 }
 
+TEST(VmPeak_is_the_most_that_VmSize_was)
+{
+	size_t len = 64 << 20;
+	long before = status_value("VmPeak", 10);
+	char *p = OK(mmap(NULL, len, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+
+	CHECK_EQ(status_value("VmPeak", 10), status_value("VmSize", 10));
+	p = OK(mremap(p, len, len, MREMAP_MAYMOVE | MREMAP_FIXED,
+		OK(mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))));
+	OK(munmap(p, len));
+	if (status_value("VmSize", 10) > before)
+		FAIL("VmSize: expected at most %ld kB, got %ld", before,
+			status_value("VmSize", 10));
+	if (status_value("VmPeak", 10) < before + 2 * 65536 - 8192 ||
+		status_value("VmPeak", 10) > before + 2 * 65536 + 8192)
+		FAIL("VmPeak: expected about 128 MiB more than %ld kB, got %ld", before,
+			status_value("VmPeak", 10));
+}
+
 TEST(status_follows_the_process)
 {
 	sigset_t set;
