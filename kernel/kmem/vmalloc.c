@@ -67,17 +67,17 @@ static struct range *lowest_fit(size_t size)
 	}
 }
 
-/* Takes size bytes for r, which is not in a tree. spare: a node for the first free range; given
- * back when it is not needed. */
-static bool take_locked(struct range *r, size_t size, struct range **spare)
+/* Takes size bytes for r, which is not in a tree. unused[0]: a node for the first free range; nodes
+ * that are left in unused are the caller's to free. */
+static bool take_locked(struct range *r, size_t size, struct range *unused[2])
 {
 	struct range *f;
 
 	spin_assert_held(&g_lock);
 	if (!g_ready) {
 		g_ready = true;
-		f = *spare;
-		*spare = NULL;
+		f = unused[0];
+		unused[0] = NULL;
 		f->start = VMALLOC_START;
 		f->size = VMALLOC_END - VMALLOC_START;
 		insert(&g_free_tree, f, update_max);
@@ -93,7 +93,7 @@ static bool take_locked(struct range *r, size_t size, struct range **spare)
 		rb_propagate(&f->node, update_max);
 	} else {
 		rb_erase_augmented(&g_free_tree, &f->node, update_max);
-		*spare = f;
+		unused[1] = f;
 	}
 	insert(&g_used_tree, r, NULL);
 	return true;
@@ -144,6 +144,12 @@ static void free_pages(struct range *r)
 	}
 }
 
+static void free_nodes(struct range *unused[2])
+{
+	slab_free(&g_range_cache, unused[0]);
+	slab_free(&g_range_cache, unused[1]);
+}
+
 static void release(struct range *r)
 {
 	struct range *unused[2];
@@ -155,8 +161,7 @@ static void release(struct range *r)
 	rb_erase(&g_used_tree, &r->node);
 	give_locked(r, unused);
 	spin_unlock_irqrestore(&g_lock, flags);
-	slab_free(&g_range_cache, unused[0]);
-	slab_free(&g_range_cache, unused[1]);
+	free_nodes(unused);
 }
 
 static int map_pages(struct range *r, u32 gfp)
@@ -181,7 +186,7 @@ static int map_pages(struct range *r, u32 gfp)
 
 void *vmalloc(size_t size, u32 gfp)
 {
-	struct range *r, *spare;
+	struct range *r, *unused[2] = {NULL, NULL};
 	unsigned long flags;
 	bool ok;
 
@@ -189,16 +194,16 @@ void *vmalloc(size_t size, u32 gfp)
 		return NULL;
 	size = round_up(size, PAGE_SIZE) + PAGE_SIZE;
 	r = slab_alloc(&g_range_cache, gfp & ~GFP_ZERO);
-	spare = slab_alloc(&g_range_cache, gfp & ~GFP_ZERO);
-	if (!r || !spare)
+	unused[0] = slab_alloc(&g_range_cache, gfp & ~GFP_ZERO);
+	if (!r || !unused[0])
 		goto none;
 	list_init(&r->pages);
 	flags = spin_lock_irqsave(&g_lock);
-	ok = take_locked(r, size, &spare);
+	ok = take_locked(r, size, unused);
 	spin_unlock_irqrestore(&g_lock, flags);
 	if (!ok)
 		goto none;
-	slab_free(&g_range_cache, spare);
+	free_nodes(unused);
 	if (map_pages(r, gfp)) {
 		release(r);
 		return NULL;
@@ -206,7 +211,7 @@ void *vmalloc(size_t size, u32 gfp)
 	return (void *)r->start;
 none:
 	slab_free(&g_range_cache, r);
-	slab_free(&g_range_cache, spare);
+	free_nodes(unused);
 	return NULL;
 }
 
