@@ -67,10 +67,11 @@ def pytest_generate_tests(metafunc):
             machines = MACHINES if kernel == "aramid" else LINUX_MACHINES
             machines = machines + (MORE_MACHINES if area in CONCURRENT else [])
             for build, machine, libc, cpus in machines:
-                for name in listing(libc, area):
+                for name in [*listing(libc, area), "machine"]:  # "machine": that it ended well
                     boot = (kernel, build, machine, libc, cpus, area)
                     params.append(pytest.param(
-                        boot, name, id=f"{kernel}-{build}-{machine}-{libc}-{cpus}cpu-{name}"))
+                        boot, name, id=f"{kernel}-{build}-{machine}-{libc}-{cpus}cpu-"
+                        f"{area + '.' if name == 'machine' else ''}{name}"))
     metafunc.parametrize("boot,name", params)
 
 
@@ -107,6 +108,8 @@ def run_area(kernel, build, machine, libc, cpus, area):
         match = LINE.match(line.strip())
         if match:
             results[match[2]] = (match[1] == "ok", match[3] or "")
+    # A panic or a hang after the last result would else go unseen: 1 is what failed tests give.
+    results["machine"] = (done.returncode in (0, 1), f"exit status {done.returncode}: {text[-2000:]}")
     return results, f"exit status {done.returncode}\n{text}"
 
 

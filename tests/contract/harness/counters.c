@@ -8,8 +8,17 @@
  * lists and page tables of the runner itself.
  */
 #define FREE_PAGES_TOLERANCE 64
-/* Objects that a cache may keep: dentries and inodes of names that were looked up. */
-#define SLAB_TOLERANCE 32
+
+/* Caches of names and inodes don't hide what is lost. */
+static void drop_caches(void)
+{
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	(void)!write(fd, "2", 1);
+	close(fd);
+}
 
 int counters_read(struct counters *c)
 {
@@ -20,6 +29,7 @@ int counters_read(struct counters *c)
 	c->nr = 0;
 	if (fd < 0)
 		return 0;
+	drop_caches();
 	while ((n = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
 		len += n;
 	close(fd);
@@ -36,11 +46,7 @@ int counters_read(struct counters *c)
 /* How much a counter may have moved towards "more in use". */
 static long tolerance(const char *name)
 {
-	if (!strcmp(name, "mem.free"))
-		return FREE_PAGES_TOLERANCE;
-	if (!strncmp(name, "slab.", 5))
-		return SLAB_TOLERANCE;
-	return 0;
+	return strcmp(name, "mem.free") ? 0 : FREE_PAGES_TOLERANCE;
 }
 
 /* Must be the same after a test, to the digit. */
