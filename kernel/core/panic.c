@@ -24,7 +24,8 @@ static int g_panic_cpu = -1; /* atomic */
 static u64 g_stopped;        /* atomic: CPUs that have printed and halted */
 static int g_timeout = NO_OPTION;
 static void (*g_thread_hook)(void);
-static u64 g_warnings; /* atomic */
+static u64 g_warnings;      /* atomic */
+static char g_message[512]; /* of the panicking CPU */
 
 void panic_set_thread_hook(void (*fn)(void))
 {
@@ -87,8 +88,8 @@ noreturn void panic_main(const char *fmt, ...)
 	}
 	g_console_loglevel = 8;
 	va_start(ap, fmt);
-	log_print(LOG_EMERG, "Kernel panic - not syncing:");
-	log_vprint(LOG_EMERG, fmt, ap);
+	kvsnprintf(g_message, sizeof(g_message), fmt, ap);
+	log_print(LOG_EMERG, "Kernel panic - not syncing: %s", g_message);
 	va_end(ap);
 	log_flush_consoles(true);
 	arch_dump_panic();
