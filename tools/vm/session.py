@@ -254,7 +254,7 @@ class Session:
                 return
             if self.deadline and time.monotonic() >= self.deadline:
                 if self.status is not None:
-                    raise Ended(self.status, "the machine did not power off; killed")
+                    raise Ended(124, "the machine did not power off" + self._command_status())
                 raise Ended(124, f"time limit of {self.timeout:g} s reached")
 
     def take_signals(self, numbers):
@@ -264,6 +264,10 @@ class Session:
                     self.send(b"W", struct.pack("<HH", *self.window_size()))
             else:
                 raise Ended(128 + number, f"ended by {signal.Signals(number).name}")
+
+    def _command_status(self):
+        """For messages of ends that came after the command's own."""
+        return "" if self.status is None else f" after the command had ended with {self.status}"
 
     def _drain(self):
         """QEMU has ended: what it still had to say, and what our readers have not read yet."""
@@ -279,11 +283,11 @@ class Session:
 
     def _verdict(self):
         status = self.machine.process.wait()
-        if self.status is not None:
-            return self.status
         if status == 97 or b"Kernel panic - not syncing" in self.log:
             self.show_log()
-            raise Ended(97, "the kernel panicked")
+            raise Ended(97, "the kernel panicked" + self._command_status())
+        if self.status is not None:
+            return self.status
         if status == 0 and not self.command and self.greeted:
             return 0  # powered off from the shell
         self.show_log(lines=20)
