@@ -5,6 +5,9 @@
 
 #include "contract.h"
 
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
 #define PAGE       4096ul
 #define HUGE       (2ul << 20)
 #define RW         (PROT_READ | PROT_WRITE)
