@@ -55,13 +55,12 @@ static bool has_room(struct tty *t, bool for_line_end)
 	return unread(t->ld) < (L_FLAG(t, ICANON) && !for_line_end ? N_TTY_BUF - 1 : N_TTY_BUF);
 }
 
-/* in_lock held. */
+/* Forget what was processed and not yet read; what is still queued was typed later. in_lock held. */
 static void flush_input(struct tty *t)
 {
 	struct n_tty *n = t->ld;
 	unsigned long flags = spin_lock_irqsave(&t->spin);
 
-	n->flip_tail = n->flip_head;
 	n->tail = n->canon_head = n->head;
 	memset(n->line_end, 0, sizeof(n->line_end));
 	spin_unlock_irqrestore(&t->spin, flags);
@@ -72,7 +71,12 @@ static void flush_input(struct tty *t)
 
 void n_tty_flush_input(struct tty *t)
 {
+	unsigned long flags;
+
 	mutex_lock(&t->ld->in_lock);
+	flags = spin_lock_irqsave(&t->spin);
+	t->ld->flip_tail = t->ld->flip_head;
+	spin_unlock_irqrestore(&t->spin, flags);
 	flush_input(t);
 	mutex_unlock(&t->ld->in_lock);
 }
