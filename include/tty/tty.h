@@ -54,6 +54,7 @@ struct tty {
 	struct session *session; /* whose controlling terminal this is, or NULL */
 	struct pid *pgrp;        /* foreground group, referenced, or NULL */
 	bool stopped;            /* ^S or TCOOFF */
+	bool held;               /* TCOOFF: only TCOON restarts */
 	bool exclusive;          /* TIOCEXCL */
 	u32 hangups;             /* generation: files opened before a hang-up are dead */
 	u32 open_count;          /* lock */

@@ -297,6 +297,20 @@ static void reprint_line(struct tty *t, u8 c)
 
 /* ---- one byte ----------------------------------------------------------------------------- */
 
+void n_tty_set_stopped(struct tty *t, bool on)
+{
+	bool was = t->stopped;
+	u8 bits = on ? TIOCPKT_STOP : TIOCPKT_START;
+
+	if (!on && READ_ONCE(t->held))
+		return;
+	WRITE_ONCE(t->stopped, on);
+	if (was != on && t->pty)
+		pty_flushed(t, bits);
+	if (was && !on)
+		tty_wakeup(t);
+}
+
 static void signal_byte(struct tty *t, int sig, u8 c)
 {
 	if (!L_FLAG(t, NOFLSH)) {
@@ -308,23 +322,13 @@ static void signal_byte(struct tty *t, int sig, u8 c)
 			t->ops->flush(t);
 		wake_up_all(&t->write_wait);
 	}
+	if (I_FLAG(t, IXON))
+		n_tty_set_stopped(t, false); /* who interrupts wants to see what comes */
 	if (L_FLAG(t, ECHO)) {
 		echo_byte(t, c);
 		n_tty_flush_echo(t);
 	}
 	tty_signal_foreground(t, sig);
-}
-
-static void set_stopped(struct tty *t, bool on)
-{
-	bool was = t->stopped;
-	u8 bits = on ? TIOCPKT_STOP : TIOCPKT_START;
-
-	WRITE_ONCE(t->stopped, on);
-	if (was != on && t->pty)
-		pty_flushed(t, bits);
-	if (was && !on)
-		tty_wakeup(t);
 }
 
 static void end_line(struct tty *t, u8 c)
@@ -415,11 +419,11 @@ static void receive_byte(struct tty *t, u8 c)
 	}
 	if (I_FLAG(t, IXON)) {
 		if (is_cc(t, VSTART, c)) {
-			set_stopped(t, false);
+			n_tty_set_stopped(t, false);
 			return;
 		}
 		if (is_cc(t, VSTOP, c)) {
-			set_stopped(t, true);
+			n_tty_set_stopped(t, true);
 			return;
 		}
 	}
@@ -435,7 +439,7 @@ static void receive_byte(struct tty *t, u8 c)
 		}
 	}
 	if (t->stopped && I_FLAG(t, IXANY) && I_FLAG(t, IXON))
-		set_stopped(t, false);
+		n_tty_set_stopped(t, false);
 	if (c == '\r') {
 		if (I_FLAG(t, IGNCR))
 			return;

@@ -125,10 +125,8 @@ static long set_termios(struct tty *t, u32 form, int how, const void __user *fro
 	if (t->ops->set_termios)
 		t->ops->set_termios(t, &old);
 	mutex_unlock(&t->lock);
-	if ((old.c_iflag & IXON) && !(new.c_iflag &IXON) && t->stopped) {
-		WRITE_ONCE(t->stopped, false);
-		tty_wakeup(t);
-	}
+	if ((old.c_iflag & IXON) && !(new.c_iflag &IXON))
+		n_tty_set_stopped(t, false);
 	return 0;
 }
 
@@ -157,11 +155,12 @@ static long flow_control(struct tty *t, unsigned long how)
 
 	switch (how) {
 	case TCOOFF:
-		WRITE_ONCE(t->stopped, true);
+		WRITE_ONCE(t->held, true);
+		n_tty_set_stopped(t, true);
 		return 0;
 	case TCOON:
-		WRITE_ONCE(t->stopped, false);
-		tty_wakeup(t);
+		if (xchg(&t->held, false))
+			n_tty_set_stopped(t, false);
 		return 0;
 	case TCIOFF:
 	case TCION:

@@ -51,7 +51,8 @@ static inline bool is_cc(const struct tty *t, int i, u8 c)
 /* input.c: run queued input through the discipline; sleeps. */
 void n_tty_receive_queued(struct tty *t);
 size_t n_tty_receive(struct tty *t, const u8 *buf, const u8 *flags, size_t n);
-void n_tty_flush_input(struct tty *t); /* takes in_lock */
+void n_tty_set_stopped(struct tty *t, bool on); /* output; TCOOFF outlasts the other reasons */
+void n_tty_flush_input(struct tty *t);          /* takes in_lock */
 /* The only way to change termios of a terminal in use; tty->lock held. Takes in_lock, wakes
  * readers. */
 void n_tty_set_termios(struct tty *t, const struct ktermios *new);

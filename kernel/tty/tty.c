@@ -295,7 +295,7 @@ void tty_hangup(struct tty *t)
 	t->open_count = 0;
 	t->exclusive = false;
 	n_tty_set_termios(t, &g_std_termios);
-	t->stopped = false;
+	t->held = t->stopped = false;
 	n_tty_flush_input(t);
 	mutex_unlock(&t->lock);
 	tty_hangup_session(t);

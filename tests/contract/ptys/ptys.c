@@ -125,6 +125,45 @@ TEST(erase_word_erase_and_kill_edit_the_line)
 	expect_read(g_slave, "a\177b\n");
 }
 
+TEST(a_signal_character_restarts_stopped_output)
+{
+	struct pollfd p = {.events = POLLOUT};
+
+	open_pty();
+	set_modes(ISIG | ICANON, IXON, 0);
+	p.fd = g_slave;
+	type("\023");
+	CHECK_EQ(poll(&p, 1, 0), 0);
+	type("\003");
+	CHECK_EQ(poll(&p, 1, 0), 1);
+	CHECK_EQ(write(g_slave, "x", 1), 1);
+	expect_read(g_master, "x");
+}
+
+TEST(only_TCOON_undoes_TCOOFF)
+{
+	struct pollfd p = {.events = POLLOUT};
+	int on = 1;
+	char c;
+
+	open_pty();
+	set_modes(ISIG | ICANON, IXON, 0);
+	OK(ioctl(g_master, TIOCPKT, &on));
+	p.fd = g_slave;
+	OK(ioctl(g_slave, TCXONC, TCOOFF));
+	CHECK_EQ(read(g_master, &c, 1), 1);
+	CHECK_EQ(c, TIOCPKT_STOP);
+	type("\021\003");
+	CHECK_EQ(poll(&p, 1, 0), 0);
+	OK(ioctl(g_slave, TCXONC, TCOON));
+	CHECK_EQ(poll(&p, 1, 0), 1);
+	p.fd = g_master;
+	p.events = POLLPRI;
+	CHECK_EQ(poll(&p, 1, 0), 1);
+	CHECK_EQ(read(g_master, &c, 1), 1);
+	CHECK_EQ(c & TIOCPKT_START, TIOCPKT_START);
+}
+
 TEST(EOF_character_ends_a_read_without_itself)
 {
 	char buf[16];
