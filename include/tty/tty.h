@@ -57,7 +57,8 @@ struct tty {
 	bool held;               /* TCOOFF: only TCOON restarts */
 	bool exclusive;          /* TIOCEXCL */
 	u32 hangups;             /* generation: files opened before a hang-up are dead */
-	u32 open_count;          /* lock */
+	u32 open_count;          /* lock; without the files that a hang-up killed */
+	u32 console_count;       /* lock: those of them that were opened as /dev/console */
 	struct wait_queue read_wait, write_wait;
 	struct fasync_list async;
 	bool async_room;  /* a writer found no room: POLL_OUT is due; atomic */

@@ -100,6 +100,6 @@ void pty_flushed(struct tty *slave, u8 packet_bits);
 
 /* tty.c: bind an open file to t (its reference is consumed, also on failure). -EBUSY -EIO -ENOMEM. */
 int tty_default_owner(struct tty *t, struct file *f) must_check; /* O_ASYNC without F_SETOWN */
-int tty_file_open(struct file *f, struct tty *t) must_check;
+int tty_file_open(struct file *f, struct tty *t, bool console) must_check;
 
 #endif

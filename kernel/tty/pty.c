@@ -126,7 +126,7 @@ int pty_open_slave(struct tty_pty *p, struct file *f)
 	if (READ_ONCE(p->locked) || READ_ONCE(p->slave->other_closed))
 		return -EIO;
 	get_tty(p->slave);
-	err = tty_file_open(f, p->slave);
+	err = tty_file_open(f, p->slave, false);
 	if (!err)
 		tty_open_acquire(p->slave, f);
 	return err;

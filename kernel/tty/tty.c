@@ -2,7 +2,8 @@
  * Terminals as files: creation, open and close, hang-up, /dev/tty and /dev/console.
  *
  * An open file remembers the terminal's hang-up generation; after a hang-up it reads as ended,
- * writes fail with EIO. The line discipline is N_TTY always.
+ * writes fail with EIO. Files opened as /dev/console outlive hang-ups. The line discipline is N_TTY
+ * always.
  */
 #include <core/init.h>
 #include <core/log.h>
@@ -16,6 +17,7 @@
 struct tty_file { /* file->priv */
 	struct tty *tty;
 	u32 hangups; /* generation at open */
+	bool console;
 };
 
 static struct tty *g_console; /* set at start-up */
@@ -161,11 +163,11 @@ bool tty_hung_up(struct file *f)
 {
 	struct tty_file *tf = f->priv;
 
-	return tf->hangups != READ_ONCE(tf->tty->hangups);
+	return !tf->console && tf->hangups != READ_ONCE(tf->tty->hangups);
 }
 
 /* Bind an open file to a terminal; consumes the reference to t, also on failure. */
-int tty_file_open(struct file *f, struct tty *t)
+int tty_file_open(struct file *f, struct tty *t, bool console)
 {
 	struct tty_file *tf = kmalloc(sizeof(*tf), GFP_KERNEL);
 	int err = 0;
@@ -181,9 +183,12 @@ int tty_file_open(struct file *f, struct tty *t)
 		err = -EIO;
 	else if (t->open_count == 0 && t->ops->open)
 		err = t->ops->open(t);
-	if (!err)
+	if (!err) {
 		t->open_count++;
+		t->console_count += console;
+	}
 	tf->tty = t;
+	tf->console = console;
 	tf->hangups = t->hangups;
 	mutex_unlock(&t->lock);
 	if (err) {
@@ -203,7 +208,7 @@ static int tty_open(struct inode *inode, struct file *f)
 	if (is_err(t))
 		return ptr_err(t);
 	get_tty(t);
-	err = tty_file_open(f, t);
+	err = tty_file_open(f, t, inode->rdev == dev_make(TTYAUX_MAJOR, 1));
 	if (!err && inode->rdev != dev_make(TTYAUX_MAJOR, 1) &&
 		inode->rdev != dev_make(TTYAUX_MAJOR, 0))
 		tty_open_acquire(t, f);
@@ -217,7 +222,8 @@ static void tty_release(struct file *f)
 	struct tty *t = tf->tty;
 
 	mutex_lock(&t->lock);
-	if (tf->hangups == t->hangups && --t->open_count == 0) {
+	t->console_count -= tf->console;
+	if (!tty_hung_up(f) && --t->open_count == 0) {
 		t->exclusive = false;
 		if (t->ops->close)
 			t->ops->close(t);
@@ -290,9 +296,9 @@ void tty_hangup(struct tty *t)
 {
 	mutex_lock(&t->lock);
 	t->hangups++; /* every file open now is dead; their closes no longer count */
-	if (t->open_count && t->ops->close)
+	if (t->open_count && !t->console_count && t->ops->close)
 		t->ops->close(t);
-	t->open_count = 0;
+	t->open_count = t->console_count;
 	t->exclusive = false;
 	n_tty_set_termios(t, &g_std_termios);
 	t->held = t->stopped = false;
