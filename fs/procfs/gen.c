@@ -15,6 +15,7 @@ struct gen {
 	struct seq_buf text;
 	struct mm *mm; /* PROC_MM: the one that the opener may look into; its structure is held */
 	bool filled;
+	u64 seen; /* changes that poll has told of, or that came before open; atomic */
 };
 
 static bool grow(struct seq_buf *s, size_t need)
@@ -139,6 +140,11 @@ static int gen_open(struct inode *i, struct file *f)
 	mutex_init(&g->lock, RANK_PROC_FILE);
 	g->text.grow = grow;
 	f->priv = g;
+	if (n->entry->changes) {
+		struct wait_queue *wait;
+
+		g->seen = n->entry->changes(&wait);
+	}
 	if (!(n->inherited & PROC_PLAIN) && !(in_sysfs(i) && (f->mode & FMODE_WRITE)))
 		f->mode |= FMODE_NO_PWRITE;
 	if (n->entry->flags & PROC_SNAPSHOT)
@@ -226,11 +232,21 @@ static off64_t gen_seek(struct file *f, off64_t off, int whence)
 	return file_generic_seek(f, off, whence);
 }
 
+/* Readable always; POLLERR|POLLPRI when there was a change. */
 static u32 gen_poll(struct file *f, struct poll_table *pt)
 {
 	struct proc_node *n = f->inode->priv;
+	struct gen *g = f->priv;
+	u32 mask = EPOLLIN | EPOLLRDNORM;
+	struct wait_queue *wait;
+	u64 now;
 
-	return n->entry->poll(f, n, pt);
+	(void)n->entry->changes(&wait);
+	poll_wait(f, wait, pt); /* first, so that a change after the look wakes */
+	now = n->entry->changes(&wait);
+	if (xchg(&g->seen, now) != now)
+		mask |= EPOLLERR | EPOLLPRI;
+	return mask;
 }
 
 /* Most files have nothing to wait for: epoll refuses them, poll finds them ready. */

@@ -177,17 +177,10 @@ static int show_mountstats(struct seq_buf *s, struct proc_node *n)
 	return show_mounts_as(s, n, 2);
 }
 
-/* Readable always; POLLERR|POLLPRI when the mounts changed since the last look. */
-static u32 poll_mounts(struct file *f, struct proc_node *n, struct poll_table *pt)
+static u64 mount_changes(struct wait_queue **wait)
 {
-	u32 mask = EPOLLIN | EPOLLRDNORM;
-	u64 now = READ_ONCE(g_init_mount_ns->event);
-
-	poll_wait(f, mount_ns_wait(g_init_mount_ns), pt);
-	if (f->readahead.prev && f->readahead.prev != now + 1)
-		mask |= EPOLLERR | EPOLLPRI;
-	f->readahead.prev = now + 1;
-	return mask;
+	*wait = mount_ns_wait(g_init_mount_ns);
+	return READ_ONCE(g_init_mount_ns->event);
 }
 
 /* ---- figures ---- */
@@ -403,11 +396,14 @@ static int show_wchan(struct seq_buf *s, struct proc_node *n)
 			.show = pid_show_maps,                                                   \
 			.flags = PROC_PTRACE | PROC_MM},                                         \
 		{.name = "mem", .mode = S_IFREG | 0600, .fops = &g_pid_mem_fops},                \
-		FILE("mountinfo", 0444, show_mountinfo, NULL),                                   \
+		{.name = "mountinfo",                                                            \
+			.mode = S_IFREG | 0444,                                                  \
+			.show = show_mountinfo,                                                  \
+			.changes = mount_changes},                                               \
 		{.name = "mounts",                                                               \
 			.mode = S_IFREG | 0444,                                                  \
 			.show = show_mounts,                                                     \
-			.poll = poll_mounts},                                                    \
+			.changes = mount_changes},                                               \
 		{.name = "net",                                                                  \
 			.mode = S_IFDIR | 0555,                                                  \
 			.children = g_net_entries,                                               \

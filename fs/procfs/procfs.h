@@ -38,7 +38,9 @@ struct proc_entry {
 	int (*store)(struct proc_node *n, char *text, size_t len); /* text ends with NUL */
 	int (*jump)(struct proc_node *n, struct path *out);        /* magic link; path referenced */
 	int (*text)(struct proc_node *n, char *buf, size_t size);  /* ordinary link */
-	u32 (*poll)(struct file *f, struct proc_node *n, struct poll_table *pt);
+	/* Changes so far, and where to wait for the next: poll tells of those since open, or since
+	 * it told last. */
+	u64 (*changes)(struct wait_queue **wait);
 	const struct file_ops *fops; /* instead of show and store */
 	void *data;                  /* sysctl's variable */
 	s64 min, max;

@@ -89,7 +89,7 @@ static struct inode *make_inode(struct super *s, const struct proc_node *from)
 		i->ops = e->jump ? &g_proc_link_ops : &g_file_ops;
 	} else {
 		i->ops = &g_file_ops;
-		i->fops = e->fops ? e->fops : e->poll ? &g_gen_poll_fops : &g_gen_fops;
+		i->fops = e->fops ? e->fops : e->changes ? &g_gen_poll_fops : &g_gen_fops;
 	}
 	if (n->pid)
 		proc_inode_refresh(i);
