@@ -1,6 +1,8 @@
 /*
- * Generated files. The text is made at the first read and whenever position 0 is read again, and
- * kept by the open file in between, so that small reads see one consistent text.
+ * Generated files. An open file keeps a piece of the text: one page or so of a long one
+ * (lib/seq_buf.h), all of a short one, so that small reads see one consistent text. It is made at
+ * the first read and whenever position 0 is read again. Reads go on where the last one ended; from
+ * elsewhere, the text is made again from its beginning up to there.
  */
 #include "procfs.h"
 #include <kmem/slab.h>
@@ -8,11 +10,14 @@
 #include <linux/fs.h>
 #include <linux/magic.h>
 
-#define STORE_MAX 4096 /* longest write */
+#define STORE_MAX 4096                /* longest write */
+#define PIECE     (PAGE_SIZE * 3 / 4) /* so that one more record mostly fits into the page */
+#define KEEP_MAX  (2 * PAGE_SIZE)     /* a buffer that one long record made larger isn't kept */
 
 struct gen {
-	struct mutex lock; /* RANK_FILE_POS */
+	struct mutex lock; /* RANK_PROC_FILE */
 	struct seq_buf text;
+	off64_t start; /* position of the piece in the file */
 	struct mm *mm; /* PROC_MM: the one that the opener may look into; its structure is held */
 	bool filled;
 	u64 seen; /* changes that poll has told of, or that came before open; atomic */
@@ -52,27 +57,36 @@ static bool still_same(struct gen *g, struct proc_node *n)
 	return same;
 }
 
-static int show(struct gen *g, struct proc_node *n)
+/* The piece at place "at". */
+static int show(struct gen *g, struct proc_node *n, u64 at)
 {
+	g->text.len = 0;
+	g->text.at = at;
+	g->text.more = false;
 	return n->entry->show ? n->entry->show(&g->text, n) : 0;
 }
 
+static int show_nothing(struct gen *g)
+{
+	g->text.len = 0;
+	g->text.more = false;
+	return 0;
+}
+
 /* About the mm that was judged at open, and no other. */
-static int show_of_mm(struct gen *g, struct proc_node *n)
+static int show_of_mm(struct gen *g, struct proc_node *n, u64 at)
 {
 	int err;
 
 	if (!still_same(g, n))
-		return n->entry->flags & PROC_MM ? 0 : -EACCES;
-	err = show(g, n);
+		return n->entry->flags & PROC_MM ? show_nothing(g) : -EACCES;
+	err = show(g, n, at);
 	/* An exec that came while the text was made may have got into it. */
-	if (!still_same(g, n))
-		g->text.len = 0;
-	return err;
+	return err || still_same(g, n) ? err : show_nothing(g);
 }
 
 /* Asked again at each reading: the program may be another by now, with rights of its own. */
-static int show_judged(struct gen *g, struct proc_node *n)
+static int show_judged(struct gen *g, struct proc_node *n, u64 at)
 {
 	struct task *t = node_task(n);
 	int err;
@@ -82,8 +96,7 @@ static int show_judged(struct gen *g, struct proc_node *n)
 	for (;;) {
 		struct task_access a;
 
-		g->text.len = 0;
-		err = task_access_begin(&a, t, false) ? show(g, n) : -EACCES;
+		err = task_access_begin(&a, t, false) ? show(g, n, at) : -EACCES;
 		if (task_access_end(&a))
 			break;
 		cond_resched();
@@ -92,7 +105,7 @@ static int show_judged(struct gen *g, struct proc_node *n)
 	return err;
 }
 
-static int fill(struct gen *g, struct proc_node *n);
+static int fill(struct gen *g, struct proc_node *n, off64_t start);
 
 static bool in_sysfs(const struct inode *i)
 {
@@ -139,6 +152,7 @@ static int gen_open(struct inode *i, struct file *f)
 	g->mm = mm;
 	mutex_init(&g->lock, RANK_PROC_FILE);
 	g->text.grow = grow;
+	g->text.enough = n->entry->flags & PROC_SNAPSHOT ? 0 : PIECE;
 	f->priv = g;
 	if (n->entry->changes) {
 		struct wait_queue *wait;
@@ -148,7 +162,7 @@ static int gen_open(struct inode *i, struct file *f)
 	if (!(n->inherited & PROC_PLAIN) && !(in_sysfs(i) && (f->mode & FMODE_WRITE)))
 		f->mode |= FMODE_NO_PWRITE;
 	if (n->entry->flags & PROC_SNAPSHOT)
-		(void)!fill(g, n); /* fails: the first read tries again, and tells */
+		(void)!fill(g, n, 0); /* fails: the first read tries again, and tells */
 	return 0;
 }
 
@@ -161,40 +175,76 @@ static void gen_release(struct file *f)
 	kfree(g);
 }
 
-static int fill(struct gen *g, struct proc_node *n)
+/* Make the piece at position start: 0, or where the present one ends. */
+static int fill(struct gen *g, struct proc_node *n, off64_t start)
 {
+	u64 at = start ? g->text.at : 0;
 	int err;
 
-	g->text.len = 0;
+	if (g->text.size > KEEP_MAX) {
+		kvfree(g->text.buf);
+		g->text.buf = NULL;
+		g->text.size = 0;
+	}
 	g->text.overflow = false;
 	if (!n->pid || !(n->entry->flags & PROC_PTRACE))
-		err = show(g, n);
+		err = show(g, n, at);
 	else if (n->entry->flags & (PROC_MM | PROC_SNAPSHOT))
-		err = show_of_mm(g, n);
+		err = show_of_mm(g, n, at);
 	else
-		err = show_judged(g, n);
+		err = show_judged(g, n, at);
 	if (!err && g->text.overflow)
 		err = -ENOMEM;
+	g->start = start;
 	g->filled = !err;
 	return err;
 }
 
+/* Make the piece that has position pos in it; the last one when the text is shorter. */
+static int seek_piece(struct gen *g, struct proc_node *n, off64_t pos)
+{
+	int err = 0;
+
+	if (!g->filled || pos < g->start)
+		err = fill(g, n, 0);
+	while (!err && g->text.more && pos >= g->start + (off64_t)g->text.len) {
+		err = fill(g, n, g->start + (off64_t)g->text.len);
+		cond_resched();
+	}
+	return err;
+}
+
+static ssize_t gen_read_locked(struct gen *g, struct proc_node *n, struct iter *to, off64_t *pos)
+{
+	ssize_t done = 0;
+
+	if (*pos == 0 && !(n->entry->flags & PROC_SNAPSHOT))
+		g->filled = false;
+	while (to->count) {
+		int err = seek_piece(g, n, *pos);
+		size_t from, got;
+
+		if (err)
+			return done ? done : err;
+		from = (size_t)(*pos - g->start);
+		if (from >= g->text.len)
+			break;
+		got = iter_put(to, g->text.buf + from, min(to->count, g->text.len - from));
+		if (!got)
+			return done ? done : -EFAULT;
+		*pos += (off64_t)got;
+		done += (ssize_t)got;
+	}
+	return done;
+}
+
 static ssize_t gen_read(struct file *f, struct iter *to, off64_t *pos)
 {
-	struct proc_node *n = f->inode->priv;
 	struct gen *g = f->priv;
-	ssize_t r = 0;
-	size_t got;
+	ssize_t r;
 
 	mutex_lock(&g->lock);
-	if (!g->filled || (*pos == 0 && !(n->entry->flags & PROC_SNAPSHOT)))
-		r = fill(g, n);
-	if (!r && (u64)*pos < g->text.len) {
-		got = iter_put(to, g->text.buf + *pos,
-			min_t(size_t, to->count, g->text.len - (size_t)*pos));
-		*pos += (off64_t)got;
-		r = got ? (ssize_t)got : to->count ? -EFAULT : 0;
-	}
+	r = gen_read_locked(g, f->inode->priv, to, pos);
 	mutex_unlock(&g->lock);
 	return r;
 }

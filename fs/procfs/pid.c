@@ -13,7 +13,7 @@ static int show_memory(struct seq_buf *s, struct proc_node *n, bool environment)
 {
 	struct task *t = node_task(n);
 	struct mm *mm = t ? task_get_mm(t) : NULL;
-	unsigned long at, end;
+	unsigned long first, at, end;
 	char *buf;
 
 	if (t)
@@ -22,8 +22,9 @@ static int show_memory(struct seq_buf *s, struct proc_node *n, bool environment)
 		return -ESRCH;
 	if (!mm)
 		return 0;
-	at = environment ? mm->env_start : mm->arg_start;
+	first = at = environment ? mm->env_start : mm->arg_start;
 	end = environment ? mm->env_end : mm->arg_end;
+	at += s->at; /* places are offsets */
 	buf = kmalloc(PAGE_SIZE, GFP_KERNEL);
 	while (buf && at < end) {
 		ssize_t got = mm_access(mm, at, buf, min(end - at, PAGE_SIZE), false);
@@ -32,6 +33,8 @@ static int show_memory(struct seq_buf *s, struct proc_node *n, bool environment)
 			break;
 		seq_write(s, buf, (size_t)got);
 		at += (unsigned long)got;
+		if (seq_pause(s, at - first))
+			break;
 	}
 	put_mm(mm);
 	kfree(buf);

@@ -70,6 +70,12 @@ static void show_head(struct seq_buf *s, struct region *r, char *path)
 	seq_putc(s, '\n');
 }
 
+/* The regions are shown by their addresses; a piece ends behind one. */
+static struct region *first_left(struct seq_buf *s, struct mm *mm)
+{
+	return mm_find_region(mm, s->at);
+}
+
 int pid_show_maps(struct seq_buf *s, struct proc_node *n)
 {
 	char *path = kmalloc(PATH_MAX, GFP_KERNEL);
@@ -80,8 +86,11 @@ int pid_show_maps(struct seq_buf *s, struct proc_node *n)
 		return -ENOMEM;
 	mm = locked_mm(n, &err);
 	if (mm) {
-		for (struct region *r = mm_first_region(mm); r; r = mm_next_region(r))
+		for (struct region *r = first_left(s, mm); r; r = mm_next_region(r)) {
 			show_head(s, r, path);
+			if (seq_pause(s, r->end))
+				break;
+		}
 		unlock_mm(mm);
 	}
 	kfree(path);
@@ -157,7 +166,7 @@ int pid_show_smaps(struct seq_buf *s, struct proc_node *n)
 		return -ENOMEM;
 	mm = locked_mm(n, &err);
 	if (mm) {
-		for (struct region *r = mm_first_region(mm); r; r = mm_next_region(r)) {
+		for (struct region *r = first_left(s, mm); r; r = mm_next_region(r)) {
 			struct region_stats st;
 
 			region_get_stats(r, &st);
@@ -168,6 +177,8 @@ int pid_show_smaps(struct seq_buf *s, struct proc_node *n)
 			show_stats(s, &st, r->flags & REG_LOCKED ? st.pss : 0, false);
 			seq_printf(s, "THPeligible:    %d\n", st.huge_eligible);
 			show_flags(s, r->flags);
+			if (seq_pause(s, r->end))
+				break;
 		}
 		unlock_mm(mm);
 	}

@@ -34,6 +34,7 @@ struct proc_entry {
 	u32 flags;                         /* PROC_* */
 	const struct proc_entry *children; /* directory */
 	const struct proc_dir_ops *dir;    /* directory: further, generated names */
+	/* Text that users can make long comes in pieces (seq_pause). */
 	int (*show)(struct seq_buf *s, struct proc_node *n);
 	int (*store)(struct proc_node *n, char *text, size_t len); /* text ends with NUL */
 	int (*jump)(struct proc_node *n, struct path *out);        /* magic link; path referenced */

@@ -834,14 +834,20 @@ void mounts_show(struct seq_buf *s, struct mount_ns *ns, const struct path *root
 {
 	char *buf = kmalloc(2 * PATH_MAX, GFP_KERNEL);
 	struct mount *m;
+	u64 nr = 0; /* places count mounts */
 
 	if (!buf) {
 		s->overflow = true;
 		return;
 	}
 	rwsem_read_lock(&g_namespace_lock);
-	list_for_each_entry(m, &ns->mounts, ns_link)
+	list_for_each_entry(m, &ns->mounts, ns_link) {
+		if (nr++ < s->at)
+			continue;
 		show_one(s, m, root, style, buf);
+		if (seq_pause(s, nr))
+			break;
+	}
 	rwsem_read_unlock(&g_namespace_lock);
 	kfree(buf);
 }

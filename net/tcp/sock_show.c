@@ -12,7 +12,18 @@ struct show {
 	int family;
 	u32 nr; /* of the line */
 	s64 now;
+	u32 table, pos; /* where we are: bound, connected, small ones; bucket */
+	u32 shown;      /* the bucket whose first socket was shown last */
 };
+
+/* Pieces end between buckets. A place: line, table (2 bits), bucket (30 bits). */
+static bool piece_ends(struct show *sh)
+{
+	if (sh->pos == sh->shown)
+		return false;
+	sh->shown = sh->pos;
+	return seq_pause(sh->s, (u64)sh->nr << 32 | sh->table << 30 | sh->pos);
+}
 
 static void put_addr(struct show *sh, const struct inet_addr *a, u16 port)
 {
@@ -40,7 +51,7 @@ static void put_names(struct show *sh, const struct inet_addr *local, u16 lport,
 static void end_line(struct show *sh, u32 width, u32 start)
 {
 	if (sh->family == AF_INET)
-		while ((u32)sh->s->len - start < width)
+		while ((u32)sh->s->len - start < width && !sh->s->overflow)
 			seq_putc(sh->s, ' ');
 	seq_putc(sh->s, '\n');
 }
@@ -56,6 +67,8 @@ static bool show_sock(struct inet_sock *s, void *arg)
 
 	if (s->sk.family != sh->family)
 		return true;
+	if (piece_ends(sh))
+		return false;
 	if (up && c->timer_kind == TCP_TIMER_PERSIST)
 		kind = 4;
 	else if (up && c->timer_kind != TCP_TIMER_NONE)
@@ -89,6 +102,8 @@ static bool show_mini(struct tcp_mini *m, void *arg)
 
 	if (family != sh->family)
 		return true;
+	if (piece_ends(sh))
+		return false;
 	put_names(sh, &m->local, m->lport, &m->remote, m->rport);
 	if (half)
 		seq_printf(sh->s, " 03 00000000:00000000 01:%08llX %08X %5u %8u 0 0 %p",
@@ -105,23 +120,27 @@ static bool show_mini(struct tcp_mini *m, void *arg)
 void tcp_show(struct net *net, struct seq_buf *s, bool v6)
 {
 	struct tcp_net *tn = tcp_net(net);
-	struct show sh = {s, v6 ? AF_INET6 : AF_INET, 0, clock_mono_ns()};
-	bool all;
+	struct show sh = {.s = s,
+		.family = v6 ? AF_INET6 : AF_INET,
+		.nr = (u32)(s->at >> 32),
+		.now = clock_mono_ns(),
+		.table = (u32)s->at >> 30,
+		.pos = (u32)s->at & ((1u << 30) - 1)};
+	bool all = true;
 
-	seq_puts(s,
-		v6 ? "  sl  local_address                         remote_address                        "
-		     "st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
-		   : "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   "
-		     "uid  timeout inode                                                     \n");
-	for (int table = 0; table < 3; table++)
-		for (u32 pos = 0;; pos++) {
-			rcu_read_lock();
-			all = table == 2 ? tcp_mini_each(tn->minis, &pos, show_mini, &sh)
-					 : inet_table_each(tn->table, table, &pos, show_sock, &sh);
-			rcu_read_unlock();
-			if (all)
-				break;
-		}
+	if (!s->at)
+		seq_puts(s,
+			v6 ? "  sl  local_address                         remote_address                        "
+			     "st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+			   : "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   "
+			     "uid  timeout inode                                                     \n");
+	for (; sh.table < 3 && all; sh.table++, sh.pos = 0) {
+		sh.shown = U32_MAX;
+		rcu_read_lock();
+		all = sh.table == 2 ? tcp_mini_each(tn->minis, &sh.pos, show_mini, &sh)
+				    : inet_table_each(tn->table, sh.table, &sh.pos, show_sock, &sh);
+		rcu_read_unlock();
+	}
 }
 
 /* ---- net.ipv4.tcp_* -----------------------------------------------------------------------------

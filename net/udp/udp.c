@@ -344,7 +344,18 @@ static struct sock *udp_create(int family, int type, int protocol)
 struct show {
 	struct seq_buf *s;
 	int family;
+	u32 connected, pos; /* where we are: which table; bucket */
+	u32 shown;          /* the bucket whose first socket was shown last */
 };
+
+/* Pieces end between buckets. A place: table, bucket (low half). */
+static bool piece_ends(struct show *sh)
+{
+	if (sh->pos == sh->shown)
+		return false;
+	sh->shown = sh->pos;
+	return seq_pause(sh->s, (u64)sh->connected << 32 | sh->pos);
+}
 
 static void put_addr(struct seq_buf *s, int family, const struct inet_addr *a, u16 port)
 {
@@ -363,6 +374,8 @@ static bool show_one(struct inet_sock *s, void *arg)
 
 	if (s->sk.family != sh->family)
 		return true;
+	if (piece_ends(sh))
+		return false;
 	seq_printf(sh->s, "%5u:", ntohs(s->lport) & 0xffffu);
 	put_addr(sh->s, sh->family, &local, s->lport);
 	put_addr(sh->s, sh->family, &s->remote, s->rport);
@@ -375,23 +388,24 @@ static bool show_one(struct inet_sock *s, void *arg)
 
 void udp_show(struct net *net, struct seq_buf *s, bool v6)
 {
-	struct show sh = {s, v6 ? AF_INET6 : AF_INET};
+	struct show sh = {.s = s,
+		.family = v6 ? AF_INET6 : AF_INET,
+		.connected = (u32)(s->at >> 32),
+		.pos = (u32)s->at};
+	bool all = true;
 
-	seq_puts(s,
-		v6 ? "  sl  local_address                         remote_address                        "
-		     "st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"
-		   : "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   "
-		     "uid  timeout inode ref pointer drops             \n");
-	for (int connected = 0; connected < 2; connected++)
-		for (u32 pos = 0;; pos++) {
-			bool all;
-
-			rcu_read_lock();
-			all = inet_table_each(udp_net(net)->table, connected, &pos, show_one, &sh);
-			rcu_read_unlock();
-			if (all)
-				break;
-		}
+	if (!s->at)
+		seq_puts(s,
+			v6 ? "  sl  local_address                         remote_address                        "
+			     "st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"
+			   : "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   "
+			     "uid  timeout inode ref pointer drops             \n");
+	for (; sh.connected < 2 && all; sh.connected++, sh.pos = 0) {
+		sh.shown = U32_MAX;
+		rcu_read_lock();
+		all = inet_table_each(udp_net(net)->table, sh.connected, &sh.pos, show_one, &sh);
+		rcu_read_unlock();
+	}
 }
 
 /* ---- start-up -----------------------------------------------------------------------------------
