@@ -132,7 +132,7 @@ void ext4_unreserve(struct inode *i, u32 n)
 		rwsem_read_unlock(&info->data_sem);
 }
 
-static void count_blocks(struct inode *i, s64 n)
+void ext4_count_blocks(struct inode *i, s64 n)
 {
 	struct ext4_inode_info *info = ext4_info(i);
 
@@ -411,7 +411,7 @@ int ext4_alloc_blocks(struct handle *h, struct ext4_alloc *a, ext4_block *out)
 			err = err ? err : -EIO;
 	}
 	if (!err)
-		count_blocks(i, r.len);
+		ext4_count_blocks(i, r.len);
 	return err;
 }
 
@@ -522,7 +522,7 @@ int ext4_free_blocks(struct handle *h, struct inode *i, ext4_block b, u32 count,
 		if (!err)
 			err = free_in_group(h, i, fs, n, bit, part);
 		if (!err) {
-			count_blocks(i, -(s64)part);
+			ext4_count_blocks(i, -(s64)part);
 			if (!(flags & EXT4_FREE_NOQUOTA))
 				err = ext4_quota_blocks(i, -(s64)part);
 		}
@@ -589,7 +589,7 @@ int ext4_claim_blocks(struct handle *h, struct inode *i, ext4_block b, u32 count
 
 		err = claim_in_group(h, i, fs, n, bit, part);
 		if (!err) {
-			count_blocks(i, part);
+			ext4_count_blocks(i, part);
 			err = ext4_quota_blocks(i, part);
 		}
 		b += part;

@@ -119,6 +119,7 @@ struct ext4 { /* super->priv */
 	struct work error_work;
 	struct work failed_work; /* for new blocks whose content has not arrived */
 	struct bio *failed_bios; /* atomic: a stack of them, by next */
+	struct ea_gone *ea_gone; /* atomic: a stack of inodes to be deleted (ea_inode.c) */
 	u32 nr_orphans;          /* orphan_lock */
 	bool orphans_done;       /* those of before the mount */
 	u32 orphan_hint;         /* block of the orphan file with room; orphan_lock */
@@ -308,6 +309,7 @@ bool ext4_xattr_csum_ok(const struct inode *i, ext4_block b, struct ext4_xattr_h
 /* In memory by number, read if need be; referenced. Error pointer -ESTALE (free inode),
  * -EFSCORRUPTED, -EIO -ENOMEM. SPECIAL: reserved numbers are fine, too. */
 #define EXT4_IGET_SPECIAL 1u
+#define EXT4_IGET_EA      2u /* only one that holds an attribute's value */
 struct inode *ext4_iget(struct super *s, u64 ino, u32 flags) must_check;
 /* A just allocated inode enters the table of inodes (ialloc.c). -ENOMEM. */
 struct inode *ext4_inode_insert(struct super *s, u64 ino) must_check;
@@ -333,6 +335,8 @@ extern const struct vm_object_ops g_ext4_object_ops;
  * -EDQUOT. */
 struct inode *ext4_new_inode(struct handle *h, struct inode *dir, kmode_t mode,
 	const struct cred *c, u64 goal) must_check;
+/* One for a value of an attribute of owner: without quota, ACL, inherited flags. */
+struct inode *ext4_new_ea_inode(struct handle *h, struct inode *owner) must_check;
 void ext4_free_inode(struct handle *h, struct inode *i); /* bitmap and counts */
 /* This number is in use from now on: 1; it was: 0; error. For the replay of fast commits. credits 4
  */
@@ -366,6 +370,7 @@ int ext4_claim_blocks(struct handle *h, struct inode *i, ext4_block b, u32 count
 int ext4_hold_blocks(struct ext4 *fs, ext4_block b, u32 count) must_check;
 /* The last group's blocks [from, to) begin to exist: free. resizing; in h: credits 2. */
 int ext4_group_lengthen(struct handle *h, struct ext4 *fs, u32 n, u32 from, u32 to) must_check;
+void ext4_count_blocks(struct inode *i, s64 n); /* st_blocks and i_blocks */
 /* Delayed allocation: promise n blocks for inode; root's reserve respected. -ENOSPC -EDQUOT. */
 int ext4_reserve(struct inode *i, u32 n) must_check;
 void ext4_unreserve(struct inode *i, u32 n);
@@ -441,7 +446,8 @@ bool ext4_journals_data(const struct inode *i);
 /* May blocks of its content be in the journal? Then they are freed as metadata is. */
 static inline bool ext4_data_in_journal(const struct inode *i)
 {
-	return !S_ISREG(i->mode) || READ_ONCE(ext4_info(i)->data_logged) || ext4_journals_data(i);
+	return !S_ISREG(i->mode) || READ_ONCE(ext4_info(i)->data_logged) || ext4_journals_data(i) ||
+		(READ_ONCE(ext4_info(i)->flags) & EXT4_EA_INODE_FL);
 }
 /* Cut for one step of removing, so that the revokes of logged data fit its credits. */
 #define EXT4_LOGGED_STEP 1024u
@@ -480,12 +486,29 @@ ssize_t ext4_getxattr(struct inode *i, const char *name, void *buf, size_t size)
 int ext4_setxattr(struct inode *i, const char *name, const void *val, size_t len, int flags);
 int ext4_removexattr(struct inode *i, const char *name);
 ssize_t ext4_listxattr(struct inode *i, char *buf, size_t size);
+/*
+ * ea_inode.c: values in inodes of their own, by number. create: one reference, the new attribute's;
+ * credits ext4_ea_credits. get and put count another attribute in and out, in the handle that
+ * changes it; credits 4 for put. read: -ESTALE when it is not (any more) what the attribute says.
+ */
+struct inode *ext4_ea_create(
+	struct handle *h, struct inode *owner, const void *val, u32 len) must_check;
+u32 ext4_ea_credits(const struct ext4 *fs, u32 len);
+u32 ext4_ea_hash(const struct inode *ea); /* what entries' hashes are made of */
+int ext4_ea_read(struct inode *owner, u32 ino, u32 len, u8 *buf) must_check;
+int ext4_ea_get(struct handle *h, struct inode *owner, u32 ino) must_check;
+int ext4_ea_put(struct handle *h, struct inode *owner, u32 ino) must_check;
+void ext4_ea_reap(struct ext4 *fs); /* after the handle: deletes what nothing refers to */
+/* The owner pays for its values: n 1 or -1. -EDQUOT. */
+int ext4_ea_charge(struct inode *owner, u32 len, int n) must_check;
 /* By index and bare name, inside h (for ACL inheritance, inode creation). xattr_sem taken. */
 ssize_t ext4_xattr_get(struct inode *i, int index, const char *name, void *buf, size_t size);
 int ext4_xattr_set(struct handle *h, struct inode *i, int index, const char *name, const void *val,
 	size_t len, int flags) must_check;
 #define EXT4_XATTR_CREDITS 10
 void ext4_xattr_delete(struct handle *h, struct inode *i); /* inode goes: drop its block */
+/* How many of i's values have inodes of their own. i_rwsem held. */
+int ext4_xattr_values(struct inode *i, u32 *nr) must_check;
 /* Has the inode no ACL at all? Then INODE_NO_ACL says so from now on. */
 void ext4_note_acl(struct inode *i);
 /* The lists in the form of getxattr and setxattr; index: EXT4_XATTR_INDEX_POSIX_ACL_*. */

@@ -283,11 +283,10 @@ static int give_back(struct handle *h, struct ext4 *fs, u64 ino, bool dir)
 	return err && err != -EFSCORRUPTED ? ext4_fatal(fs, err, "freeing an inode") : err;
 }
 
-struct inode *ext4_new_inode(
-	struct handle *h, struct inode *dir, kmode_t mode, const struct cred *c, u64 goal)
+/* A number, and the inode in memory; the caller sets it up, then inode_cache_ready. */
+static struct inode *take_inode(struct handle *h, struct inode *dir, bool is_dir, u64 goal)
 {
 	struct ext4 *fs = ext4_of(dir);
-	struct ext4_inode_info *n;
 	struct inode *i;
 	u32 start, nr = fs->nr_groups;
 	u64 ino = 0;
@@ -296,23 +295,52 @@ struct inode *ext4_new_inode(
 	if (goal && goal <= fs->inodes_count)
 		start = group_of(fs, goal);
 	else
-		start = S_ISDIR(mode) ? group_for_dir(fs, dir) : group_of(fs, dir->ino) % nr;
+		start = is_dir ? group_for_dir(fs, dir) : group_of(fs, dir->ino) % nr;
 	for (u32 k = 0; k < nr && (err == -ENOSPC || err == -EFSCORRUPTED); k++)
-		err = take_in_group(h, fs, (start + k) % nr, S_ISDIR(mode), &ino);
+		err = take_in_group(h, fs, (start + k) % nr, is_dir, &ino);
 	if (err)
 		return err_ptr(err);
 	i = ext4_inode_insert(dir->super, ino);
 	if (is_err(i)) {
-		err = give_back(h, fs, ino, S_ISDIR(mode));
+		err = give_back(h, fs, ino, is_dir);
 		return err ? err_ptr(err) : i;
 	}
+	ext4_info(i)->new_inode = true;
+	ext4_info(i)->generation = __atomic_fetch_add(&fs->next_generation, 1, __ATOMIC_RELAXED);
+	ext4_info(i)->extra_isize = fs->want_extra_isize;
+	return i;
+}
+
+struct inode *ext4_new_ea_inode(struct handle *h, struct inode *owner)
+{
+	struct inode *ea = take_inode(h, owner, false, 0);
+
+	if (is_err(ea))
+		return ea;
+	inode_init_owner(ea, NULL, S_IFREG | 0600, current_cred());
+	ea->uid = owner->uid;
+	ea->gid = owner->gid;
+	ext4_info(ea)->flags = EXT4_EA_INODE_FL;
+	ext4_info(ea)->no_quota = true;
+	ext4_map_init(ea);
+	ext4_set_ops(ea);
+	inode_cache_ready(ea);
+	return ea;
+}
+
+struct inode *ext4_new_inode(
+	struct handle *h, struct inode *dir, kmode_t mode, const struct cred *c, u64 goal)
+{
+	struct inode *i = take_inode(h, dir, S_ISDIR(mode), goal);
+	struct ext4_inode_info *n;
+	int err;
+
+	if (is_err(i))
+		return i;
 	n = ext4_info(i);
 	inode_init_owner(i, dir, mode, c);
-	if (fs->opt.grpid)
+	if (ext4_of(dir)->opt.grpid)
 		i->gid = dir->gid;
-	n->new_inode = true;
-	n->generation = __atomic_fetch_add(&fs->next_generation, 1, __ATOMIC_RELAXED);
-	n->extra_isize = fs->want_extra_isize;
 	inherit(i, dir);
 	ext4_map_init(i);
 	ext4_set_ops(i);

@@ -212,6 +212,7 @@ static int fill_inode(struct inode *i, struct ext4_inode *raw, u32 flags)
 	if (S_ISCHR(i->mode) || S_ISBLK(i->mode))
 		i->rdev = rdev_in(raw);
 	ext4_apply_flags(i);
+	n->no_quota = n->flags & EXT4_EA_INODE_FL; /* the owner of the attribute has paid */
 	n->data_logged = ext4_journals_data(
 		i); /* what was logged may outlive the inode in memory */
 	return check_inode(i, raw);
@@ -274,6 +275,20 @@ static int read_inode(struct inode *i, u32 flags)
 	return 0;
 }
 
+/* Values of attributes are nobody's files. Puts i when it is of the wrong kind. */
+static struct inode *check_kind(struct inode *i, u32 flags)
+{
+	bool ea = READ_ONCE(ext4_info(i)->flags) & EXT4_EA_INODE_FL;
+	int err;
+
+	if ((flags & EXT4_IGET_SPECIAL) || ea == !!(flags & EXT4_IGET_EA))
+		return i;
+	/* An attribute that is being removed while it is read may lead to any inode. */
+	err = ea ? ext4_corrupt(ext4_of(i), i->ino, 0, "is an attribute's value") : -ESTALE;
+	put_inode(i);
+	return err_ptr(err);
+}
+
 struct inode *ext4_iget(struct super *s, u64 ino, u32 flags)
 {
 	struct ext4 *fs = s->priv;
@@ -287,8 +302,10 @@ struct inode *ext4_iget(struct super *s, u64 ino, u32 flags)
 		return err_ptr(-EFSCORRUPTED);
 	}
 	i = inode_cache_get(s, ino, &is_new);
-	if (is_err(i) || !is_new)
+	if (is_err(i))
 		return i;
+	if (!is_new)
+		return check_kind(i, flags);
 	err = read_inode(i, flags);
 	if (err) {
 		if (i->priv)
@@ -297,7 +314,7 @@ struct inode *ext4_iget(struct super *s, u64 ino, u32 flags)
 		return err_ptr(err);
 	}
 	inode_cache_ready(i);
-	return i;
+	return check_kind(i, flags);
 }
 
 struct inode *ext4_inode_insert(struct super *s, u64 ino)
@@ -523,7 +540,9 @@ int ext4_setattr(struct inode *i, const struct iattr *a)
 		err = ext4_acl_chmod(h, i);
 	if (!err)
 		err = ext4_mark_inode_dirty(h, i);
-	return ext4_end(h, err);
+	err = ext4_end(h, err);
+	ext4_ea_reap(fs);
+	return err;
 }
 
 /* ---- the end ----------------------------------------------------------------------------------- */
@@ -568,6 +587,7 @@ static void delete_inode(struct inode *i)
 	if (ext4_end(h, err))
 		log_warn("ext4: %s: inode %llu isn't freed: error %s", i->super->id,
 			(unsigned long long)i->ino, errno_name(err));
+	ext4_ea_reap(fs);
 }
 
 void ext4_evict_inode(struct inode *i)

@@ -282,8 +282,11 @@ static int transfer(struct inode *i, const u32 *ids[NR_QUOTAS])
 	struct ext4_quota *eq = quota_of(ext4_of(i));
 	struct ext4_inode_info *n = ext4_info(i);
 	struct dquot *new[NR_QUOTAS] = {};
+	u32 values = 0;
 	int err = find_dquots(i);
 
+	if (!err)
+		err = ext4_xattr_values(i, &values);
 	for (u32 t = 0; t < NR_QUOTAS && !err; t++)
 		if (ids[t] && eq->q.kinds[t].on) {
 			new[t] = dquot_get(&eq->q, t, *ids[t]);
@@ -301,7 +304,7 @@ static int transfer(struct inode *i, const u32 *ids[NR_QUOTAS])
 		space = (u64)bytes(i, (s64)n->nr_blocks);
 		promised = (u64)bytes(i, n->reserved);
 		spin_unlock(&i->spin);
-		err = quota_transfer(n->dquots, to, space, promised, 1);
+		err = quota_transfer(n->dquots, to, space, promised, 1 + values);
 		for (u32 t = 0; t < NR_QUOTAS && !err; t++)
 			if (new[t]) {
 				to[t] = n->dquots[t];

@@ -504,6 +504,7 @@ static void release(struct ext4 *fs)
 	bool writes = fs->mounted && !(fs->super->flags & MS_RDONLY);
 	int err = 0;
 
+	ext4_ea_reap(fs);
 	fs->gone = true;
 	ext4_quota_unload(fs);
 	if (fs->orphan_file)

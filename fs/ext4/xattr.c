@@ -8,6 +8,7 @@
 #include <kmem/slab.h>
 #include <lib/sort.h>
 #include <lib/string.h>
+#include <linux/limits.h>
 #include <vfs/posix_acl.h>
 #include "ext4.h"
 
@@ -16,8 +17,9 @@
 struct attr {
 	u8 index, name_len;
 	const char *name;
-	const void *value;
+	const void *value; /* NULL with inum */
 	u32 len;
+	u32 inum, hash; /* the value's inode and its checksum; 0: the value is here */
 };
 /* One of the two places, unpacked. */
 struct place {
@@ -72,14 +74,30 @@ static int unpack(struct inode *i, struct place *p, u32 at, u32 origin, u32 end)
 		if (at + sizeof(*e) > end || p->n == MAX_ATTRS)
 			return corrupt(i);
 		size = entry_size(e->e_name_len);
-		if (size > end - at || e->e_value_inum)
+		if (size > end - at ||
+			(e->e_value_inum &&
+				(!ext4_has_incompat(ext4_of(i), EA_INODE) ||
+					e->e_value_size > XATTR_SIZE_MAX)))
 			return corrupt(i);
+		if (e->e_value_inum) {
+			p->attrs[p->n++] = (struct attr){.index = e->e_name_index,
+				.name_len = e->e_name_len,
+				.name = e->e_name,
+				.len = e->e_value_size,
+				.inum = e->e_value_inum,
+				.hash = e->e_hash};
+			at += size;
+			continue;
+		}
 		if (e->e_value_size &&
 			(e->e_value_size > end || e->e_value_offs > end - origin ||
 				origin + e->e_value_offs + e->e_value_size > end))
 			return corrupt(i);
-		p->attrs[p->n++] = (struct attr){e->e_name_index, e->e_name_len, e->e_name,
-			p->copy + origin + e->e_value_offs, e->e_value_size};
+		p->attrs[p->n++] = (struct attr){.index = e->e_name_index,
+			.name_len = e->e_name_len,
+			.name = e->e_name,
+			.value = p->copy + origin + e->e_value_offs,
+			.len = e->e_value_size};
 		at += size;
 	}
 }
@@ -185,22 +203,27 @@ static void free_places(struct places *s)
 
 /* ---- packing ----------------------------------------------------------------------------------- */
 
+static u32 attr_size(const struct attr *a)
+{
+	return entry_size(a->name_len) + (a->inum ? 0 : (u32)round_up(a->len, 4));
+}
+
 static u32 packed_size(const struct place *p)
 {
 	u32 size = sizeof(u32); /* the end */
 
 	for (u32 k = 0; k < p->n; k++)
-		size += entry_size(p->attrs[k].name_len) + (u32)round_up(p->attrs[k].len, 4);
+		size += attr_size(&p->attrs[k]);
 	return size;
 }
 
-static u32 entry_hash(const struct ext4_xattr_entry *e, const void *value)
+static u32 entry_hash(const struct ext4_xattr_entry *e, const void *value, u32 len)
 {
 	u32 hash = 0;
 
 	for (u32 k = 0; k < e->e_name_len; k++)
 		hash = hash << 5 ^ hash >> 27 ^ (u8)e->e_name[k];
-	for (u32 at = 0; at < e->e_value_size; at += 4) {
+	for (u32 at = 0; at < len; at += 4) {
 		u32 word; /* values are padded with zeroes */
 
 		memcpy(&word, (const u8 *)value + at, sizeof(word));
@@ -226,13 +249,17 @@ static u32 pack(const struct place *p, u8 *base, u8 *area, u32 size)
 		e->e_name_len = a->name_len;
 		e->e_value_size = a->len;
 		memcpy(e->e_name, a->name, a->name_len);
-		if (a->len) {
+		if (a->inum) {
+			e->e_value_inum = a->inum;
+		} else if (a->len) {
 			end -= round_up(a->len, 4);
 			memcpy(end, a->value, a->len);
 			e->e_value_offs = (u16)(end - base);
 		}
-		if (p->is_block)
-			e->e_hash = entry_hash(e, end);
+		if (a->inum) /* also of the inode's own */
+			e->e_hash = a->hash;
+		else if (p->is_block)
+			e->e_hash = entry_hash(e, end, a->len);
 		no_hash |= !e->e_hash;
 		all = all << 16 ^ all >> 16 ^ e->e_hash;
 		area += entry_size(a->name_len);
@@ -323,13 +350,33 @@ static int new_block(struct handle *h, struct inode *i, struct place *p, ext4_bl
 	return err;
 }
 
-static int store_block(struct handle *h, struct inode *i, struct place *p)
+/* Other inodes have the same block, and whatever it refers to. */
+static bool is_shared(const struct place *p)
+{
+	return p->is_block && p->exists &&
+		((const struct ext4_xattr_header *)p->ref.data)->h_refcount > 1;
+}
+
+/* The block becomes i's own: its references to inodes of values, but new's, count once more. */
+static int get_values(struct handle *h, struct inode *i, const struct place *p, u32 new)
+{
+	int err = 0;
+
+	for (u32 k = 0; k < p->n && !err; k++)
+		if (p->attrs[k].inum && p->attrs[k].inum != new)
+			err = ext4_ea_get(h, i, p->attrs[k].inum);
+	return err;
+}
+
+static int store_block(struct handle *h, struct inode *i, struct place *p, u32 new)
 {
 	struct ext4_inode_info *n = ext4_info(i);
 	ext4_block b = 0;
-	int err = 0;
+	int err = is_shared(p) ? get_values(h, i, p, new) : 0;
 
-	if (p->exists && p->n && ((struct ext4_xattr_header *)p->ref.data)->h_refcount == 1) {
+	if (err)
+		return err;
+	if (p->exists && p->n && !is_shared(p)) {
 		err = journal_get_write(h, &p->ref);
 		if (err)
 			return err;
@@ -345,9 +392,10 @@ static int store_block(struct handle *h, struct inode *i, struct place *p)
 	return err;
 }
 
-static int store(struct handle *h, struct inode *i, struct place *p)
+/* new: inode of a value that has just been made for an attribute in it, or 0. */
+static int store(struct handle *h, struct inode *i, struct place *p, u32 new)
 {
-	return p->is_block ? store_block(h, i, p) : store_inode(h, i, p);
+	return p->is_block ? store_block(h, i, p, new) : store_inode(h, i, p);
 }
 
 /* ---- by index ---------------------------------------------------------------------------------- */
@@ -356,26 +404,34 @@ ssize_t ext4_xattr_get(struct inode *i, int index, const char *name, void *buf, 
 {
 	struct ext4_inode_info *n = ext4_info(i);
 	struct places *s;
-	struct attr *a = NULL;
 	ssize_t r;
 	int err;
 
-	rwsem_read_lock(&n->xattr_sem);
-	s = load(i, &err);
-	rwsem_read_unlock(&n->xattr_sem);
-	if (!s)
-		return err;
-	for (u32 k = 0; k < 2 && !a; k++)
-		a = find(&s->p[k], index, name, strlen(name));
-	r = a ? (ssize_t)a->len : -ENODATA;
-	if (a && size) {
-		if (size < a->len)
+	for (int tries = 0;; tries++) {
+		struct attr *a = NULL;
+
+		rwsem_read_lock(&n->xattr_sem);
+		s = load(i, &err);
+		rwsem_read_unlock(&n->xattr_sem);
+		if (!s)
+			return err;
+		for (u32 k = 0; k < 2 && !a; k++)
+			a = find(&s->p[k], index, name, strlen(name));
+		r = a ? (ssize_t)a->len : -ENODATA;
+		if (a && size && size < a->len)
 			r = -ERANGE;
-		else
+		else if (a && size && a->inum)
+			err = ext4_ea_read(i, a->inum, a->len, buf);
+		else if (a && size)
 			memcpy(buf, a->value, a->len);
+		free_places(s);
+		/* It may have been replaced meanwhile. */
+		if (err != -ESTALE || tries == 3)
+			break;
 	}
-	free_places(s);
-	return r;
+	if (err == -ESTALE)
+		err = corrupt(i);
+	return err ? err : r;
 }
 
 static void remove_at(struct place *p, struct attr *a)
@@ -391,7 +447,7 @@ static int choose(struct places *s, const struct attr *new, struct place **out)
 {
 	for (u32 k = 0; k < 2; k++) {
 		struct place *p = &s->p[k];
-		u32 need = entry_size(new->name_len) + (u32)round_up(new->len, 4);
+		u32 need = attr_size(new);
 
 		if (p->n < MAX_ATTRS && need <= p->room && packed_size(p) + need <= p->room) {
 			*out = p;
@@ -401,8 +457,9 @@ static int choose(struct places *s, const struct attr *new, struct place **out)
 	return -ENOSPC;
 }
 
-static int set_locked(
-	struct handle *h, struct inode *i, struct places *s, const struct attr *new, int flags)
+/* *gone: what is referred to no more. */
+static int set_locked(struct handle *h, struct inode *i, struct places *s, const struct attr *new,
+	int flags, struct attr *gone)
 {
 	struct place *from = NULL, *to = NULL;
 	struct attr *old = NULL;
@@ -416,20 +473,104 @@ static int set_locked(
 		return -EEXIST;
 	if (!old && ((flags & XATTR_REPLACE) || !new->value))
 		return -ENODATA;
-	if (new->value &&new->len > ext4_of(i)->block_size)
+	if (new->value && !new->inum && new->len > ext4_of(i)->block_size)
 		return -ENOSPC;
-	if (old)
+	if (old) {
+		if (!is_shared(from))
+			*gone = *old;
 		remove_at(from, old);
+	}
 	if (new->value) {
 		err = choose(s, new, &to);
 		if (err)
 			return err;
 		to->attrs[to->n++] = *new;
-		err = store(h, i, to);
+		err = store(h, i, to, new->inum);
 	}
 	if (!err && old && from != to)
-		err = store(h, i, from);
+		err = store(h, i, from, 0);
 	return err;
+}
+
+/* The value in an inode of its own. */
+static int make_value(struct handle *h, struct inode *i, struct attr *a)
+{
+	union {
+		struct ext4_xattr_entry e;
+		u8 room[sizeof(struct ext4_xattr_entry) + 256];
+	} entry = {.e.e_name_len = a->name_len};
+	struct inode *ea;
+	int err = ext4_ea_charge(i, a->len, 1);
+	u32 csum;
+
+	if (err)
+		return err;
+	ea = ext4_ea_create(h, i, a->value, a->len);
+	if (is_err(ea)) {
+		err = ext4_ea_charge(i, a->len, -1);
+		return err ? err : ptr_err(ea);
+	}
+	csum = ext4_ea_hash(ea);
+	memcpy(entry.e.e_name, a->name, a->name_len);
+	a->inum = (u32)ea->ino;
+	a->hash = entry_hash(&entry.e, &csum, sizeof(csum));
+	put_inode(ea);
+	return 0;
+}
+
+static int forget_value(struct handle *h, struct inode *i, const struct attr *a)
+{
+	int err = ext4_ea_put(h, i, a->inum), e = ext4_ea_charge(i, a->len, -1);
+
+	return err ? err : e;
+}
+
+static int set(struct handle *h, struct inode *i, struct attr *new, int flags)
+{
+	struct ext4_inode_info *n = ext4_info(i);
+	struct attr gone = {};
+	struct places *s;
+	int err;
+
+	rwsem_write_lock(&n->xattr_sem);
+	s = load(i, &err);
+	if (s) {
+		err = set_locked(h, i, s, new, flags, &gone);
+		free_places(s);
+	}
+	rwsem_write_unlock(&n->xattr_sem);
+	if (!err && gone.inum)
+		err = forget_value(h, i, &gone);
+	return err;
+}
+
+static bool may_have_inode(const struct ext4 *fs, const struct attr *a)
+{
+	return ext4_has_incompat(fs, EA_INODE) && a->value && a->len &&
+		a->index != EXT4_XATTR_INDEX_POSIX_ACL_ACCESS &&
+		a->index != EXT4_XATTR_INDEX_POSIX_ACL_DEFAULT;
+}
+
+/* Where there is no room for the value, it gets an inode, if the feature is on. */
+static int set_anywhere(struct handle *h, struct inode *i, struct attr *new, int flags)
+{
+	struct ext4 *fs = ext4_of(i);
+	int err = -ENOSPC, e;
+	u32 need;
+
+	if (!may_have_inode(fs, new) || new->len <= fs->block_size)
+		err = set(h, i, new, flags);
+	if (err != -ENOSPC || !may_have_inode(fs, new))
+		return err;
+	need = ext4_ea_credits(fs, new->len) + EXT4_XATTR_CREDITS;
+	err = h->credits < need ? journal_extend(h, need - h->credits) : 0;
+	if (!err)
+		err = make_value(h, i, new);
+	if (err)
+		return err > 0 ? -ENOSPC : err;
+	err = set(h, i, new, flags);
+	e = err ? forget_value(h, i, new) : 0;
+	return e ? e : err;
 }
 
 /* The first attribute of the file system: e2fsck wants to know. */
@@ -459,7 +600,6 @@ int ext4_xattr_set(struct handle *h, struct inode *i, int index, const char *nam
 		.name = name,
 		.value = val,
 		.len = (u32)len};
-	struct places *s;
 	int err = want_feature(h, ext4_of(i));
 
 	if (strlen(name) > 255)
@@ -468,16 +608,10 @@ int ext4_xattr_set(struct handle *h, struct inode *i, int index, const char *nam
 		err = ext4_mark_inode_dirty(h, i);
 	if (err)
 		return err;
-	rwsem_write_lock(&n->xattr_sem);
 	if (index == EXT4_XATTR_INDEX_POSIX_ACL_ACCESS ||
 		index == EXT4_XATTR_INDEX_POSIX_ACL_DEFAULT)
 		__atomic_fetch_and(&i->flags, ~INODE_NO_ACL, __ATOMIC_RELAXED);
-	s = load(i, &err);
-	if (s) {
-		err = set_locked(h, i, s, &new, flags);
-		free_places(s);
-	}
-	rwsem_write_unlock(&n->xattr_sem);
+	err = set_anywhere(h, i, &new, flags);
 	if (!err) {
 		inode_touch(i, ATTR_CTIME);
 		err = ext4_mark_inode_dirty(h, i);
@@ -508,11 +642,70 @@ void ext4_note_acl(struct inode *i)
 	rwsem_read_unlock(&n->xattr_sem);
 }
 
+int ext4_xattr_values(struct inode *i, u32 *nr)
+{
+	struct places *s;
+	int err = 0;
+
+	*nr = 0;
+	if (!ext4_has_incompat(ext4_of(i), EA_INODE))
+		return 0;
+	rwsem_read_lock(&ext4_info(i)->xattr_sem);
+	s = load(i, &err);
+	for (u32 k = 0; s && k < 2; k++)
+		for (u32 at = 0; at < s->p[k].n; at++)
+			*nr += s->p[k].attrs[at].inum != 0;
+	if (s)
+		free_places(s);
+	rwsem_read_unlock(&ext4_info(i)->xattr_sem);
+	return err;
+}
+
+/* One value in an inode goes, with the attribute. 1: there may be more; 0; error. */
+static int delete_value(struct handle *h, struct inode *i)
+{
+	struct ext4_inode_info *n = ext4_info(i);
+	struct attr gone = {};
+	struct places *s;
+	int err;
+
+	rwsem_write_lock(&n->xattr_sem);
+	s = load(i, &err);
+	for (u32 k = 0; s && k < 2 && !gone.inum; k++) {
+		struct place *p = &s->p[k];
+
+		for (u32 at = 0; at < p->n && !is_shared(p); at++)
+			if (p->attrs[at].inum) {
+				gone = p->attrs[at];
+				remove_at(p, &p->attrs[at]);
+				err = store(h, i, p, 0);
+				break;
+			}
+	}
+	if (s)
+		free_places(s);
+	rwsem_write_unlock(&n->xattr_sem);
+	if (!err && gone.inum)
+		err = forget_value(h, i, &gone);
+	return err ? err : gone.inum != 0;
+}
+
 void ext4_xattr_delete(struct handle *h, struct inode *i)
 {
 	struct ext4_inode_info *n = ext4_info(i);
 	struct block_ref r;
+	int more = ext4_has_incompat(ext4_of(i), EA_INODE);
 
+	/* One by one: each is whole in its transaction, and i an orphan. */
+	while (more > 0) {
+		more = delete_value(h, i);
+		if (more > 0)
+			more = journal_ensure(h, EXT4_XATTR_CREDITS + 8) < 0 ? -EIO : 1;
+	}
+	if (more < 0) {
+		(void)ext4_fatal(ext4_of(i), more, "freeing values of attributes");
+		return;
+	}
 	if (!n->file_acl)
 		return;
 	rwsem_write_lock(&n->xattr_sem);
@@ -590,13 +783,15 @@ static int change(struct inode *i, const char *name, const void *val, size_t len
 	if (index < 0)
 		return index;
 	do {
-		struct handle *h = ext4_begin(fs, EXT4_XATTR_CREDITS + 4);
+		u32 value = ext4_has_incompat(fs, EA_INODE) ? 4 + ext4_ea_credits(fs, (u32)len) : 0;
+		struct handle *h = ext4_begin(fs, EXT4_XATTR_CREDITS + 4 + value);
 
 		if (is_err(h))
 			return ptr_err(h);
 		err = is_acl(index) ? ext4_set_acl(h, i, name, index, val, len, flags)
 				    : ext4_xattr_set(h, i, index, bare, val, len, flags);
 		err = ext4_end(h, err);
+		ext4_ea_reap(fs);
 	} while (err == -ENOSPC && len < fs->block_size && ext4_retry_nospace(fs, &tries));
 	return err;
 }

@@ -448,13 +448,19 @@ static bool concerns(const char *name, const char *path)
 	return name && !strncmp(name, path, n) && (!name[n] || name[n] == '/');
 }
 
+/* A rename between two names of one file does nothing: who syncs it commits nothing for that. */
+static bool did_nothing(const struct op *o, u32 i)
+{
+	return o->call == RENAME && !memcmp(&g_states[i], &g_states[i + 1], sizeof(g_states[0]));
+}
+
 /* The state after the last operation before the i-th that changed path, or something below it. */
 static u32 last_change(const struct workload *w, u32 i, const char *path)
 {
 	while (i--) {
 		const struct op *o = &g_ops[w->ops[i]];
 
-		if (!w->failed[i] && o->call < FSYNC &&
+		if (!w->failed[i] && o->call < FSYNC && !did_nothing(o, i) &&
 			(concerns(o->a, path) || concerns(o->b, path)))
 			return i + 1;
 	}
