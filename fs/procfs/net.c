@@ -29,6 +29,29 @@ static int show_softnet(struct seq_buf *s, struct proc_node *n)
 	return softnet_show(s);
 }
 
+static int show_sockstat(struct seq_buf *s, struct proc_node *n)
+{
+	s64 used = 0;
+
+	for (int f = 0; f < AF_MAX; f++)
+		used += sockets_in_use(f);
+	seq_printf(s, "sockets: used %lld\n", used);
+	tcp_show_sockstat(&g_init_net, s, false);
+	udp_show_sockstat(&g_init_net, s, false);
+	raw_show_sockstat(&g_init_net, s, false);
+	inet_show_fragments(&g_init_net, s, false);
+	return 0;
+}
+
+static int show_sockstat6(struct seq_buf *s, struct proc_node *n)
+{
+	tcp_show_sockstat(&g_init_net, s, true);
+	udp_show_sockstat(&g_init_net, s, true);
+	raw_show_sockstat(&g_init_net, s, true);
+	inet_show_fragments(&g_init_net, s, true);
+	return 0;
+}
+
 #define SHOW(name, call)                                               \
 	static int show_##name(struct seq_buf *s, struct proc_node *n) \
 	{                                                              \
@@ -74,6 +97,8 @@ const struct proc_entry g_net_entries[] = {
 	FILE(route),
 	FILE(snmp),
 	FILE(snmp6),
+	FILE(sockstat),
+	FILE(sockstat6),
 	{.name = "softnet_stat", .mode = S_IFREG | 0444, .show = show_softnet},
 	FILE(tcp),
 	FILE(tcp6),

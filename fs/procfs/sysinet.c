@@ -1,6 +1,7 @@
 /* /proc/sys/net/ipv4 and ipv6: the variables of net/inet, by number. */
 #include "procfs.h"
 #include <inet/inet.h>
+#include <inet/mem.h>
 #include <lib/string.h>
 #include <tcp/tcp.h>
 
@@ -99,10 +100,10 @@ static int show_tcp3(struct seq_buf *s, struct proc_node *n)
 	return 0;
 }
 
-static int store_tcp3(struct proc_node *n, char *text, size_t len)
+/* Up to three numbers within the entry's bounds: how many, or -EINVAL. */
+static int parse3(const struct proc_node *n, char *text, s64 value[3])
 {
-	u32 v = (u32)(uintptr_t)n->entry->data, nr = 0;
-	s64 value[3];
+	int nr = 0;
 
 	while (nr < 3) {
 		size_t end;
@@ -119,9 +120,39 @@ static int store_tcp3(struct proc_node *n, char *text, size_t len)
 		nr++;
 		text += end;
 	}
-	for (u32 i = 0; i < nr; i++)
-		tcp_sysctl_set(&g_init_net, (enum tcp_variable)(v + i), value[i]);
-	return nr ? 0 : -EINVAL;
+	return nr ? nr : -EINVAL;
+}
+
+static int store_tcp3(struct proc_node *n, char *text, size_t len)
+{
+	u32 v = (u32)(uintptr_t)n->entry->data;
+	s64 value[3];
+	int nr = parse3(n, text, value);
+
+	for (int i = 0; i < nr; i++)
+		tcp_sysctl_set(&g_init_net, (enum tcp_variable)(v + (u32)i), value[i]);
+	return min(nr, 0);
+}
+
+/* tcp_mem and udp_mem: pages. */
+static int show_mem(struct seq_buf *s, struct proc_node *n)
+{
+	const struct inet_mem *m = &g_inet_mem[(uintptr_t)n->entry->data];
+
+	seq_printf(s, "%d\t%d\t%d\n", m->limit[0], m->limit[1], m->limit[2]);
+	return 0;
+}
+
+static int store_mem(struct proc_node *n, char *text, size_t len)
+{
+	enum inet_mem_kind kind = (enum inet_mem_kind)(uintptr_t)n->entry->data;
+	s64 value[3];
+	int nr = parse3(n, text, value);
+
+	for (int i = 0; i < nr; i++)
+		WRITE_ONCE(g_inet_mem[kind].limit[i], (s32)value[i]);
+	inet_mem_limits_changed(kind);
+	return min(nr, 0);
 }
 
 #define TCP(name_, var_, min_, max_)                                                  \
@@ -129,6 +160,11 @@ static int store_tcp3(struct proc_node *n, char *text, size_t len)
 		.name = "tcp_" name_, .mode = S_IFREG | 0644, .show = show_tcp,       \
 		.store = store_tcp, .data = (void *)(uintptr_t)(var_), .min = (min_), \
 		.max = (max_)                                                         \
+	}
+#define MEM(name_, kind_)                                                                    \
+	{                                                                                    \
+		.name = name_, .mode = S_IFREG | 0644, .show = show_mem, .store = store_mem, \
+		.data = (void *)(uintptr_t)(kind_), .min = 0, .max = INT_MAX                 \
 	}
 #define TCP3(name_, var_, min_)                                                        \
 	{                                                                              \
@@ -175,6 +211,7 @@ const struct proc_entry g_sys_ipv4_entries[] = {
 	TCP("max_orphans", TCPV_MAX_ORPHANS, 0, INT_MAX),
 	TCP("max_syn_backlog", TCPV_MAX_SYN_BACKLOG, 0, INT_MAX),
 	TCP("max_tw_buckets", TCPV_MAX_TW_BUCKETS, 0, INT_MAX),
+	MEM("tcp_mem", INET_MEM_TCP),
 	TCP("moderate_rcvbuf", TCPV_MODERATE_RCVBUF, 0, 255),
 	TCP("notsent_lowat", TCPV_NOTSENT_LOWAT, 0, U32_MAX),
 	TCP("orphan_retries", TCPV_ORPHAN_RETRIES, 0, 255),
@@ -192,6 +229,7 @@ const struct proc_entry g_sys_ipv4_entries[] = {
 	TCP("tw_reuse", TCPV_TW_REUSE, 0, 2),
 	TCP("window_scaling", TCPV_WINDOW_SCALING, 0, 255),
 	TCP3("wmem", TCPV_WMEM, 1),
+	MEM("udp_mem", INET_MEM_UDP),
 	{0},
 };
 

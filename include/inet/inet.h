@@ -88,6 +88,7 @@ void inet_show_route(struct net *net, struct seq_buf *s);
 void inet_show_route6(struct net *net, struct seq_buf *s);
 void inet_show_arp(struct net *net, struct seq_buf *s);
 void inet_show_if_inet6(struct net *net, struct seq_buf *s);
+void inet_show_fragments(struct net *net, struct seq_buf *s, bool v6); /* the line of sockstat */
 void inet_show_snmp(struct net *net, struct seq_buf *s);
 void inet_show_snmp6(struct net *net, struct seq_buf *s);
 void inet_show_netstat(struct net *net, struct seq_buf *s);

@@ -5,7 +5,8 @@
 #include <net/net.h>
 
 struct seq_buf;
-void tcp_show(struct net *net, struct seq_buf *s, bool v6); /* /proc/net/tcp, tcp6 */
+void tcp_show_sockstat(struct net *net, struct seq_buf *s, bool v6); /* their line of sockstat */
+void tcp_show(struct net *net, struct seq_buf *s, bool v6);          /* /proc/net/tcp, tcp6 */
 
 /* net.ipv4.tcp_*; read and written atomically. */
 enum tcp_variable {

@@ -215,3 +215,11 @@ void inet_show_frag(struct net *net, struct seq_buf *s, bool v6)
 	seq_printf(s, "FRAG%s: inuse %d memory %lld\n", v6 ? "6" : "", frag_queues(in, v6),
 		frag_memory(in, v6));
 }
+
+void inet_show_fragments(struct net *net, struct seq_buf *s, bool v6)
+{
+	struct inet_net *in = inet_net(net);
+
+	seq_printf(s, "%s: inuse %d memory %lld\n", v6 ? "FRAG6" : "FRAG", frag_queues(in, v6),
+		frag_memory(in, v6));
+}

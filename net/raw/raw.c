@@ -353,6 +353,19 @@ static struct sock *raw_create(int family, int type, int protocol)
 /* ---- /proc/net/raw ------------------------------------------------------------------------------
  */
 
+void raw_show_sockstat(struct net *net, struct seq_buf *s, bool v6)
+{
+	struct raw_sock *r;
+	u32 n = 0;
+
+	rcu_read_lock();
+	for (u32 proto = 0; proto < 256; proto++)
+		hlist_for_each_entry(r, &g_socks[proto], link)
+			n += r->inet.sk.net == net && (r->inet.sk.family == AF_INET6) == v6;
+	rcu_read_unlock();
+	seq_printf(s, "%s: inuse %u\n", v6 ? "RAW6" : "RAW", n);
+}
+
 void raw_show(struct net *net, struct seq_buf *s, bool v6)
 {
 	seq_puts(s,

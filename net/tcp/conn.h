@@ -366,6 +366,7 @@ struct tcp_conn {
 	u32 rmem; /* truesize of receive and ooo, and what the owner took off and has not freed */
 	s32 rcvbuf;
 	bool rcvbuf_locked;
+	u8 mem_level; /* the owner says: 0, 1 all sockets have much: don't grow, 2 too much */
 	u32 rcv_space, rcv_space_copied; /* per round trip; copied_seq when it began */
 	s64 rcv_space_ns, rcv_rtt_ns;
 	u32 rcv_rtt_seq;

@@ -4,6 +4,8 @@
 
 #include "conn.h"
 
+#define TCP_MEM_OVER   2u /* mem_level */
+#define TCP_MEM_WINDOW 4u /* segments that are asked for when memory is short */
 #define DUP_THRESH     3u
 #define MAX_REORDERING 300u /* more says nothing about the network */
 

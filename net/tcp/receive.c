@@ -30,7 +30,9 @@ static u32 space_of(const struct tcp_conn *c, s32 bytes)
 
 u32 tcp_window_space(const struct tcp_conn *c)
 {
-	return space_of(c, (s32)(c->rcvbuf - (s64)c->rmem));
+	u32 space = space_of(c, (s32)(c->rcvbuf - (s64)c->rmem));
+
+	return unlikely(c->mem_level) ? min(space, TCP_MEM_WINDOW * c->advmss) : space;
 }
 
 /* The least step of the right edge that is worth telling (silly window). */
@@ -87,7 +89,7 @@ void tcp_space_adjust(struct tcp_conn *c, s64 now)
 	if (!c->rcv_rtt_ns || now - c->rcv_space_ns < c->rcv_rtt_ns)
 		return;
 	if (copied > c->rcv_space) {
-		if (c->cfg->moderate_rcvbuf && !c->rcvbuf_locked) {
+		if (c->cfg->moderate_rcvbuf && !c->rcvbuf_locked && !c->mem_level) {
 			u64 want = 2ull * copied + 16ull * c->advmss;
 
 			want += 2 * want * (copied - c->rcv_space) / max(c->rcv_space, 1u);
@@ -272,6 +274,8 @@ void tcp_take_in_order(struct tcp_conn *c, struct packet *p, s64 now)
 
 static bool make_room(struct tcp_conn *c, const struct packet *p)
 {
+	if (unlikely(c->mem_level >= TCP_MEM_OVER) && c->rmem > p->truesize)
+		return false;
 	if (likely((s64)c->rmem + p->truesize <= c->rcvbuf))
 		return true;
 	/* What is next in order is taken when there is nothing to read: or nothing would ever move.

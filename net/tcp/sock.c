@@ -173,16 +173,24 @@ static bool unsent_allows(const struct tcp_sock *t)
 	return tcp_unsent(&t->c) < (limit ? limit : READ_ONCE(t->c.cfg->notsent_lowat));
 }
 
+/* Memory of all sockets is used up: each may have one packet on its way. */
+static bool memory_allows(const struct tcp_sock *t)
+{
+	return likely(inet_mem_level(INET_MEM_TCP) < INET_MEM_OVER) || !READ_ONCE(t->c.wmem);
+}
+
 bool tcp_has_room(const struct tcp_sock *t)
 {
-	return READ_ONCE(t->c.wmem) < (u32)READ_ONCE(t->inet.sk.sndbuf) && unsent_allows(t);
+	return memory_allows(t) && READ_ONCE(t->c.wmem) < (u32)READ_ONCE(t->inet.sk.sndbuf) &&
+		unsent_allows(t);
 }
 
 bool tcp_writable(const struct tcp_sock *t)
 {
 	u32 used = READ_ONCE(t->c.wmem);
 
-	return used + used / 2 <= (u32)READ_ONCE(t->inet.sk.sndbuf) && unsent_allows(t);
+	return used + used / 2 <= (u32)READ_ONCE(t->inet.sk.sndbuf) && unsent_allows(t) &&
+		memory_allows(t);
 }
 
 bool tcp_readable(const struct tcp_sock *t)
@@ -248,7 +256,7 @@ static void grow_sndbuf(struct tcp_sock *t)
 	struct sock *sk = &t->inet.sk;
 	s32 want;
 
-	if (sk->buf_lock & SOCK_SNDBUF_LOCK)
+	if (sk->buf_lock & SOCK_SNDBUF_LOCK || t->c.mem_level)
 		return;
 	want = (s32)min(tcp_wanted_sndbuf(&t->c), (u32)INT_MAX);
 	if (want > sk->sndbuf)
@@ -307,6 +315,13 @@ static void state_changed(struct tcp_sock *t)
 	t->counted = up;
 }
 
+static void charge(struct tcp_sock *t, u32 bytes)
+{
+	if (bytes != t->charged)
+		inet_mem_add(INET_MEM_TCP, (s64)bytes - t->charged);
+	t->charged = bytes;
+}
+
 u32 tcp_settle(struct tcp_sock *t)
 {
 	struct tcp_conn *c = &t->c;
@@ -315,6 +330,7 @@ u32 tcp_settle(struct tcp_sock *t)
 	u32 mask = 0;
 
 	spin_assert_held(&sk->lock);
+	charge(t, c->wmem + c->rmem);
 	if (unlikely(t->inet.path.rt && t->path_mtu && t->inet.path.mtu != t->path_mtu))
 		tcp_fit_path(t, now);
 	if (c->events)
@@ -473,6 +489,7 @@ static void tcp_free(struct rcu_head *head)
 	struct tcp_sock *t = container_of(head, struct tcp_sock, inet.sk.rcu);
 
 	__atomic_fetch_sub(&tcp_net(t->inet.sk.net)->nr_socks, 1, __ATOMIC_RELAXED);
+	charge(t, 0);
 	tcp_conn_deinit(&t->c);
 	inet_sock_destroy(&t->inet);
 	slab_free(&g_tcp_cache, t);

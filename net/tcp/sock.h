@@ -15,6 +15,7 @@
 #define NET_TCP_SOCK_H
 
 #include <inet/inet.h>
+#include <inet/mem.h>
 #include <inet/ports.h>
 #include <inet/sock.h>
 #include <inet/table.h>
@@ -56,6 +57,7 @@ struct tcp_sock {
 	struct net_timer timer;
 	s64 armed_ns;     /* when the timer fires at the latest; sk.lock */
 	u32 path_mtu;     /* c's segments are made for it; sk.lock */
+	u32 charged;      /* bytes of it in INET_MEM_TCP; sk.lock */
 	bool hashed;      /* in the table of connections; sk.lock */
 	bool nospace;     /* somebody waits for room to send; atomic */
 	bool counted;     /* in CurrEstab; sk.lock */
@@ -128,6 +130,7 @@ static inline void tcp_lock(struct tcp_sock *t)
 {
 	rcu_read_lock();
 	spin_lock(&t->inet.sk.lock);
+	t->c.mem_level = inet_mem_level(INET_MEM_TCP);
 }
 /* Does what the calls under the lock left to do: events, timer, wake-ups. The socket may be gone
  * after it unless the caller has a reference. */

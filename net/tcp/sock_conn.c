@@ -291,7 +291,8 @@ static void leave_orphan(struct tcp_sock *t, s64 now)
 	if (t->c.state == TCP_CLOSE)
 		return;
 	if (__atomic_fetch_add(&tn->nr_orphans, 1, __ATOMIC_RELAXED) >=
-		READ_ONCE(tn->max_orphans)) {
+			READ_ONCE(tn->max_orphans) ||
+		(t->c.mem_level == INET_MEM_OVER && t->c.wmem)) {
 		__atomic_fetch_sub(&tn->nr_orphans, 1, __ATOMIC_RELAXED);
 		inet_count_tcp(tn->net, TCPM_ABORT_ON_MEMORY, 1);
 		tcp_abort(&t->c, 0, now);

@@ -21,7 +21,7 @@ static void drop(struct packet *p, enum inet_udp_count why)
 static void enqueue(struct udp_sock *u, struct packet *p)
 {
 	struct sock *sk = &u->inet.sk;
-	bool full;
+	bool full, over;
 
 	if (!inet_filter(sk, p) || p->len < 8) {
 		drop(p, UDP_IN_ERRORS);
@@ -31,15 +31,18 @@ static void enqueue(struct udp_sock *u, struct packet *p)
 	spin_lock(&sk->lock);
 	full = u->rx_truesize > (u32)READ_ONCE(sk->rcvbuf) || sock_opt(sk, SKO_DEAD) ||
 		sk->shutdown & SHUTDOWN_RCV;
-	if (full) {
+	over = unlikely(inet_mem_level(INET_MEM_UDP) == INET_MEM_OVER) &&
+		u->rx_truesize + p->truesize > UDP_RMEM_MIN;
+	if (full || over) {
 		u->drops++;
 		spin_unlock(&sk->lock);
-		drop(p, UDP_RCVBUF_ERRORS);
+		drop(p, full ? UDP_RCVBUF_ERRORS : UDP_MEM_ERRORS);
 		return;
 	}
 	inet_count_udp(sk->net, is_v4(p), UDP_IN);
 	packet_queue_add(&u->rx, p);
 	u->rx_truesize += p->truesize;
+	inet_mem_add(INET_MEM_UDP, p->truesize);
 	sock_wake(sk, EPOLLIN | EPOLLRDNORM | EPOLLRDBAND);
 	spin_unlock(&sk->lock);
 	sock_signal(sk, POLL_IN);

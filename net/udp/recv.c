@@ -31,6 +31,7 @@ static struct packet *take(struct udp_sock *u, bool peek, u32 *skip)
 	} else if (p) {
 		packet_queue_remove(&u->rx, p);
 		u->rx_truesize -= p->truesize;
+		inet_mem_add(INET_MEM_UDP, -(s64)p->truesize);
 	}
 	spin_unlock(&sk->lock);
 	return p;

@@ -292,6 +292,8 @@ static void udp_close(struct sock *sk)
 		__atomic_fetch_add(&g_udp_gro_users, -1u, __ATOMIC_RELAXED);
 	while ((p = packet_queue_take(&u->rx)))
 		packet_queue_add(&q, p);
+	inet_mem_add(INET_MEM_UDP, -(s64)u->rx_truesize);
+	u->rx_truesize = 0;
 	spin_unlock(&sk->lock);
 	packet_queue_purge(&q);
 }
@@ -301,6 +303,7 @@ static void udp_free(struct rcu_head *head)
 	struct udp_sock *u = container_of(head, struct udp_sock, inet.sk.rcu);
 
 	packet_queue_purge(&u->rx); /* what came after close */
+	inet_mem_add(INET_MEM_UDP, -(s64)u->rx_truesize);
 	inet_sock_destroy(&u->inet);
 	slab_free(&g_udp_cache, u);
 }
@@ -406,6 +409,37 @@ void udp_show(struct net *net, struct seq_buf *s, bool v6)
 		all = inet_table_each(udp_net(net)->table, sh.connected, &sh.pos, show_one, &sh);
 		rcu_read_unlock();
 	}
+}
+
+struct count {
+	int family;
+	u32 n;
+};
+
+static bool count_one(struct inet_sock *s, void *arg)
+{
+	struct count *c = arg;
+
+	c->n += s->sk.family == c->family;
+	return true;
+}
+
+void udp_show_sockstat(struct net *net, struct seq_buf *s, bool v6)
+{
+	struct count c = {.family = v6 ? AF_INET6 : AF_INET};
+
+	rcu_read_lock();
+	for (int connected = 0; connected < 2; connected++) {
+		u32 pos = 0;
+
+		(void)inet_table_each(udp_net(net)->table, connected, &pos, count_one, &c);
+	}
+	rcu_read_unlock();
+	if (v6)
+		seq_printf(s, "UDP6: inuse %u\nUDPLITE6: inuse 0\n", c.n);
+	else
+		seq_printf(s, "UDP: inuse %u mem %llu\nUDPLITE: inuse 0\n", c.n,
+			inet_mem_pages(INET_MEM_UDP));
 }
 
 /* ---- start-up -----------------------------------------------------------------------------------

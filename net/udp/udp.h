@@ -3,6 +3,7 @@
 #define UDP_PRIVATE_H
 
 #include <inet/inet.h>
+#include <inet/mem.h>
 #include <inet/ports.h>
 #include <inet/sock.h>
 #include <inet/table.h>
@@ -10,7 +11,8 @@
 #include <lib/string.h>
 #include <linux/udp.h>
 
-#define UDP_MAX_SEGMENTS 64 /* of one UDP_SEGMENT send */
+#define UDP_MAX_SEGMENTS 64   /* of one UDP_SEGMENT send */
+#define UDP_RMEM_MIN     4096 /* bytes that a socket may have when all have too much */
 
 struct udp_cork { /* a message in the making: MSG_MORE, UDP_CORK */
 	struct packet *p;
