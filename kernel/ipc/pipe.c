@@ -192,13 +192,13 @@ static ssize_t pipe_read(struct file *f, struct iter *to, off64_t *pos)
 		size_t n = iter_put(to, (char *)page_address(b->page) + b->offset, want);
 		bool packet = b->packet;
 
-		done += (ssize_t)n;
-		b->offset += (u32)n;
-		b->len -= (u32)n;
-		if (n < want) {
+		if (n < want) { /* nothing of a faulting buffer is consumed, as on Linux */
 			err = -EFAULT;
 			break;
 		}
+		done += (ssize_t)n;
+		b->offset += (u32)n;
+		b->len -= (u32)n;
 		if (b->len == 0 || packet)
 			pipe_drop_buf(p); /* the rest of a packet is lost, as pipe(2) says */
 		if (packet)

@@ -388,3 +388,17 @@ TEST(fstat_of_a_pipe_says_fifo)
 	CHECK_EQ(st.st_size, 0);
 	CHECK_EQ(st.st_blksize, 4096);
 }
+
+TEST(a_read_into_a_buffer_that_ends_early_takes_nothing)
+{
+	char data[4096], *page = guarded_page();
+	int p[2], left;
+
+	memset(data, 'y', sizeof(data));
+	OK(pipe(p));
+	CHECK_EQ(write(p[1], data, sizeof(data)), sizeof(data));
+	CHECK_ERR(read(p[0], page + page_size() - 100, sizeof(data)), EFAULT);
+	OK(ioctl(p[0], FIONREAD, &left));
+	CHECK_EQ(left, sizeof(data));
+	CHECK_EQ(read(p[0], page, sizeof(data)), sizeof(data));
+}
