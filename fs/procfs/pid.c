@@ -258,8 +258,10 @@ static int store_oom_adj(struct proc_node *n, char *text, size_t len)
 	s64 v;
 	int err = 0;
 
-	text[strcspn(text, "\n")] = 0;
-	if (parse_s64(text, 10, &v) || v < -1000 || v > 1000)
+	text += strspn(text, " \t\n");
+	while (*text && strchr(" \t\n", text[strlen(text) - 1]))
+		text[strlen(text) - 1] = 0;
+	if (parse_s64(text, 0, &v) || v < -1000 || v > 1000)
 		return -EINVAL;
 	t = node_task(n);
 	if (!t)

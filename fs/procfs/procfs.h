@@ -72,6 +72,8 @@ extern const struct file_ops g_gen_fops, g_gen_poll_fops;
 extern const struct proc_entry g_root_entries[];
 extern const struct proc_entry g_sys_ipv4_entries[], g_sys_ipv6_entries[]; /* sysinet.c */
 extern const struct proc_entry g_sys_entries[], g_sys_net_entries[], g_net_entries[];
+/* The first number in text, decimal or with 0x or 0 before it, as sysctls take it. -EINVAL. */
+int proc_number(const char *text, s64 *v) must_check;
 /* A variable of type int in entry->data, between min and max. */
 int proc_show_int(struct seq_buf *s, struct proc_node *n);
 int proc_store_int(struct proc_node *n, char *text, size_t len);

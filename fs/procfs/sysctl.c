@@ -24,12 +24,28 @@ int proc_show_int(struct seq_buf *s, struct proc_node *n)
 	return 0;
 }
 
+#define SPACES  " \t\n\v\f\r"
+#define LONGEST 24 /* a number's digits, sign and prefix */
+
+int proc_number(const char *text, s64 *v)
+{
+	char word[LONGEST];
+	size_t len;
+
+	text += strspn(text, SPACES);
+	len = strcspn(text, SPACES);
+	if (len >= sizeof(word) || *text == '+')
+		return -EINVAL;
+	memcpy(word, text, len);
+	word[len] = 0;
+	return parse_s64(word, 0, v) ? -EINVAL : 0;
+}
+
 int proc_store_int(struct proc_node *n, char *text, size_t len)
 {
 	s64 v;
 
-	text[strcspn(text, "\n")] = 0;
-	if (parse_s64(text, 10, &v) || v < n->entry->min || v > n->entry->max)
+	if (proc_number(text, &v) || v < n->entry->min || v > n->entry->max)
 		return -EINVAL;
 	WRITE_ONCE(*(int *)n->entry->data, (int)v);
 	return 0;
@@ -43,12 +59,11 @@ static int show_u64(struct seq_buf *s, struct proc_node *n)
 
 static int store_u64(struct proc_node *n, char *text, size_t len)
 {
-	u64 v;
+	s64 v;
 
-	text[strcspn(text, "\n")] = 0;
-	if (parse_u64(text, 10, &v) || v < (u64)n->entry->min)
+	if (proc_number(text, &v) || v < max(n->entry->min, (s64)0))
 		return -EINVAL;
-	WRITE_ONCE(*(u64 *)n->entry->data, v);
+	WRITE_ONCE(*(u64 *)n->entry->data, (u64)v);
 	return 0;
 }
 
@@ -122,8 +137,8 @@ static int store_printk(struct proc_node *n, char *text, size_t len)
 {
 	s64 v;
 
-	text[strcspn(text, " \t\n")] = 0; /* the console's level is the only one that changes */
-	if (parse_s64(text, 10, &v) || v < 1 || v > 8)
+	/* The console's level, the first, is the only one that changes. */
+	if (proc_number(text, &v) || v < INT_MIN || v > INT_MAX)
 		return -EINVAL;
 	WRITE_ONCE(g_console_loglevel, (int)v);
 	return 0;
@@ -184,8 +199,7 @@ static int store_rt_share(struct proc_node *n, char *text, size_t len)
 {
 	s64 v;
 
-	text[strcspn(text, "\n")] = 0;
-	if (parse_s64(text, 10, &v) || v < INT_MIN || v > INT_MAX)
+	if (proc_number(text, &v) || v < INT_MIN || v > INT_MAX)
 		return -EINVAL;
 	if (n->entry->data == &g_sched_rt_period_us)
 		return sched_set_rt_share(READ_ONCE(g_sched_rt_runtime_us), (int)v);
@@ -199,8 +213,7 @@ static int store_rr_timeslice(struct proc_node *n, char *text, size_t len)
 {
 	s64 v;
 
-	text[strcspn(text, "\n")] = 0;
-	if (parse_s64(text, 10, &v) || v < INT_MIN || v > INT_MAX)
+	if (proc_number(text, &v) || v < INT_MIN || v > INT_MAX)
 		return -EINVAL;
 	WRITE_ONCE(g_sched_rr_timeslice_ms, v > 0 ? (int)v : RR_TIMESLICE_MS);
 	return 0;
@@ -304,8 +317,7 @@ static int store_drop_caches(struct proc_node *n, char *text, size_t len)
 {
 	s64 v;
 
-	text[strcspn(text, "\n")] = 0;
-	if (parse_s64(text, 10, &v) || v < 1 || v > 4)
+	if (proc_number(text, &v) || v < 1 || v > 4)
 		return -EINVAL;
 	mem_drop_caches((u32)v);
 	return 0;

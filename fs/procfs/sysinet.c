@@ -19,7 +19,7 @@ static int show_one(struct seq_buf *s, struct proc_node *n)
 static int store_one(struct proc_node *n, char *text, size_t len)
 {
 	s64 v;
-	int err = parse_s64(text, 10, &v);
+	int err = proc_number(text, &v);
 
 	if (err || v < n->entry->min || v > n->entry->max)
 		return -EINVAL;
@@ -83,7 +83,7 @@ static int store_tcp(struct proc_node *n, char *text, size_t len)
 {
 	s64 v;
 
-	if (parse_s64(text, 10, &v) || v < n->entry->min || v > n->entry->max)
+	if (proc_number(text, &v) || v < n->entry->min || v > n->entry->max)
 		return -EINVAL;
 	tcp_sysctl_set(&g_init_net, (enum tcp_variable)(uintptr_t)n->entry->data, v);
 	return 0;

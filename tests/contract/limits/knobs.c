@@ -353,3 +353,41 @@ TEST(timer_slack_of_realtime_threads_is_nothing)
 	OK(prctl(PR_SET_TIMERSLACK, 500 * MSEC));
 	CHECK(slept() < 300 * MSEC);
 }
+
+static int put(const char *path, const char *text)
+{
+	int fd = OK(open(path, O_WRONLY)), err = write(fd, text, strlen(text)) < 0 ? errno : 0;
+
+	OK(close(fd));
+	return err;
+}
+
+static void expect_number(const char *path, const char *text, int want)
+{
+	CHECK_EQ(put(path, text), 0);
+	CHECK_EQ(atoi(read_text(path)), want);
+}
+
+TEST(numbers_are_taken_with_blanks_prefixes_and_what_follows)
+{
+	static const char path[] = "/proc/sys/vm/overcommit_ratio",
+			  adj[] = "/proc/self/oom_score_adj";
+	int before = atoi(read_text(path));
+	char text[16];
+
+	expect_number(path, " 41 \n", 41);
+	expect_number(path, "0x2a\n", 42);
+	expect_number(path, "43\t", 43);
+	expect_number(path, "44 99\n", 44);
+	expect_number(path, "055", 45);
+	CHECK_EQ(put(path, "+46\n"), EINVAL);
+	CHECK_EQ(put(path, "47x\n"), EINVAL);
+	CHECK_EQ(put(path, "x"), EINVAL);
+	snprintf(text, sizeof(text), "%d\n", before);
+	expect_number(path, text, before);
+	expect_number(adj, " 5 \n", 5);
+	expect_number(adj, "0x10", 16);
+	expect_number(adj, "+7\n", 7);
+	CHECK_EQ(put(adj, "5 6\n"), EINVAL);
+	CHECK_EQ(put(adj, "1001"), EINVAL);
+}
