@@ -17,7 +17,8 @@ static int parse_number(const char *name, size_t len)
 	return v;
 }
 
-static struct file *node_file(struct proc_node *n, int fd, bool *cloexec)
+/* of: the table, only to be compared, not referenced. cloexec and of: NULL: not wanted. */
+static struct file *node_file(struct proc_node *n, int fd, bool *cloexec, void **of)
 {
 	struct task *t = node_task(n);
 	struct fd_table *files = t ? task_get_files(t) : NULL;
@@ -25,6 +26,8 @@ static struct file *node_file(struct proc_node *n, int fd, bool *cloexec)
 
 	if (f && cloexec)
 		*cloexec = fd_get_cloexec(files, fd) > 0;
+	if (of)
+		*of = files;
 	if (files)
 		put_fd_table(files);
 	if (t)
@@ -34,7 +37,7 @@ static struct file *node_file(struct proc_node *n, int fd, bool *cloexec)
 
 static int jump_fd(struct proc_node *n, struct path *out)
 {
-	struct file *f = node_file(n, n->fd, NULL);
+	struct file *f = node_file(n, n->fd, NULL, NULL);
 
 	if (!f)
 		return -ENOENT;
@@ -47,7 +50,8 @@ static int jump_fd(struct proc_node *n, struct path *out)
 static int show_fdinfo(struct seq_buf *s, struct proc_node *n)
 {
 	bool cloexec = false;
-	struct file *f = node_file(n, n->fd, &cloexec);
+	void *files;
+	struct file *f = node_file(n, n->fd, &cloexec, &files);
 	u32 flags;
 
 	if (!f)
@@ -56,7 +60,7 @@ static int show_fdinfo(struct seq_buf *s, struct proc_node *n)
 	seq_printf(s, "pos:\t%lli\nflags:\t0%o\nmnt_id:\t%u\nino:\t%llu\n",
 		(long long)READ_ONCE(f->pos), flags | (cloexec ? O_CLOEXEC : 0), f->path.mnt->id,
 		(unsigned long long)f->inode->ino);
-	locks_show_fdinfo(f, s);
+	locks_show_fdinfo(f, files, s);
 	if (f->ops->show_fdinfo)
 		f->ops->show_fdinfo(f, s);
 	put_file(f);
@@ -77,7 +81,7 @@ static int find_file(struct proc_node *dir, const char *name, size_t len,
 	const struct proc_entry *fixed, struct proc_node *out)
 {
 	int fd = parse_number(name, len);
-	struct file *f = fd < 0 ? NULL : node_file(dir, fd, NULL);
+	struct file *f = fd < 0 ? NULL : node_file(dir, fd, NULL, NULL);
 
 	if (!f)
 		return -ENOENT;

@@ -261,7 +261,8 @@ int lock_flock(struct file *f, int op, s32 pid) must_check; /* pid: for /proc/lo
 void locks_release_posix(struct file *f, void *owner);      /* on close(2) of any descriptor */
 void locks_release_file(struct file *f);
 void locks_show(struct seq_buf *s); /* /proc/locks */
-void locks_show_fdinfo(struct file *f, struct seq_buf *s);
+/* Those that came by this file: its own and the POSIX locks of the descriptor table. */
+void locks_show_fdinfo(struct file *f, void *files, struct seq_buf *s);
 
 /* ---- inotify events ------------------------------------------------------------------------- */
 /* mask: IN_*; name NULL for events on the inode itself. Costs one load when nobody watches. */

@@ -38,6 +38,7 @@ struct file_lock {
 	bool write;
 	u8 kind;
 	s32 pid;                  /* for F_GETLK and /proc/locks */
+	const struct file *file;  /* by which it was set; only compared */
 	struct list_head waiters; /* lock_waiter.link */
 };
 
@@ -52,12 +53,14 @@ struct inode_locks {
 	struct lock_set records, flocks;
 	struct list_head link; /* g_inodes */
 	u32 nr_locks;          /* lock */
+	u32 nr_waiters;        /* lock */
 };
 
 struct lock_waiter {
 	struct list_head link;
 	struct wait_queue wake;
 	struct file_lock *blocker; /* NULL: try again; inode_locks->lock */
+	const struct lock_request *rq;
 	/* for the waits-for graph; g_waits_lock */
 	void *owner, *blocked_by;
 	struct hlist_node wait_link;
@@ -70,6 +73,7 @@ struct lock_request {
 	bool write, unlock;
 	u8 kind;
 	s32 pid;
+	const struct file *file;
 };
 
 /* What a change may need: made before the spinlock is taken, leftovers and losers freed after. */
@@ -192,12 +196,13 @@ static void lock_unlink(struct lock_set *set, struct file_lock *l)
 	itree_remove(&l->owner->locks, &l->in_owner);
 }
 
-static void wake_waiters(struct file_lock *l)
+static void wake_waiters(struct inode_locks *il, struct file_lock *l)
 {
 	struct lock_waiter *w, *next;
 
 	list_for_each_entry_safe(w, next, &l->waiters, link) {
 		list_del(&w->link);
+		il->nr_waiters--;
 		WRITE_ONCE(w->blocker, NULL);
 		wake_up_all(&w->wake);
 	}
@@ -207,16 +212,17 @@ static void lock_remove(
 	struct inode_locks *il, struct lock_set *set, struct file_lock *l, struct lock_spares *sp)
 {
 	lock_unlink(set, l);
-	wake_waiters(l);
+	wake_waiters(il, l);
 	il->nr_locks--;
 	list_add(&l->waiters, &sp->gone);
 }
 
-static void lock_resize(struct lock_set *set, struct file_lock *l, u64 start, u64 last)
+static void lock_resize(struct inode_locks *il, struct lock_set *set, struct file_lock *l,
+	u64 start, u64 last)
 {
 	lock_unlink(set, l);
 	lock_link(set, l, start, last);
-	wake_waiters(l);
+	wake_waiters(il, l);
 }
 
 static void lock_add(struct inode_locks *il, const struct lock_request *rq, struct lock_owner *o,
@@ -226,7 +232,11 @@ static void lock_add(struct inode_locks *il, const struct lock_request *rq, stru
 	struct file_lock *l = sp->lock[slot];
 
 	sp->lock[slot] = NULL;
-	*l = (struct file_lock){.owner = o, .write = write, .kind = rq->kind, .pid = rq->pid};
+	*l = (struct file_lock){.owner = o,
+		.write = write,
+		.kind = rq->kind,
+		.pid = rq->pid,
+		.file = rq->file};
 	list_init(&l->waiters);
 	lock_link(rq->set, l, start, last);
 	il->nr_locks++;
@@ -321,13 +331,13 @@ static void apply(struct inode_locks *il, const struct lock_request *rq, struct 
 			continue; /* only adjacent */
 		if (ls < rq->start && ll > rq->last) {
 			lock_add(il, rq, o, l->write, rq->last + 1, ll, sp);
-			lock_resize(rq->set, l, ls, rq->start - 1);
+			lock_resize(il, rq->set, l, ls, rq->start - 1);
 			break; /* it surrounded the range: nothing else of ours there */
 		}
 		if (ls < rq->start)
-			lock_resize(rq->set, l, ls, rq->start - 1);
+			lock_resize(il, rq->set, l, ls, rq->start - 1);
 		else if (ll > rq->last)
-			lock_resize(rq->set, l, rq->last + 1, ll);
+			lock_resize(il, rq->set, l, rq->last + 1, ll);
 		else
 			lock_remove(il, rq->set, l, sp);
 	}
@@ -380,7 +390,7 @@ static void wait_leave(struct lock_waiter *w)
 static int wait_for(
 	struct inode_locks *il, const struct lock_request *rq, struct file_lock *blocker)
 {
-	struct lock_waiter w = {.blocker = blocker};
+	struct lock_waiter w = {.blocker = blocker, .rq = rq};
 	bool posix = rq->kind == LOCK_KIND_POSIX;
 	int err;
 
@@ -391,11 +401,14 @@ static int wait_for(
 	}
 	wait_queue_init(&w.wake);
 	list_add_tail(&w.link, &blocker->waiters);
+	il->nr_waiters++;
 	spin_unlock(&il->lock);
 	err = wait_event_interruptible(&w.wake, !READ_ONCE(w.blocker));
 	spin_lock(&il->lock); /* also: whoever woke us is done with w */
-	if (w.blocker)
+	if (w.blocker) {
 		list_del(&w.link);
+		il->nr_waiters--;
+	}
 	spin_unlock(&il->lock);
 	if (posix)
 		wait_leave(&w);
@@ -513,6 +526,7 @@ int lock_posix(struct file *f, int cmd, struct flock *fl, void *owner, s32 pid)
 	bool ofd = cmd == F_OFD_GETLK || cmd == F_OFD_SETLK || cmd == F_OFD_SETLKW;
 	bool test = cmd == F_GETLK || cmd == F_OFD_GETLK;
 	struct lock_request rq = {.key = owner,
+		.file = f,
 		.pid = ofd ? -1 : pid,
 		.kind = ofd ? LOCK_KIND_OFD : LOCK_KIND_POSIX,
 		.write = fl->l_type == F_WRLCK,
@@ -545,8 +559,11 @@ int lock_posix(struct file *f, int cmd, struct flock *fl, void *owner, s32 pid)
 
 int lock_flock(struct file *f, int op, s32 pid)
 {
-	struct lock_request rq = {
-		.key = f, .last = OFFSET_LAST, .kind = LOCK_KIND_FLOCK, .pid = pid};
+	struct lock_request rq = {.key = f,
+		.file = f,
+		.last = OFFSET_LAST,
+		.kind = LOCK_KIND_FLOCK,
+		.pid = pid};
 	struct inode_locks *il;
 
 	if (op & LOCK_MAND)
@@ -625,85 +642,151 @@ static void show_one(struct seq_buf *s, u32 nr, const struct lock_info *i)
 	static const char *const kinds[] = {
 		[LOCK_KIND_POSIX] = "POSIX ", [LOCK_KIND_OFD] = "OFDLCK", [LOCK_KIND_FLOCK] = "FLOCK "};
 
-	seq_printf(s, "%u: %s ADVISORY  %s %d %02x:%02x:%llu %llu ", nr, kinds[i->kind],
-		i->write ? "WRITE" : "READ ", i->pid, dev_major(i->dev), dev_minor(i->dev),
-		(unsigned long long)i->ino, (unsigned long long)i->start);
+	seq_printf(s, "%u: %s%s ADVISORY  %s %d %02x:%02x:%llu %llu ", nr, i->waits ? "-> " : "",
+		kinds[i->kind], i->write ? "WRITE" : "READ", i->pid, dev_major(i->dev),
+		dev_minor(i->dev), (unsigned long long)i->ino, (unsigned long long)i->start);
 	if (i->last == OFFSET_LAST)
 		seq_puts(s, "EOF\n");
 	else
 		seq_printf(s, "%llu\n", (unsigned long long)i->last);
 }
 
-/* Locks of a set into info[n..max): the new n. key: only this owner's; NULL: all. */
-static u32 collect(struct inode_locks *il, struct lock_set *set, const void *key,
-	struct lock_info *info, u32 n, u32 max)
+/* What is to be shown: copied under the locks, made text of outside, as growing a buffer sleeps. */
+struct lock_infos {
+	struct lock_info *info;
+	u32 n, max;
+};
+
+static void add_info(struct lock_infos *to, const struct inode_locks *il, const struct lock_info *i)
+{
+	if (to->n == to->max)
+		return;
+	to->info[to->n] = *i;
+	to->info[to->n].dev = il->inode->super ? il->inode->super->dev : 0;
+	to->info[to->n++].ino = il->inode->ino;
+}
+
+static void add_lock(struct lock_infos *to, const struct inode_locks *il, const struct file_lock *l)
+{
+	add_info(to, il,
+		&(struct lock_info){.kind = l->kind,
+			.write = l->write,
+			.pid = l->pid,
+			.start = lock_start(l),
+			.last = lock_last(l)});
+}
+
+static void add_waiters(
+	struct lock_infos *to, const struct inode_locks *il, const struct file_lock *l)
+{
+	const struct lock_waiter *w;
+
+	list_for_each_entry(w, &l->waiters, link)
+		add_info(to, il,
+			&(struct lock_info){.kind = w->rq->kind,
+				.write = w->rq->write,
+				.waits = true,
+				.pid = w->rq->pid,
+				.start = w->rq->start,
+				.last = w->rq->last});
+}
+
+/* All locks of a set, each with who waits for it. */
+static void collect(
+	struct lock_infos *to, const struct inode_locks *il, const struct lock_set *set)
 {
 	for (int write = 0; write < 2; write++) {
 		struct itree_node *t = itree_first(&set->of_type[write], 0, OFFSET_LAST);
 
-		for (; t && n < max; t = itree_next(t, 0, OFFSET_LAST)) {
-			struct file_lock *l = container_of(t, struct file_lock, in_type);
+		for (; t && to->n < to->max; t = itree_next(t, 0, OFFSET_LAST)) {
+			const struct file_lock *l = container_of(t, struct file_lock, in_type);
 
-			if (key && l->owner->key != key)
-				continue;
-			info[n++] = (struct lock_info){.kind = l->kind,
-				.write = l->write,
-				.pid = l->pid,
-				.dev = il->inode->super ? il->inode->super->dev : 0,
-				.ino = il->inode->ino,
-				.start = lock_start(l),
-				.last = lock_last(l)};
+			add_lock(to, il, l);
+			add_waiters(to, il, l);
 		}
 	}
-	return n;
 }
 
-/* Text is made outside the locks: growing the buffer sleeps. */
+/* Those of one owner that came by the file. */
+static void collect_owned(struct lock_infos *to, const struct inode_locks *il,
+	const struct lock_set *set, const void *key, const struct file *f)
+{
+	const struct lock_owner *o = owner_find(set, key);
+	struct itree_node *t = o ? itree_first(&o->locks, 0, OFFSET_LAST) : NULL;
+
+	for (; t; t = itree_next(t, 0, OFFSET_LAST)) {
+		const struct file_lock *l = container_of(t, struct file_lock, in_owner);
+
+		if (l->file == f)
+			add_lock(to, il, l);
+	}
+}
+
+/* Room for count and some that may come meanwhile; false: none. */
+static bool infos_make(struct lock_infos *to, u32 count)
+{
+	to->n = 0;
+	to->max = count + 16;
+	to->info = kvmalloc(to->max * sizeof(*to->info), GFP_KERNEL);
+	return to->info != NULL;
+}
+
+/* Who waits has the number of the lock in the way. */
+static void infos_show(struct lock_infos *all, const char *prefix, struct seq_buf *s)
+{
+	u32 nr = 0;
+
+	for (u32 i = 0; i < all->n; i++) {
+		if (!all->info[i].waits)
+			nr++;
+		seq_puts(s, prefix);
+		show_one(s, nr, &all->info[i]);
+	}
+	kvfree(all->info);
+}
+
 void locks_show(struct seq_buf *s)
 {
-	struct lock_info *info;
+	struct lock_infos all;
 	struct inode_locks *il;
-	u32 max = 0, n = 0;
+	u32 count = 0;
 
 	spin_lock(&g_inodes_lock);
 	list_for_each_entry(il, &g_inodes, link)
-		max += READ_ONCE(il->nr_locks);
+		count += READ_ONCE(il->nr_locks) + READ_ONCE(il->nr_waiters);
 	spin_unlock(&g_inodes_lock);
-	if (!max)
+	if (!count)
 		return;
-	max += 16; /* some that may come meanwhile */
-	info = kvmalloc(max * sizeof(*info), GFP_KERNEL);
-	if (!info) {
+	if (!infos_make(&all, count)) {
 		s->overflow = true;
 		return;
 	}
 	spin_lock(&g_inodes_lock);
 	list_for_each_entry(il, &g_inodes, link) {
 		spin_lock_nested(&il->lock); /* after g_inodes_lock */
-		n = collect(il, &il->records, NULL, info, n, max);
-		n = collect(il, &il->flocks, NULL, info, n, max);
+		collect(&all, il, &il->records);
+		collect(&all, il, &il->flocks);
 		spin_unlock(&il->lock);
 	}
 	spin_unlock(&g_inodes_lock);
-	for (u32 i = 0; i < n; i++)
-		show_one(s, i + 1, &info[i]);
-	kvfree(info);
+	infos_show(&all, "", s);
 }
 
-void locks_show_fdinfo(struct file *f, struct seq_buf *s)
+void locks_show_fdinfo(struct file *f, void *files, struct seq_buf *s)
 {
 	struct inode_locks *il = f->inode ? locks_of(f->inode) : NULL;
-	struct lock_info info[4];
-	u32 n;
+	struct lock_infos all;
 
-	if (!il)
+	if (!il || !READ_ONCE(il->nr_locks))
 		return;
-	spin_lock(&il->lock);
-	n = collect(il, &il->records, f, info, 0, ARRAY_SIZE(info));
-	n = collect(il, &il->flocks, f, info, n, ARRAY_SIZE(info));
-	spin_unlock(&il->lock);
-	for (u32 i = 0; i < n; i++) {
-		seq_puts(s, "lock:\t");
-		show_one(s, i + 1, &info[i]);
+	if (!infos_make(&all, READ_ONCE(il->nr_locks))) {
+		s->overflow = true;
+		return;
 	}
+	spin_lock(&il->lock);
+	collect_owned(&all, il, &il->records, files, f);
+	collect_owned(&all, il, &il->records, f, f);
+	collect_owned(&all, il, &il->flocks, f, f);
+	spin_unlock(&il->lock);
+	infos_show(&all, "lock:\t", s);
 }

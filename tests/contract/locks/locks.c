@@ -332,3 +332,75 @@ TEST(proc_locks_lists_them)
 	snprintf(want, sizeof(want), "FLOCK  ADVISORY  WRITE %d ", getpid());
 	CHECK(strstr(read_text("/proc/locks"), want));
 }
+
+/* How often needle stands in the text. */
+static int count_in(const char *text, const char *needle)
+{
+	int n = 0;
+
+	for (; (text = strstr(text, needle)); text++)
+		n++;
+	return n;
+}
+
+TEST(fdinfo_shows_all_locks_that_came_by_the_descriptor)
+{
+	int f = new_file("f", O_RDWR, 0600), g = OK(open("f", O_RDWR));
+	struct gate release;
+	char path[64];
+	pid_t pid = holder(F_WRLCK, 1000, 10, &release);
+	const char *text;
+
+	for (int i = 0; i < 9; i++)
+		OK(set_lock(f, F_SETLK, F_WRLCK, i * 20, 10));
+	OK(set_lock(f, F_OFD_SETLK, F_RDLCK, 500, 1));
+	OK(flock(f, LOCK_SH));
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", f);
+	text = read_text(path);
+	CHECK_EQ(count_in(text, "lock:\t"), 11);
+	CHECK_EQ(count_in(text, ": POSIX  ADVISORY  WRITE"), 9);
+	CHECK_EQ(count_in(text, ": OFDLCK ADVISORY  READ"), 1);
+	CHECK_EQ(count_in(text, ": FLOCK  ADVISORY  READ"), 1);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", g);
+	CHECK_EQ(count_in(read_text(path), "lock:\t"), 0);
+	OK(set_lock(g, F_SETLK, F_RDLCK, 2000, 1));
+	CHECK_EQ(count_in(read_text(path), ": POSIX  ADVISORY  READ"), 1);
+	gate_open(release);
+	expect_exit(pid, 0);
+}
+
+/* The number of the line in /proc/locks that has text in it. */
+static int line_number(const char *text)
+{
+	const char *all = read_text("/proc/locks"), *at = strstr(all, text);
+	int nr = -1;
+
+	if (!at)
+		FAIL("/proc/locks lacks \"%s\":\n%s", text, all);
+	while (at > all && at[-1] != '\n')
+		at--;
+	sscanf(at, "%d", &nr);
+	return nr;
+}
+
+TEST(proc_locks_shows_who_waits_under_the_number_of_the_lock_in_the_way)
+{
+	int f = new_file("f", O_RDWR, 0600);
+	char waits[64], holds[64];
+	pid_t pid;
+
+	OK(set_lock(f, F_SETLK, F_WRLCK, 0, 10));
+	pid = FORK();
+	if (!pid) {
+		set_lock(f, F_SETLKW, F_RDLCK, 5, 7);
+		_exit(0);
+	}
+	await_sleep(pid);
+	snprintf(waits, sizeof(waits), ": -> POSIX  ADVISORY  READ %d ", pid);
+	snprintf(holds, sizeof(holds), ": POSIX  ADVISORY  WRITE %d ", getpid());
+	CHECK_EQ(line_number(waits), line_number(holds));
+	OK(kill(pid, SIGKILL));
+	expect_signal(pid, SIGKILL);
+	CHECK(!strstr(read_text("/proc/locks"), "->"));
+	(void)line_number(holds);
+}
