@@ -19,6 +19,8 @@ struct tty_pty {
 	u32 head, tail;
 	bool locked; /* TIOCSPTLCK: the slave can't be opened */
 	bool packet; /* TIOCPKT */
+	bool stopped;   /* TCOOFF on the master: its writes wait */
+	bool exclusive; /* TIOCEXCL on the master */
 	bool slave_opened, slave_closed;
 	u8 packet_bits;                          /* pending TIOCPKT_* */
 	struct wait_queue read_wait, write_wait; /* the master's */

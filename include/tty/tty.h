@@ -49,6 +49,7 @@ struct tty {
 	struct mutex lock;         /* RANK_TTY: termios changes, open, close, hang-up */
 	/* lock to write, and for ICANON ld->in_lock and spin; others accept a mix of old and new */
 	struct ktermios termios;
+	struct ktermios locked;  /* set bits and bytes: TCSETS leaves those of termios alone; lock */
 	struct winsize winsize;  /* spin */
 	struct spinlock spin;    /* RANK_TTY_SPIN, interrupts off: the fields below */
 	struct session *session; /* whose controlling terminal this is, or NULL */
@@ -57,7 +58,7 @@ struct tty {
 	bool held;               /* TCOOFF: only TCOON restarts */
 	bool exclusive;          /* TIOCEXCL */
 	u32 hangups;             /* generation: files opened before a hang-up are dead */
-	u32 open_count;          /* lock; without the files that a hang-up killed */
+	u32 open_count;          /* lock; on a line without the files that a hang-up killed */
 	u32 console_count;       /* lock: those of them that were opened as /dev/console */
 	struct wait_queue read_wait, write_wait;
 	struct fasync_list async;

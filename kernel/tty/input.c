@@ -66,7 +66,7 @@ static void flush_input(struct tty *t)
 	spin_unlock_irqrestore(&t->spin, flags);
 	n_tty_maybe_unthrottle(t);
 	if (t->pty)
-		pty_flushed(t, 0); /* room for the master's writers */
+		pty_flushed(t, TIOCPKT_FLUSHREAD); /* and room for the master's writers */
 }
 
 void n_tty_flush_input(struct tty *t)
@@ -501,53 +501,71 @@ bool n_tty_takes_input(struct tty *t)
 	return !full || !readable;
 }
 
-size_t n_tty_receive(struct tty *t, const u8 *buf, const u8 *flags, size_t n)
+/* in_lock held. How many bytes were taken: there is no room for the rest. */
+static size_t receive_locked(struct tty *t, const u8 *buf, const u8 *flags, size_t n)
 {
 	size_t i;
 
-	mutex_lock(&t->ld->in_lock);
 	for (i = 0; i < n && n_tty_takes_input(t); i++) {
 		if (flags && flags[i] != TTY_NORMAL)
 			receive_flagged(t, buf[i], flags[i]);
 		else
 			receive_byte(t, buf[i]);
 	}
-	mutex_unlock(&t->ld->in_lock);
+	return i;
+}
+
+/* Bytes were taken: send their echoes, wake readers. in_lock not held. */
+static void received(struct tty *t)
+{
 	n_tty_flush_echo(t);
-	if (i > 0 && n_tty_input_available(t, true)) {
+	if (n_tty_input_available(t, true)) {
 		poll_wake(&t->read_wait, EPOLLIN | EPOLLRDNORM);
 		if (!L_FLAG(t, ICANON))
 			fasync_notify(&t->async, POLL_IN);
 	}
-	return i;
 }
 
-void n_tty_receive_queued(struct tty *t)
+size_t n_tty_receive(struct tty *t, const u8 *buf, size_t n)
+{
+	mutex_lock(&t->ld->in_lock);
+	n = receive_locked(t, buf, NULL, n);
+	mutex_unlock(&t->ld->in_lock);
+	if (n)
+		received(t);
+	return n;
+}
+
+/* A piece of what the driver queued; false when nothing was taken. */
+static bool receive_piece(struct tty *t)
 {
 	struct n_tty *n = t->ld;
+	u8 bytes[64], flags[64];
+	u32 count, taken;
 
-	for (;;) {
-		u8 bytes[64], flags[64];
-		u32 count = 0, taken, from;
-		unsigned long irq = spin_lock_irqsave(&t->spin);
-
-		from = n->flip_tail;
-		while (count < sizeof(bytes) && n->flip_tail + count != n->flip_head) {
-			bytes[count] = n->flip[(n->flip_tail + count) % FLIP_SIZE];
-			flags[count] = n->flip_flags[(n->flip_tail + count) % FLIP_SIZE];
-			count++;
-		}
-		spin_unlock_irqrestore(&t->spin, irq);
-		if (count == 0)
-			break;
-		taken = n_tty_receive(t, bytes, flags, count);
-		irq = spin_lock_irqsave(&t->spin);
-		if (n->flip_tail == from) /* else the queue was flushed meanwhile */
-			n->flip_tail += taken;
-		spin_unlock_irqrestore(&t->spin, irq);
-		if (taken < count)
-			break; /* n_tty_maybe_unthrottle queues us again when there is room */
+	mutex_lock(&n->in_lock);
+	spin_lock_irq(&t->spin);
+	count = min_t(u32, n->flip_head - n->flip_tail, sizeof(bytes));
+	for (u32 i = 0; i < count; i++) {
+		bytes[i] = n->flip[(n->flip_tail + i) % FLIP_SIZE];
+		flags[i] = n->flip_flags[(n->flip_tail + i) % FLIP_SIZE];
 	}
+	spin_unlock_irq(&t->spin);
+	taken = (u32)receive_locked(t, bytes, flags, count);
+	spin_lock_irq(&t->spin);
+	n->flip_tail += taken;
+	spin_unlock_irq(&t->spin);
+	mutex_unlock(&n->in_lock);
+	if (taken)
+		received(t);
+	return taken != 0;
+}
+
+/* n_tty_maybe_unthrottle queues us again when there is room for what is left. */
+void n_tty_receive_queued(struct tty *t)
+{
+	while (receive_piece(t))
+		;
 	n_tty_maybe_unthrottle(t);
 }
 
@@ -574,7 +592,7 @@ size_t tty_receive(struct tty *t, const u8 *buf, const u8 *flags, size_t count)
 
 size_t tty_receive_direct(struct tty *t, const u8 *buf, size_t n)
 {
-	return n_tty_receive(t, buf, NULL, n);
+	return n_tty_receive(t, buf, n);
 }
 
 /* Readers call this after taking bytes: let queued input go on, and the driver. */

@@ -97,6 +97,54 @@ int tty_wait_sent(struct tty *t)
 		&t->write_wait, t->ops->chars_in_buffer(t) == 0 || READ_ONCE(t->other_closed));
 }
 
+static u32 mix(u32 new, u32 old, u32 locked)
+{
+	return (new &~locked) | (old & locked);
+}
+
+/* What TIOCSLCKTRMIOS locked stays as it was. */
+static void keep_locked(
+	struct ktermios *new, const struct ktermios *old, const struct ktermios *locked)
+{
+	new->c_iflag = mix(new->c_iflag, old->c_iflag, locked->c_iflag);
+	new->c_oflag = mix(new->c_oflag, old->c_oflag, locked->c_oflag);
+	new->c_cflag = mix(new->c_cflag, old->c_cflag, locked->c_cflag);
+	new->c_lflag = mix(new->c_lflag, old->c_lflag, locked->c_lflag);
+	for (int i = 0; i < NCCS; i++)
+		if (locked->c_cc[i])
+			new->c_cc[i] = old->c_cc[i];
+}
+
+static long get_locked(struct tty *t, struct termios __user *to)
+{
+	struct termios out = {0};
+
+	mutex_lock(&t->lock);
+	out.c_iflag = t->locked.c_iflag, out.c_oflag = t->locked.c_oflag;
+	out.c_cflag = t->locked.c_cflag, out.c_lflag = t->locked.c_lflag;
+	out.c_line = t->locked.c_line;
+	memcpy(out.c_cc, t->locked.c_cc, sizeof(out.c_cc));
+	mutex_unlock(&t->lock);
+	return copy_to_user(to, &out, sizeof(out));
+}
+
+static long set_locked(struct tty *t, const struct termios __user *from)
+{
+	struct termios in;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (copy_from_user(&in, from, sizeof(in)))
+		return -EFAULT;
+	mutex_lock(&t->lock);
+	t->locked.c_iflag = in.c_iflag, t->locked.c_oflag = in.c_oflag;
+	t->locked.c_cflag = in.c_cflag, t->locked.c_lflag = in.c_lflag;
+	t->locked.c_line = in.c_line;
+	memcpy(t->locked.c_cc, in.c_cc, sizeof(in.c_cc));
+	mutex_unlock(&t->lock);
+	return 0;
+}
+
 /* form: TCSETS, TCSETA or TCSETS2; how: 0 at once, 1 after output, 2 after output and flush input */
 static long set_termios(struct tty *t, u32 form, int how, const void __user *from)
 {
@@ -121,6 +169,7 @@ static long set_termios(struct tty *t, u32 form, int how, const void __user *fro
 	mutex_lock(&t->lock);
 	old = t->termios;
 	new.c_line = old.c_line; /* N_TTY is the only line discipline */
+	keep_locked(&new, &old, &t->locked);
 	n_tty_set_termios(t, &new);
 	if (t->ops->set_termios)
 		t->ops->set_termios(t, &old);
@@ -141,11 +190,6 @@ static long flush_queues(struct tty *t, unsigned long which)
 			t->ops->flush(t);
 		wake_up_all(&t->write_wait);
 	}
-	if (t->pty)
-		pty_flushed(t,
-			which == TCIFLUSH           ? TIOCPKT_FLUSHREAD
-				: which == TCOFLUSH ? TIOCPKT_FLUSHWRITE
-						    : TIOCPKT_FLUSHREAD | TIOCPKT_FLUSHWRITE);
 	return 0;
 }
 
@@ -228,7 +272,6 @@ static long queue_ioctl(struct tty *t, u32 cmd, unsigned long arg)
 static long mode_ioctl(struct tty *t, u32 cmd, unsigned long arg)
 {
 	int __user *ip = (int __user *)arg;
-	int v;
 
 	switch (cmd) {
 	case TIOCEXCL:
@@ -239,24 +282,6 @@ static long mode_ioctl(struct tty *t, u32 cmd, unsigned long arg)
 		return 0;
 	case TIOCGEXCL:
 		return put_user((int)t->exclusive, ip);
-	case TIOCGETD:
-		return put_user(0, ip); /* N_TTY */
-	case TIOCSETD:
-		if (get_user(v, ip))
-			return -EFAULT;
-		return v == 0 ? 0 : -EINVAL;
-	case TIOCGSOFTCAR:
-		return put_user((t->termios.c_cflag & CLOCAL) ? 1 : 0, ip);
-	case TIOCSSOFTCAR:
-		if (get_user(v, ip))
-			return -EFAULT;
-		mutex_lock(&t->lock);
-		t->termios.c_cflag = (t->termios.c_cflag & ~CLOCAL) | (v ? CLOCAL : 0);
-		mutex_unlock(&t->lock);
-		return 0;
-	case TIOCGDEV:
-		return put_user(
-			(u32)(dev_major(t->dev) << 8 | dev_minor(t->dev)), (u32 __user *)arg);
 	case TIOCSTI: {
 		u8 c;
 
@@ -274,6 +299,11 @@ static long mode_ioctl(struct tty *t, u32 cmd, unsigned long arg)
 		(void)tty_receive_direct(t, &c, 1);
 		return 0;
 	}
+	case TIOCVHANGUP:
+		if (!capable(CAP_SYS_ADMIN))
+			return -EPERM;
+		tty_hangup(t);
+		return 0;
 	default:
 		return -ENOIOCTLCMD;
 	}
@@ -283,6 +313,8 @@ static long mode_ioctl(struct tty *t, u32 cmd, unsigned long arg)
 long tty_ioctl_on(struct tty *t, u32 cmd, unsigned long arg)
 {
 	void __user *p = (void __user *)arg;
+	int __user *ip = p;
+	int v;
 
 	switch (cmd) {
 	case TCGETS:
@@ -305,6 +337,28 @@ long tty_ioctl_on(struct tty *t, u32 cmd, unsigned long arg)
 		return get_winsize(t, p);
 	case TIOCSWINSZ:
 		return set_winsize(t, p);
+	case TIOCGLCKTRMIOS:
+		return get_locked(t, p);
+	case TIOCSLCKTRMIOS:
+		return set_locked(t, p);
+	case TIOCGETD:
+		return put_user(0, ip); /* N_TTY */
+	case TIOCSETD:
+		if (get_user(v, ip))
+			return -EFAULT;
+		return v == 0 ? 0 : -EINVAL;
+	case TIOCGSOFTCAR:
+		return put_user((t->termios.c_cflag & CLOCAL) ? 1 : 0, ip);
+	case TIOCSSOFTCAR:
+		if (get_user(v, ip))
+			return -EFAULT;
+		mutex_lock(&t->lock);
+		t->termios.c_cflag = (t->termios.c_cflag & ~CLOCAL) | (v ? CLOCAL : 0);
+		mutex_unlock(&t->lock);
+		return 0;
+	case TIOCGDEV:
+		return put_user(
+			(u32)(dev_major(t->dev) << 8 | dev_minor(t->dev)), (u32 __user *)arg);
 	default:
 		return -ENOIOCTLCMD;
 	}

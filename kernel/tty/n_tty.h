@@ -11,7 +11,7 @@
 struct n_tty {
 	/* flip buffer: tty->spin */
 	u8 flip[FLIP_SIZE], flip_flags[FLIP_SIZE];
-	u32 flip_head, flip_tail;
+	u32 flip_head, flip_tail; /* flip_tail: in_lock besides */
 
 	struct mutex in_lock; /* one byte is processed at a time; the input side below */
 	bool lnext;           /* ^V: the next byte is literal */
@@ -50,9 +50,10 @@ static inline bool is_cc(const struct tty *t, int i, u8 c)
 
 /* input.c: run queued input through the discipline; sleeps. */
 void n_tty_receive_queued(struct tty *t);
-size_t n_tty_receive(struct tty *t, const u8 *buf, const u8 *flags, size_t n);
+size_t n_tty_receive(struct tty *t, const u8 *buf, size_t n); /* how many were taken */
 void n_tty_set_stopped(struct tty *t, bool on); /* output; TCOOFF outlasts the other reasons */
-void n_tty_flush_input(struct tty *t);          /* takes in_lock */
+/* Forget all input, also what the discipline has not seen yet. Takes in_lock. */
+void n_tty_flush_input(struct tty *t);
 /* The only way to change termios of a terminal in use; tty->lock held. Takes in_lock, wakes
  * readers. */
 void n_tty_set_termios(struct tty *t, const struct ktermios *new);
@@ -73,6 +74,7 @@ bool n_tty_takes_output(struct tty *t); /* would a write take a byte, whichever 
 ssize_t n_tty_write(struct tty *t, struct file *f, struct iter *from);
 void n_tty_echo(struct tty *t, const u8 *raw, size_t n); /* in_lock held */
 void n_tty_flush_echo(struct tty *t);
+void n_tty_announce_room(struct tty *t); /* POLL_OUT to writers with O_ASYNC who found none */
 void n_tty_erase_column(struct tty *t, u32 cols);
 u32 n_tty_column(struct tty *t);
 
@@ -82,7 +84,7 @@ u32 n_tty_poll(struct tty *t, struct file *f, struct poll_table *pt);
 
 /* ioctl.c */
 long tty_ioctl(struct file *f, u32 cmd, unsigned long arg);
-long tty_ioctl_on(struct tty *t, u32 cmd, unsigned long arg);
+long tty_ioctl_on(struct tty *t, u32 cmd, unsigned long arg); /* both sides of a pty */
 int tty_wait_sent(struct tty *t) must_check; /* 0, -ERESTARTSYS */
 
 /* job.c */
@@ -98,8 +100,11 @@ void tty_hangup_session(struct tty *t);
 /* pty.c */
 void pty_flushed(struct tty *slave, u8 packet_bits);
 
-/* tty.c: bind an open file to t (its reference is consumed, also on failure). -EBUSY -EIO -ENOMEM. */
+/* tty.c */
+extern const struct ktermios g_tty_std_termios; /* of a fresh line */
 int tty_default_owner(struct tty *t, struct file *f) must_check; /* O_ASYNC without F_SETOWN */
+/* Bind an open file to t (its reference is consumed, also on failure). -EBUSY -EIO -ENOMEM. console:
+ * by the name that survives hang-ups. */
 int tty_file_open(struct file *f, struct tty *t, bool console) must_check;
 
 #endif

@@ -226,9 +226,13 @@ ssize_t n_tty_write(struct tty *t, struct file *f, struct iter *from)
 
 void tty_wakeup(struct tty *t)
 {
-	if (READ_ONCE(t->ld->echo_tail) != READ_ONCE(t->ld->echo_head))
+	if (READ_ONCE(t->ld->echo_tail) != READ_ONCE(t->ld->echo_head) || READ_ONCE(t->async_room))
 		work_queue(&t->receive_work);
 	poll_wake(&t->write_wait, EPOLLOUT | EPOLLWRNORM);
-	if (READ_ONCE(t->async_room) && xchg(&t->async_room, false))
+}
+
+void n_tty_announce_room(struct tty *t)
+{
+	if (READ_ONCE(t->async_room) && n_tty_takes_output(t) && xchg(&t->async_room, false))
 		fasync_notify(&t->async, POLL_OUT);
 }

@@ -4,6 +4,7 @@
 #include <kmem/slab.h>
 #include <lib/printf.h>
 #include <lib/string.h>
+#include <linux/capability.h>
 #include <linux/major.h>
 #include <process/signal.h>
 #include <tty/pty.h>
@@ -89,6 +90,11 @@ static void slave_free(struct tty *t)
 	kfree(t->pty);
 }
 
+static long slave_ioctl(struct tty *t, u32 cmd, unsigned long arg)
+{
+	return cmd == TIOCSBRK || cmd == TIOCCBRK ? 0 : -ENOIOCTLCMD; /* no line to break */
+}
+
 static const struct tty_ops g_slave_ops = {
 	.write = slave_write,
 	.write_room = slave_write_room,
@@ -97,6 +103,7 @@ static const struct tty_ops g_slave_ops = {
 	.open = slave_open,
 	.close = slave_close,
 	.flush = slave_flush,
+	.ioctl = slave_ioctl,
 	.free = slave_free,
 };
 
@@ -261,6 +268,11 @@ static ssize_t master_read(struct file *f, struct iter *to, off64_t *pos)
 	return ret;
 }
 
+static bool master_may_send(struct tty_pty *p)
+{
+	return !READ_ONCE(p->stopped);
+}
+
 static ssize_t master_write_locked(struct tty_pty *p, struct file *f, struct iter *from)
 {
 	struct tty *slave = p->slave;
@@ -275,7 +287,9 @@ static ssize_t master_write_locked(struct tty_pty *p, struct file *f, struct ite
 		if (n < want)
 			return done ? done : -EFAULT;
 		while (at < n) {
-			size_t took = tty_receive_direct(slave, bytes + at, n - at);
+			size_t took = master_may_send(p)
+				? tty_receive_direct(slave, bytes + at, n - at)
+				: 0;
 
 			at += took;
 			if (took)
@@ -283,8 +297,8 @@ static ssize_t master_write_locked(struct tty_pty *p, struct file *f, struct ite
 			if (f->flags & O_NONBLOCK)
 				err = -EAGAIN;
 			else
-				err = wait_event_interruptible(
-					&p->write_wait, n_tty_takes_input(slave));
+				err = wait_event_interruptible(&p->write_wait,
+					master_may_send(p) && n_tty_takes_input(slave));
 			if (err)
 				break;
 		}
@@ -321,7 +335,7 @@ static u32 master_poll(struct file *f, struct poll_table *pt)
 		mask |= EPOLLPRI;
 	if (READ_ONCE(p->slave_closed))
 		mask |= EPOLLHUP;
-	if (n_tty_takes_input(p->slave))
+	if (master_may_send(p) && n_tty_takes_input(p->slave))
 		mask |= EPOLLOUT | EPOLLWRNORM;
 	return mask;
 }
@@ -366,6 +380,40 @@ static long open_peer(struct tty_pty *p, struct file *master, u32 flags)
 	if (is_err(f))
 		return ptr_err(f);
 	return fd_open(files, f, (flags & O_CLOEXEC) != 0);
+}
+
+/* The master's own flow control: what it writes waits; characters go to the slave. */
+static long master_flow(struct tty_pty *p, unsigned long how)
+{
+	u8 c;
+
+	switch (how) {
+	case TCOOFF:
+	case TCOON:
+		WRITE_ONCE(p->stopped, how == TCOOFF);
+		poll_wake(&p->write_wait, EPOLLOUT | EPOLLWRNORM);
+		return 0;
+	case TCIOFF:
+	case TCION:
+		c = how == TCIOFF ? g_tty_std_termios.c_cc[VSTOP] : g_tty_std_termios.c_cc[VSTART];
+		(void)tty_receive_direct(p->slave, &c, 1);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* As if it had been typed at the master: the master reads it. */
+static long master_insert(struct tty_pty *p, const u8 __user *from)
+{
+	u8 c;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (get_user(c, from))
+		return -EFAULT;
+	(void)slave_write(p->slave, &c, 1);
+	return 0;
 }
 
 static long master_ioctl(struct file *f, u32 cmd, unsigned long arg)
@@ -417,13 +465,27 @@ static long master_ioctl(struct file *f, u32 cmd, unsigned long arg)
 		if (arg != TCOFLUSH)
 			slave_flush(p->slave);
 		return 0;
+	case TCXONC:
+		return master_flow(p, arg);
+	case TCSBRK:
+	case TCSBRKP:
+	case TIOCSBRK:
+	case TIOCCBRK:
+		return 0; /* nothing to drain, and no line to break */
 	case TIOCSTI:
+		return master_insert(p, (const u8 __user *)arg);
+	case TIOCEXCL: /* kept and shown: every open of ptmx makes another master */
+	case TIOCNXCL:
+		p->exclusive = cmd == TIOCEXCL;
+		return 0;
+	case TIOCGEXCL:
+		return put_user((int)p->exclusive, ip);
 	case TIOCSCTTY:
 	case TIOCNOTTY:
 	case TIOCSPGRP:
 		return -ENOTTY;
 	default:
-		return tty_ioctl_on(p->slave, cmd, arg); /* termios and window size are shared */
+		return tty_ioctl_on(p->slave, cmd, arg); /* the settings are shared */
 	}
 }
 

@@ -22,7 +22,7 @@ struct tty_file { /* file->priv */
 
 static struct tty *g_console; /* set at start-up */
 
-static const struct ktermios g_std_termios = {
+const struct ktermios g_tty_std_termios = {
 	.c_iflag = ICRNL | IXON,
 	.c_oflag = OPOST | ONLCR,
 	.c_cflag = B38400 | CS8 | CREAD | HUPCL,
@@ -50,6 +50,7 @@ static void receive_work(struct work *w)
 
 	n_tty_receive_queued(t);
 	n_tty_flush_echo(t);
+	n_tty_announce_room(t);
 }
 
 struct tty *tty_create(const struct tty_ops *ops, const char *name, kdev_t dev, void *driver_data)
@@ -78,7 +79,7 @@ struct tty *tty_create(const struct tty_ops *ops, const char *name, kdev_t dev, 
 	fasync_list_init(&t->async);
 	wait_queue_init(&t->write_wait);
 	work_init(&t->receive_work, receive_work);
-	t->termios = g_std_termios;
+	t->termios = g_tty_std_termios;
 	return t;
 }
 
@@ -223,7 +224,8 @@ static void tty_release(struct file *f)
 
 	mutex_lock(&t->lock);
 	t->console_count -= tf->console;
-	if (!tty_hung_up(f) && --t->open_count == 0) {
+	/* A hang-up counted the others off already; a pty has no line and stays open. */
+	if ((!tty_hung_up(f) || t->pty) && --t->open_count == 0) {
 		t->exclusive = false;
 		if (t->ops->close)
 			t->ops->close(t);
@@ -294,13 +296,19 @@ const struct file_ops g_tty_fops = {
 
 void tty_hangup(struct tty *t)
 {
+	struct ktermios fresh = g_tty_std_termios;
+
 	mutex_lock(&t->lock);
-	t->hangups++; /* every file open now is dead; their closes no longer count */
-	if (t->open_count && !t->console_count && t->ops->close)
-		t->ops->close(t);
-	t->open_count = t->console_count;
+	t->hangups++; /* files open now are dead, but the console's */
+	if (t->pty) {
+		fresh.c_cflag = t->termios.c_cflag;
+	} else {
+		if (t->open_count && !t->console_count && t->ops->close)
+			t->ops->close(t);
+		t->open_count = t->console_count;
+	}
 	t->exclusive = false;
-	n_tty_set_termios(t, &g_std_termios);
+	n_tty_set_termios(t, &fresh);
 	t->held = t->stopped = false;
 	n_tty_flush_input(t);
 	mutex_unlock(&t->lock);
