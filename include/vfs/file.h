@@ -61,7 +61,8 @@ struct file_ops {
 struct pid;
 struct fasync_list {            /* files with O_ASYNC on one pipe, terminal, ... */
 	struct spinlock lock;   /* RANK_FASYNC */
-	struct list_head files; /* file_owner.link; lock */
+	struct list_head files; /* file_owner.link, oldest first, and walkers' marks; lock */
+	u64 joined;             /* files that ever joined; lock */
 };
 struct file_owner {               /* F_SETOWN: who gets SIGIO; file->lock unless said otherwise */
 	struct pid *pid;          /* referenced; NULL: nobody */
@@ -69,8 +70,9 @@ struct file_owner {               /* F_SETOWN: who gets SIGIO; file->lock unless
 	int sig;                  /* F_SETSIG; 0: SIGIO without details; atomic */
 	int fd;                   /* that O_ASYNC was set through; list->lock */
 	kuid_t uid, euid;         /* of who set it */
-	struct file *file;        /* immutable */
+	struct file *file;        /* immutable; NULL: a walker's mark in a list, not an owner */
 	struct fasync_list *list; /* NULL: not asynchronous; list->lock */
+	u64 seq;                  /* list->joined when it joined; list->lock */
 	struct list_head link;    /* list->lock */
 };
 
@@ -287,7 +289,7 @@ static inline void notify_modify(struct file *f)
 void fasync_list_init(struct fasync_list *l);
 void fasync_notify_slow(struct fasync_list *l, int band);
 /* Input (POLL_IN), room for output (POLL_OUT): signals the readers, or the writers. Any context
- * that holds no lock of RANK_FASYNC or above. */
+ * that holds no lock of RANK_FASYNC or above; not from an interrupt: there may be many files. */
 static inline void fasync_notify(struct fasync_list *l, int band)
 {
 	if (unlikely(READ_ONCE(l->files.next) != &l->files))
@@ -302,7 +304,8 @@ int file_set_owner(struct file *f, int kind, struct pid *pid, bool force) must_c
 int file_set_async(struct file *f, int fd, bool on) must_check;
 void file_end_async(struct file *f);
 void file_free_owner(struct file *f);
-/* Set by process: references to struct pid, and sending. Sending: interrupts off. */
+/* Set by process: references to struct pid, and sending. Any context without a lock of
+ * RANK_TASKLIST or above. */
 struct sigio_hooks {
 	void (*get)(struct pid *pid);
 	void (*put)(struct pid *pid);

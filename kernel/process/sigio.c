@@ -68,6 +68,7 @@ static void send_urgent_one(
 static void send_each(const struct file_owner *o, int band,
 	void (*one)(const struct file_owner *o, struct process *p, struct task *only, int band))
 {
+	unsigned long flags;
 	struct process *p;
 	struct task *t;
 
@@ -84,10 +85,10 @@ static void send_each(const struct file_owner *o, int band,
 			one(o, p, NULL, band);
 		break;
 	default:
-		spin_lock(&g_tasklist_lock); /* interrupts are off */
+		flags = spin_lock_irqsave(&g_tasklist_lock);
 		list_for_each_entry(p, &o->pid->group_members, pgrp_link)
 			one(o, p, NULL, band);
-		spin_unlock(&g_tasklist_lock);
+		spin_unlock_irqrestore(&g_tasklist_lock, flags);
 	}
 	rcu_read_unlock();
 }

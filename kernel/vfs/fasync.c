@@ -2,6 +2,10 @@
  * O_ASYNC: files stand in the list of what they want to hear of; a notice sends the signal that
  * F_SETSIG chose to who F_SETOWN named. Numbers, permissions and signals are the process module's,
  * reached through the hooks.
+ *
+ * Users decide how many files are in a list and how many processes an owner names. So a notice holds
+ * the list's lock for one file at a time and keeps its place by a mark of its own in the list; files
+ * that join while it walks are not its business, which bounds the walk.
  */
 #include <kmem/slab.h>
 #include <lib/atomic.h>
@@ -78,8 +82,10 @@ int file_set_async(struct file *f, int fd, bool on)
 		spin_lock_irq(&l->lock);
 		if (on) {
 			o->fd = fd;
-			if (!o->list)
+			if (!o->list) {
 				list_add_tail(&o->link, &l->files);
+				o->seq = ++l->joined;
+			}
 			o->list = l;
 		} else if (o->list) {
 			list_del(&o->link);
@@ -114,46 +120,65 @@ void file_free_owner(struct file *f)
 	kfree(f->owner);
 }
 
+/* What is to be sent for the file of o: copy->pid is referenced, NULL: nobody is named. */
+static void copy_owner(struct file_owner *o, struct file_owner *copy)
+{
+	struct file *f = o->file;
+	unsigned long flags = spin_lock_irqsave(&f->lock);
+
+	*copy = *o;
+	if (copy->pid)
+		g_hooks->get(copy->pid);
+	spin_unlock_irqrestore(&f->lock, flags);
+}
+
+/*
+ * One step of the mark, behind the next file that joined by "last"; copy->pid: whom to tell of it,
+ * NULL: nobody. False at the end. l->lock held.
+ */
+static bool step_mark(struct fasync_list *l, struct file_owner *mark, u32 mode, u64 last,
+	struct file_owner *copy)
+{
+	struct file_owner *o = list_next_entry(mark, link);
+
+	copy->pid = NULL;
+	if (list_is_last(&mark->link, &l->files) || (o->file && o->seq > last))
+		return false;
+	list_move(&mark->link, &o->link);
+	if (o->file && (o->file->mode & mode))
+		copy_owner(o, copy);
+	return true;
+}
+
 void fasync_notify_slow(struct fasync_list *l, int band)
 {
 	u32 mode = band == POLL_IN ? FMODE_READ : band == POLL_OUT ? FMODE_WRITE : ~0u;
+	struct file_owner mark = {.file = NULL}, copy;
 	unsigned long flags = spin_lock_irqsave(&l->lock);
-	struct file_owner *o;
+	u64 last = l->joined;
 
-	list_for_each_entry(o, &l->files, link) {
-		struct file *f = o->file;
-		struct file_owner copy;
-
-		if (!(f->mode & mode))
-			continue;
-		spin_lock(&f->lock);
-		copy = *o;
-		if (copy.pid)
-			g_hooks->get(copy.pid);
-		spin_unlock(&f->lock);
-		if (!copy.pid)
-			continue;
-		g_hooks->send(&copy, band);
-		g_hooks->put(copy.pid);
+	list_add(&mark.link, &l->files);
+	while (step_mark(l, &mark, mode, last, &copy)) {
+		spin_unlock_irqrestore(&l->lock, flags);
+		if (copy.pid) {
+			g_hooks->send(&copy, band);
+			g_hooks->put(copy.pid);
+		}
+		flags = spin_lock_irqsave(&l->lock);
 	}
+	list_del(&mark.link);
 	spin_unlock_irqrestore(&l->lock, flags);
 }
 
 void file_notify_urgent(struct file *f)
 {
 	struct file_owner *o = rcu_load(f->owner), copy;
-	unsigned long flags;
 
 	if (!o)
 		return;
-	flags = spin_lock_irqsave(&f->lock);
-	copy = *o;
-	if (copy.pid)
-		g_hooks->get(copy.pid);
-	spin_unlock(&f->lock);
+	copy_owner(o, &copy);
 	if (copy.pid) {
 		g_hooks->send_urgent(&copy);
 		g_hooks->put(copy.pid);
 	}
-	irq_restore(flags);
 }

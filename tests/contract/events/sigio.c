@@ -3,6 +3,7 @@
 #include "contract.h"
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/resource.h>
 #include <sys/timerfd.h>
 #include <termios.h>
 
@@ -303,4 +304,135 @@ TEST(output_of_a_pty_sends_SIGIO_to_its_master)
 	make_async(m, getpid());
 	CHECK_EQ(write(s, "x", 1), 1);
 	await_count(1);
+}
+
+/* ---- many files on one pipe ---- */
+
+/* A file of its own on the read end of p, with notices by sig to owner. */
+static int another_reader(const int *p, int sig, pid_t owner)
+{
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", p[0]);
+	fd = OK(open(path, O_RDONLY | O_NONBLOCK));
+	OK(fcntl(fd, F_SETSIG, sig));
+	make_async(fd, owner);
+	return fd;
+}
+
+static volatile int g_stop;
+
+static void *come_and_go(void *arg)
+{
+	while (!g_stop)
+		OK(close(another_reader(arg, SIGRTMIN + 1, getpid())));
+	return NULL;
+}
+
+TEST(each_file_hears_once_while_others_come_and_go)
+{
+	enum { FILES = 50, ROUNDS = 40 };
+	struct timespec no_time = {0};
+	int fd[FILES], p[2], heard_of[1024] = {0};
+	sigset_t both, mine;
+	pthread_t thread;
+	siginfo_t info;
+	char c;
+
+	sigemptyset(&mine);
+	sigaddset(&mine, SIGRTMIN);
+	both = mine;
+	sigaddset(&both, SIGRTMIN + 1);
+	sigaddset(&both, SIGIO); /* in place of what finds its queue full */
+	OK(sigprocmask(SIG_BLOCK, &both, NULL));
+	OK(pipe(p));
+	for (int i = 0; i < FILES; i++)
+		fd[i] = another_reader(p, SIGRTMIN, getpid());
+	g_stop = 0;
+	CHECK_PT(pthread_create(&thread, NULL, come_and_go, p));
+	for (int r = 0; r < ROUNDS; r++) {
+		memset(heard_of, 0, sizeof(heard_of));
+		CHECK_EQ(write(p[1], "x", 1), 1);
+		while (sigtimedwait(&mine, &info, &no_time) == SIGRTMIN)
+			heard_of[info.si_fd]++;
+		for (int i = 0; i < FILES; i++)
+			CHECK_EQ(heard_of[fd[i]], 1);
+		CHECK_EQ(read(p[0], &c, 1), 1);
+		while (sigtimedwait(&both, &info, &no_time) > 0)
+			;
+	}
+	g_stop = 1;
+	CHECK_PT(pthread_join(thread, NULL));
+	for (int i = 0; i < FILES; i++)
+		OK(close(fd[i]));
+}
+
+static void pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	OK(sched_setaffinity(0, sizeof(set), &set));
+}
+
+static struct gate g_watching;
+static volatile long long g_expired_at;
+
+static void *await_timer(void *arg)
+{
+	struct pollfd p = {.fd = *(int *)arg, .events = POLLIN};
+
+	pin(1);
+	gate_open(g_watching);
+	CHECK_EQ(poll(&p, 1, 60000), 1);
+	g_expired_at = now_ns(CLOCK_MONOTONIC);
+	return NULL;
+}
+
+/*
+ * A write that tells many files, each of a group of many: a timer of the same processor expires in
+ * the middle of it, not at its end.
+ */
+TEST(timers_expire_while_many_files_are_told)
+{
+	enum { FILES = 2000, MEMBERS = 150 };
+	struct rlimit files = {4096, 4096};
+	struct itimerspec in_20_ms = {.it_value.tv_nsec = 20 * MSEC};
+	int p[2], timer = OK(timerfd_create(CLOCK_MONOTONIC, 0)), fd[FILES];
+	long long start, end;
+	pid_t child[MEMBERS];
+	pthread_t watcher;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		skip_test("nobody else could look");
+	OK(setrlimit(RLIMIT_NOFILE, &files));
+	signal(SIGIO, SIG_IGN);
+	for (int i = 0; i < MEMBERS; i++) { /* in our group: the test is alone in its session */
+		child[i] = FORK();
+		if (!child[i])
+			for (;;)
+				pause();
+	}
+	OK(pipe(p));
+	for (int i = 0; i < FILES; i++)
+		fd[i] = another_reader(p, 0, -getpgrp());
+	g_watching = gate_make();
+	CHECK_PT(pthread_create(&watcher, NULL, await_timer, &timer));
+	gate_wait(g_watching);
+	pin(0);
+	OK(timerfd_settime(timer, 0, &in_20_ms, NULL));
+	start = now_ns(CLOCK_MONOTONIC);
+	CHECK_EQ(write(p[1], "x", 1), 1);
+	end = now_ns(CLOCK_MONOTONIC);
+	CHECK_PT(pthread_join(watcher, NULL));
+	if (end - start > 100 * MSEC) /* else a fast machine: too short to tell */
+		CHECK(g_expired_at - start < (end - start) / 2);
+	for (int i = 0; i < MEMBERS; i++) {
+		OK(kill(child[i], SIGKILL));
+		expect_signal(child[i], SIGKILL);
+	}
+	for (int i = 0; i < FILES; i++)
+		OK(close(fd[i]));
 }
