@@ -54,8 +54,7 @@ void ext4_super_set_word(struct ext4 *fs, u32 *field, u32 value)
 
 	*field = value;
 	if (fs->has_csum) /* the remainder up to s_snapshot_list changes by this */
-		es->s_snapshot_list ^=
-			crc32c_shift(crc32c_update(0, &diff, sizeof(diff)), gap);
+		es->s_snapshot_list ^= crc32c_shift(crc32c_update(0, &diff, sizeof(diff)), gap);
 	ASSERT(!fs->has_csum || super_csum(es) == es->s_checksum);
 }
 

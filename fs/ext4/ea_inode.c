@@ -1,10 +1,9 @@
 /*
  * Values of extended attributes in inodes of their own (feature ea_inode; linux-doc
- * filesystems/ext4/eainode). Such an inode has no name. Its access time is the value's checksum, its
- * change time and version are the upper and the lower half of the number of attributes that refer to
- * it (e2fsck takes them so; the page says the opposite). The value is metadata: its
- * blocks live in the device's page cache and go through the journal; the inode's own object stays
- * empty.
+ * filesystems/ext4/eainode). Such an inode has no name. Its access time is the value's checksum,
+ * its change time and version are the upper and the lower half of the number of attributes that
+ * refer to it (e2fsck takes them so; the page says the opposite). The value is metadata: its blocks
+ * live in the device's page cache and go through the journal; the inode's own object stays empty.
  *
  * The last reference makes it an orphan in the same transaction. Whoever ends the handle then calls
  * ext4_ea_reap, which deletes it in handles of its own.
@@ -100,7 +99,9 @@ struct inode *ext4_ea_create(struct handle *h, struct inode *owner, const void *
 	t.ctime = (struct vfs_time){};
 	inode_set_times(ea, &t, ATTR_ATIME | ATTR_CTIME);
 	(void)change_refs(ea, 1);
-	err = write_value(h, ea, val, len);
+	err = ext4_mark_inode_dirty(h, ea);
+	if (!err)
+		err = write_value(h, ea, val, len);
 	if (!err)
 		err = ext4_mark_inode_dirty(h, ea);
 	if (err) {

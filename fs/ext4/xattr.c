@@ -77,6 +77,7 @@ static int unpack(struct inode *i, struct place *p, u32 at, u32 origin, u32 end)
 		if (size > end - at ||
 			(e->e_value_inum &&
 				(!ext4_has_incompat(ext4_of(i), EA_INODE) ||
+					e->e_value_inum == i->ino ||
 					e->e_value_size > XATTR_SIZE_MAX)))
 			return corrupt(i);
 		if (e->e_value_inum) {
@@ -473,7 +474,7 @@ static int set_locked(struct handle *h, struct inode *i, struct places *s, const
 		return -EEXIST;
 	if (!old && ((flags & XATTR_REPLACE) || !new->value))
 		return -ENODATA;
-	if (new->value && !new->inum && new->len > ext4_of(i)->block_size)
+	if (new->value && !new->inum &&new->len > ext4_of(i)->block_size)
 		return -ENOSPC;
 	if (old) {
 		if (!is_shared(from))
@@ -694,7 +695,7 @@ void ext4_xattr_delete(struct handle *h, struct inode *i)
 {
 	struct ext4_inode_info *n = ext4_info(i);
 	struct block_ref r;
-	int more = ext4_has_incompat(ext4_of(i), EA_INODE);
+	int more = ext4_has_incompat(ext4_of(i), EA_INODE) && !(n->flags & EXT4_EA_INODE_FL);
 
 	/* One by one: each is whole in its transaction, and i an orphan. */
 	while (more > 0) {

@@ -10,8 +10,8 @@ u32 crc32_update(u32 crc, const void *data, size_t n) pure_fn;
  */
 u32 crc32c_update(u32 crc, const void *data, size_t n) pure_fn;
 /*
- * What n (< 2^17) further bytes of zeroes make of a remainder, and back. A remainder is linear: where
- * some bytes inside a longer text change, its remainder changes by (exclusive or)
+ * What n (< 2^17) further bytes of zeroes make of a remainder, and back. A remainder is linear:
+ * where some bytes inside a longer text change, its remainder changes by (exclusive or)
  * crc32c_shift(crc32c_update(0, old ^ new, their number), number of bytes behind them).
  */
 u32 crc32c_shift(u32 crc, size_t n) pure_fn;

@@ -168,7 +168,7 @@ struct vfs_limits {
 	u64 (*fsize)(void);
 	void (*fsize_exceeded)(void);
 	u64 (*nofile)(void);
-	void (*broken_pipe)(void); /* raise SIGPIPE */
+	void (*broken_pipe)(void);    /* raise SIGPIPE */
 	struct file *(*file)(int fd); /* for commands that name one; NULL: none */
 };
 /* The caller's open file, referenced; NULL: none (or O_PATH). */

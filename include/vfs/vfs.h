@@ -158,15 +158,15 @@ struct super {
 	u32 flags;           /* SB_RDONLY == MS_RDONLY, MS_SYNCHRONOUS, MS_LAZYTIME...; atomic */
 	u64 magic, max_size; /* largest file, bytes */
 	u32 blksize;
-	u32 time_gran_ns;       /* times are multiples of it: 1 to 10^9 */
-	s64 time_min, time_max; /* seconds that an inode's times can hold */
+	u32 time_gran_ns;         /* times are multiples of it: 1 to 10^9 */
+	s64 time_min, time_max;   /* seconds that an inode's times can hold */
 	struct mutex rename_lock; /* RANK_SUPER: cross-directory renames */
 	struct spinlock inodes_lock;
 	struct list_head inodes, lazy; /* inodes_lock; lazy: see lazytime.c */
 	struct timer lazy_timer;
 	struct work lazy_work;
-	struct super_writers *writers;  /* freeze.c; NULL: can't be frozen; immutable */
-	u32 stopped, freeze_state;      /* atomic; stopped: FREEZE_* up to which one has to wait */
+	struct super_writers *writers; /* freeze.c; NULL: can't be frozen; immutable */
+	u32 stopped, freeze_state;     /* atomic; stopped: FREEZE_* up to which one has to wait */
 	struct wait_queue freeze_wait;
 	struct spinlock mounts_lock; /* RANK_MOUNT */
 	struct list_head mounts;     /* all, also the detached; mounts_lock */

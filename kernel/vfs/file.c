@@ -480,8 +480,8 @@ ssize_t file_object_write(struct file *f, struct iter *from, off64_t *pos)
 		}
 		now = inode_now(i);
 		if (!vfs_time_equal(i->times.mtime, now) || !vfs_time_equal(i->times.ctime, now)) {
-			inode_set_times(i, &(struct inode_times){now, now, now},
-				ATTR_MTIME | ATTR_CTIME);
+			inode_set_times(
+				i, &(struct inode_times){now, now, now}, ATTR_MTIME | ATTR_CTIME);
 			inode_times_changed(i);
 		}
 		n = object_write(&i->object, from, pos);

@@ -94,7 +94,7 @@ int super_freeze(struct super *s)
 		return -EOPNOTSUPP;
 	if (!try_cmpxchg(&s->freeze_state, &old, FREEZING))
 		return -EBUSY;
-	ref_get(&s->refs); /* it stays frozen when it is unmounted */
+	ref_get(&s->refs);                     /* it stays frozen when it is unmounted */
 	if (READ_ONCE(s->flags) & MS_RDONLY) { /* and stays so: nothing has to wait */
 		let_go(s, FROZEN);
 		return 0;
