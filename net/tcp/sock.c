@@ -584,7 +584,7 @@ static const struct net_module g_module = {"tcp", net_come, net_go};
 
 static int tcp_init(void)
 {
-	static const struct inet_protocol proto = {IPPROTO_TCP, tcp_rx, tcp_error, NULL};
+	static const struct inet_protocol proto = {IPPROTO_TCP, tcp_rx, tcp_error, tcp_gro};
 	static struct inet_kind kind = {.type = SOCK_STREAM,
 		.protocol = IPPROTO_TCP,
 		.v4 = true,

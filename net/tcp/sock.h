@@ -174,6 +174,7 @@ void tcp_cookie_make(struct tcp_request *rq, const struct inet_lookup *l, s64 no
 bool tcp_cookie_check(const struct tcp_in *in, struct tcp_seg *syn) must_check;
 
 /* sock_mini.c */
+struct tcp_half *tcp_half_alloc(void) must_check; /* zeroed; NULL: no memory */
 struct tcp_mini_table *tcp_mini_table_new(void) must_check;
 void tcp_mini_table_free(struct tcp_mini_table *t);
 struct tcp_mini *tcp_mini_find(struct tcp_mini_table *t, const struct inet_lookup *l);
@@ -193,6 +194,9 @@ bool tcp_wait_reuse(struct tcp_wait *w, u32 *iss) must_check;
 void tcp_rx(struct packet *p);
 void tcp_error(struct net *net, const struct icmp_event *e);
 void tcp_answer_reset(struct net *net, const struct tcp_in *in);
+
+/* sock_gro.c: inet_protocol.gro */
+bool tcp_gro(struct packet *held, struct packet *p);
 
 /* sock_send.c, sock_recv.c */
 ssize_t tcp_sendmsg(struct sock *sk, struct sock_msg *m);

@@ -248,7 +248,7 @@ static void new_request(struct tcp_sock *l, struct tcp_in *in, u32 iss)
 	h = cookies != 2 &&
 			l->nr_requests <
 				min(max(l->backlog, 1u), (u32)READ_ONCE(tn->max_syn_backlog))
-		? kzalloc(sizeof(*h), GFP_ATOMIC)
+		? tcp_half_alloc()
 		: NULL;
 	if (!h && cookies) {
 		if (cookies == 1)

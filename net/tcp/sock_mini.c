@@ -11,6 +11,12 @@ struct tcp_mini_table {
 };
 
 static SLAB_CACHE(g_wait_cache, struct tcp_wait);
+static SLAB_CACHE(g_half_cache, struct tcp_half);
+
+struct tcp_half *tcp_half_alloc(void)
+{
+	return slab_alloc(&g_half_cache, GFP_ATOMIC | GFP_ZERO);
+}
 
 struct tcp_mini_table *tcp_mini_table_new(void)
 {
@@ -111,7 +117,7 @@ static void mini_free(struct rcu_head *head)
 		struct tcp_half *h = container_of(m, struct tcp_half, mini);
 
 		put_sock(&h->listener->inet.sk);
-		kfree(h);
+		slab_free(&g_half_cache, h);
 	}
 }
 

@@ -34,6 +34,7 @@ struct unit_test {
 #define EXPECT_STR(got, want)    unit_expect_str((got), (want), #got, __FILE__, __LINE__)
 #define EXPECT_MEM(got, want, n) unit_expect_mem((got), (want), (n), #got, __FILE__, __LINE__)
 
+extern const u64 unit_ram __attribute__((weak)); /* bytes; a test file may define it */
 void unit_register(struct unit_test *t);
 bool unit_expect(bool ok, const char *what, const char *file, int line);
 bool unit_expect_eq(u64 got, u64 want, const char *what, const char *file, int line);

@@ -168,6 +168,9 @@ struct host_config {
 int host_run(const struct host_config *config, int (*fn)(void *arg), void *arg)
 	__attribute__((weak));
 
+/* A test file may define how much RAM its kernel has. */
+extern const u64 unit_ram __attribute__((weak));
+
 static int g_argc;
 
 static int run_all(void *arg)
@@ -203,6 +206,7 @@ int main(int argc, char **argv)
 {
 	const char *seed = getenv("UNIT_SEED");
 	struct host_config config = {
+		.ram = &unit_ram ? unit_ram : 0,
 		.seed = seed ? strtoull(seed, NULL, 0) : 1,
 		.verbose = getenv("UNIT_VERBOSE") != NULL,
 	};

@@ -84,6 +84,17 @@ static void drain(int s, size_t n)
 	}
 }
 
+/* Both ends go and leave no TIME_WAIT. */
+static void reset(const int end[2])
+{
+	struct linger l = {1, 0};
+
+	for (int i = 0; i < 2; i++) {
+		OK(setsockopt(end[i], SOL_SOCKET, SO_LINGER, &l, sizeof(l)));
+		OK(close(end[i]));
+	}
+}
+
 TEST(connections_together_stay_within_tcp_mem_and_go_on_after_it)
 {
 	static int end[PAIRS][2];
@@ -109,11 +120,9 @@ TEST(connections_together_stay_within_tcp_mem_and_go_on_after_it)
 		drain(end[i][1], put[i]);
 		CHECK_EQ(send(end[i][0], "on", 2, 0), 2);
 		drain(end[i][1], 2);
-		close(end[i][0]);
-		close(end[i][1]);
+		reset(end[i]);
 	}
-	close(end[0][0]);
-	close(end[0][1]);
+	reset(end[0]);
 }
 
 TEST(datagrams_together_stay_within_udp_mem)
