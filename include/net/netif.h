@@ -92,6 +92,7 @@ struct netif {
 	struct net *net;             /* immutable */
 	int ifindex;                 /* immutable; > 0 */
 	u32 flags;                   /* IFF_*; config lock to write */
+	u32 told_flags;              /* in the last event of rtnetlink; config lock */
 	u32 mtu;                     /* bytes of the network layer; config lock to write */
 	u32 features, hw_features;   /* NETIF_F_*; on, and possible */
 	u16 type;                    /* ARPHRD_* */

@@ -276,14 +276,18 @@ static int dump_links(struct nl_dump *d)
 static void tell(struct netif *n, enum netif_event e)
 {
 	u16 type = e == NETIF_GONE ? RTM_DELLINK : RTM_NEWLINK;
+	u32 change = e == NETIF_CHANGED                    ? n->flags ^ n->told_flags
+		: e == NETIF_REGISTERED || e == NETIF_GONE ? U32_MAX
+							   : 0;
 	struct nl_buf b;
 
 	if (e == NETIF_UP || e == NETIF_DOWN) /* NETIF_CHANGED follows */
 		return;
+	n->told_flags = n->flags;
 	if (!nl_has_listeners(n->net, NETLINK_ROUTE, RTNLGRP_LINK))
 		return;
 	b = nl_alloc(LINK_BUF_SIZE, GFP_KERNEL);
-	if (b.data && !link_fill(&b, n, type, 0, 0, 0, e == NETIF_CHANGED ? 0 : U32_MAX, 0)) {
+	if (b.data && !link_fill(&b, n, type, 0, 0, 0, change, 0)) {
 		nl_free(&b);
 		return;
 	}

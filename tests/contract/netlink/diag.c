@@ -141,6 +141,7 @@ TEST(a_dump_of_tcp_shows_names_states_and_queues)
 	c = OK(socket(AF_INET, SOCK_STREAM, 0));
 	OK(connect(c, (void *)&name, sizeof(name)));
 	OK(getsockname(c, (void *)&mine, &n));
+	CHECK_EQ(poll(&(struct pollfd){.fd = l, .events = POLLIN}, 1, 10000), 1);
 	ask_for(&a, AF_INET, IPPROTO_TCP, ALL_STATES);
 	a.d.idiag_ext = EXT(INET_DIAG_INFO) | EXT(INET_DIAG_CONG) | EXT(INET_DIAG_SKMEMINFO);
 

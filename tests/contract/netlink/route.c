@@ -316,3 +316,39 @@ TEST(a_bad_attribute_is_refused)
 	nl_ask(fd, &r, buf, sizeof(buf));
 	CHECK_EQ(nl_error(buf), -EADDRNOTAVAIL); /* a group's address */
 }
+
+/* Bring lo up or down; the flags that the events say have changed. */
+static unsigned int changed_by(int fd, int ear, unsigned int flags)
+{
+	struct nl_link_request r;
+	unsigned int change = 0;
+	char buf[8192];
+
+	nl_link(&r, RTM_SETLINK, NLM_F_ACK, 9, 1);
+	r.ifi.ifi_flags = flags;
+	r.ifi.ifi_change = IFF_UP;
+	nl_ask(fd, &r, buf, sizeof(buf));
+	CHECK_EQ(nl_error(buf), 0);
+	while (recv(ear, buf, sizeof(buf), MSG_DONTWAIT) > 0) {
+		const struct nlmsghdr *h = (void *)buf;
+		const struct ifinfomsg *ifi = NLMSG_DATA(h);
+
+		if (h->nlmsg_type == RTM_NEWLINK && ifi->ifi_index == 1) {
+			CHECK_EQ(ifi->ifi_flags & IFF_UP, flags);
+			change |= ifi->ifi_change;
+		}
+	}
+	return change;
+}
+
+TEST(an_event_says_which_flags_have_changed)
+{
+	struct sockaddr_nl a = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+	int fd = nl_open(NETLINK_ROUTE), ear = nl_open(NETLINK_ROUTE);
+
+	changed_by(fd, fd, IFF_UP);
+	OK(bind(ear, (void *)&a, sizeof(a)));
+	CHECK_EQ(changed_by(fd, ear, IFF_UP), 0); /* it was up */
+	CHECK_EQ(changed_by(fd, ear, 0), IFF_UP);
+	CHECK_EQ(changed_by(fd, ear, IFF_UP), IFF_UP);
+}
