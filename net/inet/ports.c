@@ -26,6 +26,7 @@ struct port_use {
 	kuid_t uid;
 	u32 total, counts[PF_KINDS]; /* sockets */
 };
+static SLAB_CACHE(g_use_cache, struct port_use);
 struct port_bucket {
 	struct spinlock lock; /* RANK_SOCKET_LEAF */
 	struct hlist_head uses;
@@ -130,7 +131,7 @@ static int enter(
 		if (u->port == port && u->dev == s->sk.bound_dev && u->v6only == only &&
 			addr_eq(&u->addr, &s->local))
 			goto found;
-	u = kzalloc(sizeof(*u), GFP_ATOMIC);
+	u = slab_alloc(&g_use_cache, GFP_ATOMIC | GFP_ZERO);
 	if (!u)
 		return -ENOMEM;
 	u->table = t;
@@ -158,7 +159,7 @@ static void leave(struct port_use *u, u8 flags)
 	if (--u->total)
 		return;
 	hlist_del(&u->link);
-	kfree(u);
+	slab_free(&g_use_cache, u);
 }
 
 void port_give(struct inet_sock *s, struct port_hold *to)
