@@ -361,8 +361,23 @@ void inode_touch(struct inode *i, u32 bits)
 	inode_set_times(i, &(struct inode_times){now, now, now}, bits);
 }
 
-/* relatime: only when older than the last change or than a day. */
 #define RELATIME_SECONDS 86400
+
+/* relatime: the access time is younger than the last change and than a day. */
+static bool is_recent(const struct inode *i)
+{
+	const struct inode_times *t = &i->times;
+	bool newer;
+	s64 sec;
+	u32 v;
+
+	do {
+		v = seq_read_begin(&i->times_seq);
+		sec = t->atime.sec;
+		newer = vfs_time_before(t->mtime, t->atime) && vfs_time_before(t->ctime, t->atime);
+	} while (seq_read_retry(&i->times_seq, v));
+	return newer && clock_coarse_real_ns() / NS_PER_SEC - sec < RELATIME_SECONDS;
+}
 
 void path_accessed(const struct path *p)
 {
@@ -375,12 +390,11 @@ void path_accessed(const struct path *p)
 		no |= MS_NODIRATIME;
 	if (((flags | i->super->flags) & no) || (i->flags & INODE_NOATIME))
 		return;
+	if ((flags & MS_RELATIME) && is_recent(i))
+		return;
 	inode_get_times(i, &t);
 	now = inode_now(i);
 	if (vfs_time_equal(now, t.atime))
-		return;
-	if ((flags & MS_RELATIME) && vfs_time_before(t.mtime, t.atime) &&
-		vfs_time_before(t.ctime, t.atime) && now.sec - t.atime.sec < RELATIME_SECONDS)
 		return;
 	if (!super_try_begin(i->super, FREEZE_WRITES))
 		return;
