@@ -251,10 +251,16 @@ static void info_state(const struct tcp_sock *t, struct tcp_info *i)
 	i->tcpi_sacked = segments(c, c->sacked);
 	i->tcpi_lost = segments(c, c->lost);
 	i->tcpi_retrans = segments(c, c->retrans_flight);
-	if (c->state == TCP_LISTEN) {
-		i->tcpi_unacked = t->nr_accepts;
-		i->tcpi_sacked = t->backlog;
-	}
+}
+
+/* A listener has no connection: its queue, and what its connections begin with. */
+static void info_listener(const struct tcp_sock *t, struct tcp_info *i)
+{
+	i->tcpi_state = TCP_LISTEN;
+	i->tcpi_unacked = t->nr_accepts;
+	i->tcpi_sacked = t->backlog;
+	i->tcpi_snd_cwnd = TCP_INIT_CWND;
+	i->tcpi_reordering = t->c.reordering;
 }
 
 static void info_path(const struct tcp_sock *t, struct tcp_info *i, s64 now)
@@ -312,9 +318,11 @@ void tcp_get_info(const struct tcp_sock *t, struct tcp_info *i)
 	s64 now = clock_mono_ns();
 
 	memset(i, 0, sizeof(*i));
-	info_state(t, i);
-	if (t->c.state == TCP_LISTEN)
+	if (t->c.state == TCP_LISTEN) {
+		info_listener(t, i);
 		return;
+	}
+	info_state(t, i);
 	info_path(t, i, now);
 	info_sums(&t->c, i, now);
 }

@@ -153,6 +153,13 @@ TEST(a_dump_of_tcp_shows_names_states_and_queues)
 	CHECK_EQ(f.m.id.idiag_sport, name.sin_port);
 	CHECK_EQ(f.m.id.idiag_src[0], name.sin_addr.s_addr);
 	CHECK_EQ(f.m.id.idiag_dport, 0);
+	CHECK_EQ(f.info.tcpi_state, TCP_LISTEN);
+	CHECK_EQ(f.info.tcpi_unacked, 1);
+	CHECK_EQ(f.info.tcpi_sacked, 9);
+	CHECK_EQ(f.info.tcpi_snd_cwnd, 10);
+	CHECK_EQ(f.info.tcpi_reordering, 3);
+	CHECK_EQ(f.info.tcpi_rto, 0);
+	CHECK_EQ(f.info.tcpi_snd_mss, 0);
 	s = OK(accept(l, NULL, NULL));
 
 	CHECK_EQ(send(s, "hello", 5, 0), 5);

@@ -288,3 +288,32 @@ TEST(control_messages_tell_address_and_hop_limit)
 	}
 	CHECK_EQ(seen, 7);
 }
+
+TEST(a_datagrams_time_is_that_of_its_arrival)
+{
+	int on = 1, s, out = OK(socket(AF_INET, SOCK_DGRAM, 0));
+	struct sockaddr_storage a;
+	socklen_t n;
+	char data[8], control[128];
+	struct iovec iov = {data, sizeof(data)};
+	struct msghdr m = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control)};
+	struct timespec ts;
+	long long sent;
+
+	lo_up();
+	s = OK(socket(AF_INET, SOCK_DGRAM, 0));
+	n = udp_name(&a, AF_INET, "127.0.0.1", 0);
+	OK(bind(s, (void *)&a, n));
+	OK(getsockname(s, (void *)&a, &n));
+	OK(setsockopt(s, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)));
+	CHECK_EQ(sendto(out, "x", 1, 0, (void *)&a, n), 1);
+	sent = now_ns(CLOCK_REALTIME);
+	sleep_ns(SEC);
+	CHECK_EQ(recvmsg(s, &m, 0), 1);
+	CHECK_EQ(CMSG_FIRSTHDR(&m)->cmsg_type, SO_TIMESTAMPNS);
+	memcpy(&ts, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(ts));
+	CHECK(ts.tv_sec * SEC + ts.tv_nsec < sent + SEC / 2);
+}
