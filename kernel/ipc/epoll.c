@@ -8,8 +8,9 @@
  *
  * Locks: ep->lock (RANK_EPOLL) for the tree, the items and collecting; ep->ready_lock (RANK_POLL,
  * interrupts off) for the ready list and the sleeping waiters, taken inside callbacks under a wait
- * queue's lock; g_links_lock for files' lists of items; g_nesting_lock serialises additions of
- * instances to instances, so that no cycle can be closed by two at once.
+ * queue's lock; a file's list of items has one of g_links (RANK_EPOLL_LINKS), by its address, as any
+ * number of instances may watch it and the list is walked; g_nesting_lock serialises additions of
+ * instances to instances, so that no cycle can be closed by two at once, and with them those walks.
  *
  * A file knows its items; before its last release it removes them (epoll_file_gone). An item holds
  * no reference on its file: under ep->lock an item found in the tree has a file whose release has
@@ -18,6 +19,7 @@
 #include <core/init.h>
 #include <ipc/ipc.h>
 #include <kmem/slab.h>
+#include <lib/hash.h>
 #include <lib/rbtree.h>
 #include <lib/seq_buf.h>
 #include <process/signal.h>
@@ -39,8 +41,7 @@ struct epoll {
 	struct list_head sleepers;   /* struct sleeper; ready_lock */
 	struct wait_queue poll_wait; /* whoever polls this instance */
 	struct user_account *user;
-	/* One look at the graph: seen in it, with what result. g_nesting_lock, the last two
-	 * g_links_lock besides. */
+	/* One look at the graph: seen in it, with what result. g_nesting_lock. */
 	u64 below_gen, leaves_gen, above_gen;
 	int below, above;
 };
@@ -66,7 +67,7 @@ struct epitem {
 	struct list_head ready_link; /* ep->ready_lock */
 	bool on_ready;
 	bool hook_failed;
-	struct list_head file_link; /* file->epoll_links; g_links_lock */
+	struct list_head file_link; /* file->epoll_links; links_of(file) */
 	struct hook *more;          /* further hooks */
 	struct hook first;
 	bool first_used;
@@ -75,12 +76,24 @@ struct epitem {
 };
 
 static SLAB_CACHE(g_item_cache, struct epitem);
-static DEFINE_SPINLOCK(g_links_lock, RANK_POLL);
 static struct mutex g_nesting_lock = MUTEX_INIT(g_nesting_lock, RANK_FILE_POS);
 static u64 g_look; /* g_nesting_lock: number of the current look at the graph */
 static const struct file_ops g_epoll_fops;
 
 u64 g_epoll_max_watches; /* by memory size at start-up */
+
+#define NR_LINKS 64                      /* bits of struct walk's set */
+static struct mutex g_links[NR_LINKS]; /* RANK_EPOLL_LINKS */
+
+static u32 links_index(const struct file *f)
+{
+	return hash_ptr(f) % NR_LINKS;
+}
+
+static struct mutex *links_of(const struct file *f)
+{
+	return &g_links[links_index(f)];
+}
 
 static struct epoll *file_epoll(struct file *f)
 {
@@ -298,9 +311,9 @@ static void free_item(struct rcu_head *head)
 static void remove_item(struct epoll *ep, struct epitem *it)
 {
 	remove_hooks(it); /* no callback runs after this */
-	spin_lock_irq(&g_links_lock);
+	mutex_lock(links_of(it->file));
 	list_del(&it->file_link);
-	spin_unlock_irq(&g_links_lock);
+	mutex_unlock(links_of(it->file));
 	spin_lock_irq(&ep->ready_lock);
 	if (it->on_ready) {
 		list_del(&it->ready_link);
@@ -320,11 +333,11 @@ static void epoll_file_gone(struct file *f)
 		struct epitem *it;
 		struct epoll *ep = NULL;
 
-		spin_lock_irq(&g_links_lock);
+		mutex_lock(links_of(f));
 		it = list_first_entry_or_null(&f->epoll_links, struct epitem, file_link);
 		if (it && ref_get_unless_zero(&it->ep->refs))
 			ep = it->ep;
-		spin_unlock_irq(&g_links_lock);
+		mutex_unlock(links_of(f));
 		if (!it)
 			return;
 		if (!ep) { /* its instance is being torn down: that removes the item */
@@ -333,14 +346,11 @@ static void epoll_file_gone(struct file *f)
 		}
 		mutex_lock(&ep->lock);
 		/* Looked up again: the instance may have removed it meanwhile. */
-		spin_lock_irq(&g_links_lock);
-		it = NULL;
-		list_for_each_entry(it, &f->epoll_links, file_link)
-			if (it->ep == ep)
-				break;
-		if (&it->file_link == &f->epoll_links)
+		mutex_lock(links_of(f));
+		it = list_first_entry_or_null(&f->epoll_links, struct epitem, file_link);
+		if (it && it->ep != ep)
 			it = NULL;
-		spin_unlock_irq(&g_links_lock);
+		mutex_unlock(links_of(f));
 		if (it)
 			remove_item(ep, it);
 		mutex_unlock(&ep->lock);
@@ -359,36 +369,63 @@ static u32 item_events(struct epitem *it, struct poll_table *pt)
  * are allowed, as Linux has it. Any number of instances may watch a file directly. */
 static const u32 g_path_limits[MAX_NESTS + 1] = {U32_MAX, 500, 100, 50, 10};
 
-/* g_links_lock held. Ends early at a limit, so its work is bounded. */
-static int count_paths_locked(const struct file *f, int depth, u32 *counts)
+/*
+ * A walk up the graph from a file. It holds the lists that it is in the midst of: so an item's
+ * instance stays, and that one's file. There is one walk at a time, and others hold one of g_links
+ * and want no second, so the order doesn't matter.
+ */
+struct walk {
+	u64 held; /* of g_links, by index */
+	u32 counts[MAX_NESTS + 1];
+};
+
+/* True: it is to be given back by walk_leave; false: held further up. */
+static bool walk_enter(struct walk *w, const struct file *f)
 {
+	u64 bit = 1ull << links_index(f);
+
+	if (w->held & bit)
+		return false;
+	mutex_lock_nested(links_of(f));
+	w->held |= bit;
+	return true;
+}
+
+static void walk_leave(struct walk *w, const struct file *f, bool entered)
+{
+	if (!entered)
+		return;
+	w->held &= ~(1ull << links_index(f));
+	mutex_unlock(links_of(f));
+}
+
+/* Ends early at a limit. g_nesting_lock held. */
+static int count_paths(struct walk *w, const struct file *f, int depth)
+{
+	bool entered = walk_enter(w, f);
 	struct epitem *it;
 	int err = 0;
 
 	list_for_each_entry(it, &f->epoll_links, file_link) {
-		const struct file *up = it->ep->file;
+		const struct file *up = READ_ONCE(it->ep->file);
 
-		if (!up || list_empty(&up->epoll_links)) {
-			if (++counts[depth] > g_path_limits[depth])
-				return -EINVAL;
-			continue;
-		}
-		err = depth == MAX_NESTS ? -EINVAL : count_paths_locked(up, depth + 1, counts);
+		if (!up || list_empty(&up->epoll_links))
+			err = ++w->counts[depth] > g_path_limits[depth] ? -EINVAL : 0;
+		else
+			err = depth == MAX_NESTS ? -EINVAL : count_paths(w, up, depth + 1);
 		if (err)
-			return err;
+			break;
+		cond_resched();
 	}
-	return 0;
+	walk_leave(w, f, entered);
+	return err;
 }
 
 static int check_paths(const struct file *f)
 {
-	u32 counts[MAX_NESTS + 1] = {};
-	int err;
+	struct walk w = {0};
 
-	spin_lock_irq(&g_links_lock);
-	err = count_paths_locked(f, 0, counts);
-	spin_unlock_irq(&g_links_lock);
-	return err;
+	return count_paths(&w, f, 0);
 }
 
 /* The same for every file that is watched by ep or by what is below it. g_nesting_lock held. */
@@ -428,9 +465,9 @@ static int add_item(
 	list_init(&it->file_link);
 	__atomic_fetch_add(&ep->user->epoll_watches, 1, __ATOMIC_RELAXED);
 	insert_item(ep, it);
-	spin_lock_irq(&g_links_lock);
+	mutex_lock(links_of(f));
 	list_add_tail(&it->file_link, &f->epoll_links);
-	spin_unlock_irq(&g_links_lock);
+	mutex_unlock(links_of(f));
 	if (nested) {
 		int err = file_epoll(f) ? check_leaves(file_epoll(f)) : check_paths(f);
 
@@ -488,18 +525,24 @@ static int depth_below(struct epoll *ep, struct epoll *wanted, int level)
 	return deepest;
 }
 
-/* Levels of instances above ep. g_nesting_lock and g_links_lock held; chains are short. */
-static int depth_above_locked(struct epoll *ep, int level)
+/* Levels of instances above ep. g_nesting_lock held; chains are short. */
+static int depth_above(struct walk *w, struct epoll *ep, int level)
 {
+	const struct file *f = READ_ONCE(ep->file);
 	int highest = 0;
 	struct epitem *it;
+	bool entered;
 
-	if (level > MAX_NESTS || !ep->file)
+	if (level > MAX_NESTS || !f)
 		return 0;
 	if (ep->above_gen == g_look)
 		return ep->above;
-	list_for_each_entry(it, &ep->file->epoll_links, file_link)
-		highest = max(highest, 1 + depth_above_locked(it->ep, level + 1));
+	entered = walk_enter(w, f);
+	list_for_each_entry(it, &f->epoll_links, file_link) {
+		highest = max(highest, 1 + depth_above(w, it->ep, level + 1));
+		cond_resched();
+	}
+	walk_leave(w, f, entered);
 	ep->above_gen = g_look;
 	ep->above = highest;
 	return highest;
@@ -507,14 +550,12 @@ static int depth_above_locked(struct epoll *ep, int level)
 
 static int check_nesting(struct epoll *ep, struct epoll *target)
 {
-	int below = depth_below(target, ep, 1), above;
+	int below = depth_below(target, ep, 1);
+	struct walk w = {0};
 
 	if (below < 0)
 		return below;
-	spin_lock_irq(&g_links_lock);
-	above = depth_above_locked(ep, 0);
-	spin_unlock_irq(&g_links_lock);
-	return below + above + 1 > MAX_NESTS ? -ELOOP : 0;
+	return below + depth_above(&w, ep, 0) + 1 > MAX_NESTS ? -ELOOP : 0;
 }
 
 /* ---- control
@@ -710,7 +751,7 @@ static void epoll_release(struct file *f)
 	struct rb_node *n;
 
 	mutex_lock(&ep->lock);
-	ep->file = NULL;
+	WRITE_ONCE(ep->file, NULL);
 	while ((n = rb_first(&ep->items)))
 		remove_item(ep, container_of(n, struct epitem, node));
 	mutex_unlock(&ep->lock);
@@ -770,6 +811,8 @@ static int epoll_init(void)
 {
 	g_epoll_max_watches = (u64)g_nr_frames * PAGE_SIZE / 25 /
 		(sizeof(struct epitem) + sizeof(struct hook));
+	for (int i = 0; i < NR_LINKS; i++)
+		mutex_init(&g_links[i], RANK_EPOLL_LINKS);
 	file_set_epoll_hook(epoll_file_gone);
 	return 0;
 }

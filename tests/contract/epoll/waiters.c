@@ -173,3 +173,59 @@ TEST(max_user_watches_limits_the_entries_of_a_user)
 	set_watches(was);
 	CHECK_EQ(status, 0);
 }
+
+/* Instances that watch the event come and go, as fast as they can. */
+static void *watch_and_close(void *arg)
+{
+	while (!g_stop) {
+		int ep = OK(epoll_create1(0));
+
+		watch(ep, *(int *)arg, EPOLLIN);
+		OK(close(ep));
+	}
+	return NULL;
+}
+
+TEST(nesting_is_judged_right_while_other_instances_come_and_go)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+	int event = OK(eventfd(0, EFD_NONBLOCK)), level[6];
+	pthread_t thread[2];
+
+	g_stop = false;
+	for (int i = 0; i < 2; i++)
+		CHECK_PT(pthread_create(&thread[i], NULL, watch_and_close, &event));
+	for (int round = 0; round < 50; round++) {
+		for (int i = 0; i < 6; i++)
+			level[i] = OK(epoll_create1(0));
+		watch(level[0], event, EPOLLIN);
+		for (int i = 1; i < 5; i++) /* upwards, with whoever watches below */
+			watch(level[i], level[i - 1], EPOLLIN);
+		CHECK_ERR(epoll_ctl(level[5], EPOLL_CTL_ADD, level[4], &ev), ELOOP);
+		CHECK_ERR(epoll_ctl(level[0], EPOLL_CTL_ADD, level[3], &ev), ELOOP);
+		for (int i = 0; i < 6; i++)
+			OK(close(level[(i + round) % 6]));
+	}
+	g_stop = true;
+	for (int i = 0; i < 2; i++)
+		CHECK_PT(pthread_join(thread[i], NULL));
+}
+
+/* Removed from under it, and closed from above: a file with many watchers. */
+TEST(a_file_forgets_many_watchers_when_it_closes)
+{
+	enum { MANY = 500 };
+	int event = OK(eventfd(1, EFD_NONBLOCK)), ep[MANY];
+	struct epoll_event ev;
+
+	for (int i = 0; i < MANY; i++) {
+		ep[i] = OK(epoll_create1(0));
+		watch(ep[i], event, EPOLLIN);
+	}
+	CHECK_EQ(epoll_wait(ep[MANY - 1], &ev, 1, 0), 1);
+	OK(close(event));
+	for (int i = 0; i < MANY; i++) {
+		CHECK_EQ(epoll_wait(ep[i], &ev, 1, 0), 0);
+		OK(close(ep[i]));
+	}
+}
