@@ -121,10 +121,13 @@ struct process {
 	struct xarray posix_timer_ids; /* id -> timer; siglock */
 	struct list_head posix_timers; /* timer_create; siglock */
 	/* POSIX timers that wait for this process's time, user + system and user only, by expiry;
-	 * those that wait for another process; and how many wait for a thread; siglock. */
+	 * and how many wait for a thread; siglock. */
 	struct rb_root cpu_waiting[2];
-	struct list_head foreign_waiting;
 	u32 nr_thread_waiting;
+	/* Other processes' timers that wait for this one's time, alike; and this one's that another's
+	 * time has reached. g_foreign_lock. */
+	struct rb_root foreign_waiting[2];
+	struct list_head foreign_due;
 	/* This process's times as other processes' timers last saw them; siglock. */
 	u64 seen_utime_ns, seen_stime_ns;
 	s64 seen_at_ns;

@@ -209,6 +209,8 @@ int sched_set_rt_share(int runtime_us, int period_us) must_check;
 /* Called by each tick that finds a real-time thread running, which has run for that long since it
  * last slept. Interrupts off, no locks. Set once at start-up. */
 void sched_set_rt_hook(void (*fn)(struct thread *t, u64 run_ns));
+/* Called at every tick of a running thread, in the timer interrupt. */
+void sched_set_tick_hook(void (*fn)(struct thread *t));
 /* User/kernel time accounting at system call and exception boundaries costs instructions, so time
  * is attributed by sampling at ticks and precise in total (sum_exec_ns). */
 

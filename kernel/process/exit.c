@@ -368,8 +368,8 @@ static void group_is_dead(struct process *p, int code)
 	if (process_pid(p) == 1)
 		panic("Attempted to kill init! exitcode=0x%08x", status);
 	timer_cancel_sync(&p->real_timer);
+	posix_timers_exit(p); /* first: those on other processes' clocks set the CPU timer */
 	cpu_timers_stop(p);
-	posix_timers_exit(p);
 }
 
 noreturn void task_exit(int code)

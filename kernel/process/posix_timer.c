@@ -5,12 +5,19 @@
  *
  * Timers on CPU clocks that may expire are in trees by expiry, one for each clock; an expired one
  * is outside until its signal is taken. Only cputime.c's timer expires them.
+ *
+ * A timer on another process's clock waits in a tree of that process. The ticks of its running
+ * threads find what is due and set the CPU timer of the timer's own process, which expires it: a
+ * process that sleeps costs nothing. g_foreign_lock guards those trees and the lists of what is due;
+ * it comes after any siglock, as two processes may wait for each other's time.
  */
 #include "process.h"
+#include <core/init.h>
 #include <kmem/slab.h>
 #include <lib/string.h>
 #include <process/timer.h>
 
+#define FOREIGN_BATCH  64 /* timers on a process's clock that one tick finds due */
 #define FOREIGN_NEW_NS (NS_PER_MS / 2) /* so long another process's time counts as seen just now */
 
 struct posix_timer {
@@ -27,7 +34,8 @@ struct posix_timer {
 	struct sigqueue queue;
 	struct timer timer;
 	struct rb_node node;      /* in the tree of its CPU clock, or rb_is_out */
-	struct list_head foreign; /* process->foreign_waiting */
+	struct list_head foreign; /* process->foreign_due; g_foreign_lock */
+	s64 due_at_ns;            /* what the other's clock was then; g_foreign_lock */
 	s64 expires_ns;           /* on its clock; 0: not set */
 	s64 interval_ns;          /* 0: once */
 	s64 overrun, last_overrun;
@@ -37,6 +45,7 @@ struct posix_timer {
 };
 
 static SLAB_CACHE(g_timer_cache, struct posix_timer);
+static DEFINE_SPINLOCK(g_foreign_lock, RANK_FOREIGN_CLOCK); /* interrupts off */
 
 static bool is_cpu(const struct posix_timer *pt)
 {
@@ -110,19 +119,30 @@ static struct rb_root *tree_of(struct posix_timer *pt)
 {
 	int kind = is_user_time(pt);
 
+	if (pt->clock_process)
+		return &pt->clock_process->foreign_waiting[kind];
 	return pt->clock_task ? &pt->clock_task->cpu_waiting[kind]
 			      : &pt->process->cpu_waiting[kind];
 }
 
-static void stop_waiting_locked(struct posix_timer *pt)
+static void take_out(struct posix_timer *pt)
 {
-	list_del(&pt->foreign);
 	if (rb_is_out(&pt->node))
 		return;
 	rb_erase(tree_of(pt), &pt->node);
 	rb_mark_out(&pt->node);
 	if (pt->clock_task)
 		pt->process->nr_thread_waiting--;
+}
+
+static void stop_waiting_locked(struct posix_timer *pt)
+{
+	if (pt->clock_process)
+		spin_lock(&g_foreign_lock);
+	list_del(&pt->foreign);
+	take_out(pt);
+	if (pt->clock_process)
+		spin_unlock(&g_foreign_lock);
 }
 
 static void insert_locked(struct rb_root *root, struct posix_timer *pt)
@@ -138,25 +158,27 @@ static void insert_locked(struct rb_root *root, struct posix_timer *pt)
 	rb_insert(root, &pt->node, parent, link);
 }
 
-/* What is left, in terms of p's own threads. Another process may use it up with more of them, or
- * with none any more. */
-static u64 may_expire_in(const struct posix_timer *pt, u64 left)
+static u64 left_of(const struct posix_timer *pt, s64 now)
 {
-	u64 own = (u64)max(pt->process->live_threads, 1);
-	s32 threads;
-
-	if (!pt->clock_process || !left)
-		return left;
-	threads = READ_ONCE(pt->clock_process->live_threads);
-	if (!threads)
-		return U64_MAX;
-	left /= (u64)threads;
-	return left > U64_MAX / own ? U64_MAX - 1 : max(left * own, 1ull);
+	return pt->expires_ns > now ? (u64)(pt->expires_ns - now) : 0;
 }
 
-static u64 left_locked(const struct posix_timer *pt, s64 now)
+/* For the process's CPU timer to expire. g_foreign_lock held. */
+static void make_due(struct posix_timer *pt, s64 now)
 {
-	return may_expire_in(pt, pt->expires_ns > now ? (u64)(pt->expires_ns - now) : 0);
+	pt->due_at_ns = now;
+	list_add_tail(&pt->foreign, &pt->process->foreign_due);
+	timer_arm(&pt->process->cpu_timer, clock_mono_ns());
+}
+
+static void wait_for_foreign_locked(struct posix_timer *pt, s64 now)
+{
+	spin_lock(&g_foreign_lock);
+	if (left_of(pt, now))
+		insert_locked(tree_of(pt), pt);
+	else
+		make_due(pt, now);
+	spin_unlock(&g_foreign_lock);
 }
 
 static void wait_for_cpu_time_locked(struct posix_timer *pt, s64 now)
@@ -165,14 +187,59 @@ static void wait_for_cpu_time_locked(struct posix_timer *pt, s64 now)
 	if (pt->notify == SIGEV_NONE)
 		return;
 	if (pt->clock_process) {
-		list_add_tail(&pt->foreign, &pt->process->foreign_waiting);
-	} else {
-		insert_locked(tree_of(pt), pt);
-		if (pt->clock_task)
-			pt->process->nr_thread_waiting++;
+		wait_for_foreign_locked(pt, now);
+		return;
 	}
-	cpu_timers_pull_locked(pt->process, left_locked(pt, now));
+	insert_locked(tree_of(pt), pt);
+	if (pt->clock_task)
+		pt->process->nr_thread_waiting++;
+	cpu_timers_pull_locked(pt->process, left_of(pt, now));
 }
+
+static bool is_waited_for(struct process *p)
+{
+	return READ_ONCE(p->foreign_waiting[0].node) || READ_ONCE(p->foreign_waiting[1].node);
+}
+
+/* A thread of p ran until now. In the timer interrupt. */
+static void foreign_tick(struct thread *thread)
+{
+	u32 most = FOREIGN_BATCH; /* the rest at the next tick */
+	struct process *p;
+	u64 u, s;
+
+	if (!thread_is_task(thread))
+		return;
+	p = container_of(thread, struct task, thread)->process;
+	if (likely(!is_waited_for(p)))
+		return;
+	spin_lock(&p->siglock);
+	process_own_times(p, &u, &s);
+	spin_unlock(&p->siglock);
+	spin_lock(&g_foreign_lock);
+	for (int kind = 0; kind < 2; kind++) {
+		s64 now = (s64)(kind ? u : u + s);
+		struct rb_node *n;
+
+		while (most && (n = rb_first(&p->foreign_waiting[kind]))) {
+			struct posix_timer *pt = rb_entry(n, struct posix_timer, node);
+
+			if (left_of(pt, now))
+				break;
+			take_out(pt);
+			make_due(pt, now);
+			most--;
+		}
+	}
+	spin_unlock(&g_foreign_lock);
+}
+
+static int foreign_init(void)
+{
+	sched_set_tick_hook(foreign_tick);
+	return 0;
+}
+INIT_HOOK(INIT_CORE, foreign_init);
 
 /* ---- expiry ---- */
 
@@ -228,7 +295,7 @@ static u64 check_tree_locked(struct rb_root *root, s64 now)
 		struct posix_timer *pt = rb_entry(n, struct posix_timer, node);
 
 		if (pt->expires_ns > now)
-			return left_locked(pt, now);
+			return left_of(pt, now);
 		stop_waiting_locked(pt);
 		expire_locked(pt);
 	}
@@ -259,33 +326,35 @@ static u64 check_threads_locked(struct process *p)
 	return left;
 }
 
-static u64 check_foreign_locked(struct process *p)
+/* The next of p's timers that another process's time has reached, off the list, or NULL. */
+static struct posix_timer *pop_due_locked(struct process *p)
 {
-	u64 left = U64_MAX;
-	LIST_HEAD(look_at);
+	struct posix_timer *pt;
 
-	list_splice_tail(&p->foreign_waiting, &look_at);
-	while (!list_empty(&look_at)) {
-		struct posix_timer *pt = list_first_entry(&look_at, struct posix_timer, foreign);
-		s64 now = now_locked(pt);
-
-		list_move_tail(&pt->foreign, &p->foreign_waiting);
-		if (now >= pt->expires_ns) {
-			stop_waiting_locked(pt);
-			expire_locked(pt);
-		} else {
-			left = min(left, left_locked(pt, now));
-		}
+	spin_lock(&g_foreign_lock);
+	pt = list_first_entry_or_null(&p->foreign_due, struct posix_timer, foreign);
+	if (pt) {
+		list_del(&pt->foreign);
+		pt->clock_seen_ns = max(pt->clock_seen_ns, pt->due_at_ns);
 	}
-	return left;
+	spin_unlock(&g_foreign_lock);
+	return pt;
+}
+
+static void expire_foreign_locked(struct process *p)
+{
+	struct posix_timer *pt;
+
+	while ((pt = pop_due_locked(p)))
+		expire_locked(pt);
 }
 
 u64 posix_cpu_timers_check_locked(struct process *p, u64 u, u64 s)
 {
 	u64 left = check_clocks_locked(p->cpu_waiting, u, s);
 
-	left = min(left, check_threads_locked(p));
-	return min(left, check_foreign_locked(p));
+	expire_foreign_locked(p);
+	return min(left, check_threads_locked(p));
 }
 
 /* The signal is taken: the overrun count, and the next period begins. True: free the timer. */

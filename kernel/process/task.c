@@ -133,7 +133,7 @@ struct process *process_alloc(void)
 	list_init(&p->session_link);
 	list_init(&p->pending.queue);
 	list_init(&p->posix_timers);
-	list_init(&p->foreign_waiting);
+	list_init(&p->foreign_due);
 	xa_init(&p->posix_timer_ids);
 	spin_init(&p->siglock, RANK_SIGHAND);
 	spin_init(&p->limits_lock, RANK_TASK);

@@ -49,10 +49,16 @@ void account(struct run_queue *rq, s64 now, bool sampled)
 }
 
 static void (*g_rt_hook)(struct thread *t, u64 run_ns);
+static void (*g_tick_hook)(struct thread *t);
 
 void sched_set_rt_hook(void (*fn)(struct thread *t, u64 run_ns))
 {
 	g_rt_hook = fn;
+}
+
+void sched_set_tick_hook(void (*fn)(struct thread *t))
+{
+	g_tick_hook = fn;
 }
 
 /* Somebody waits here while cpu is idle: it shall come and take it. */
@@ -93,6 +99,8 @@ void tick(struct run_queue *rq, s64 now)
 	spin_unlock(&rq->lock);
 	if (unlikely(rt_run) && g_rt_hook)
 		g_rt_hook(t, rt_run);
+	if (g_tick_hook)
+		g_tick_hook(t);
 	if (idle_cpu >= 0)
 		call_idle_cpu(idle_cpu);
 	if (rcu_waits_for_us())
