@@ -254,7 +254,7 @@ static ssize_t gen_write(struct file *f, struct iter *from, off64_t *pos)
 	struct proc_node *n = f->inode->priv;
 	size_t len = from->count;
 	char *text;
-	int err;
+	int used;
 
 	if (!n->entry->store)
 		return n->pid ? -EINVAL : -EIO;
@@ -263,14 +263,16 @@ static ssize_t gen_write(struct file *f, struct iter *from, off64_t *pos)
 	text = kmalloc(len + 1, GFP_KERNEL);
 	if (!text)
 		return -ENOMEM;
-	err = iter_get(from, text, len) < len ? -EFAULT : 0;
-	if (!err) {
+	used = iter_get(from, text, len) < len ? -EFAULT : 0;
+	if (!used) {
 		text[len] = 0;
-		err = n->entry->store(n, text, len);
+		used = n->entry->store(n, text, len);
 	}
 	kfree(text);
-	if (err)
-		return err;
+	if (used < 0)
+		return used;
+	if (used)
+		len = (size_t)used;
 	*pos += (off64_t)len;
 	return (ssize_t)len;
 }

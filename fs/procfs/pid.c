@@ -251,18 +251,33 @@ static int show_oom_adj(struct seq_buf *s, struct proc_node *n)
 	return 0;
 }
 
+#define OOM_TEXT_MAX 12 /* bytes of one write that count, as Linux has it */
+
+static bool is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 static int store_oom_adj(struct proc_node *n, char *text, size_t len)
 {
 	struct task *t;
 	struct mm *mm;
+	int err, used = (int)min_t(size_t, len, OOM_TEXT_MAX);
 	s64 v;
-	int err = 0;
 
-	text += strspn(text, " \t\n");
-	while (*text && strchr(" \t\n", text[strlen(text) - 1]))
-		text[strlen(text) - 1] = 0;
-	if (parse_s64(text, 0, &v) || v < -1000 || v > 1000)
-		return -EINVAL;
+	if (len > OOM_TEXT_MAX)
+		text[len = OOM_TEXT_MAX] = 0;
+	while (len && is_space(text[len - 1]))
+		text[--len] = 0;
+	while (is_space(*text))
+		text++;
+	err = parse_s64(text, 0, &v);
+	if (!err && (v < INT_MIN || v > INT_MAX))
+		err = -ERANGE;
+	if (!err && (v < -1000 || v > 1000))
+		err = -EINVAL;
+	if (err)
+		return err;
 	t = node_task(n);
 	if (!t)
 		return -ESRCH;
@@ -279,7 +294,7 @@ static int store_oom_adj(struct proc_node *n, char *text, size_t len)
 		}
 	}
 	put_task(t);
-	return err;
+	return err ? err : used;
 }
 
 static int show_oom_score(struct seq_buf *s, struct proc_node *n)

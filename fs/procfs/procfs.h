@@ -36,7 +36,8 @@ struct proc_entry {
 	const struct proc_dir_ops *dir;    /* directory: further, generated names */
 	/* Text that users can make long comes in pieces (seq_pause). */
 	int (*show)(struct seq_buf *s, struct proc_node *n);
-	int (*store)(struct proc_node *n, char *text, size_t len); /* text ends with NUL */
+	/* text ends with NUL. How many bytes it used, 0: all; what is left is a write of its own. */
+	int (*store)(struct proc_node *n, char *text, size_t len);
 	int (*jump)(struct proc_node *n, struct path *out);        /* magic link; path referenced */
 	int (*text)(struct proc_node *n, char *buf, size_t size);  /* ordinary link */
 	/* Changes so far, and where to wait for the next: poll tells of those since open, or since
@@ -72,8 +73,14 @@ extern const struct file_ops g_gen_fops, g_gen_poll_fops;
 extern const struct proc_entry g_root_entries[];
 extern const struct proc_entry g_sys_ipv4_entries[], g_sys_ipv6_entries[]; /* sysinet.c */
 extern const struct proc_entry g_sys_entries[], g_sys_net_entries[], g_net_entries[];
-/* The first number in text, decimal or with 0x or 0 before it, as sysctls take it. -EINVAL. */
-int proc_number(const char *text, s64 *v) must_check;
+/* number.c: numbers as /proc/sys takes them; end is that of the text. */
+/* The next one: *at moves behind it and the white space that follows. -EINVAL */
+int proc_take_s64(const char **at, const char *end, s64 *v) must_check;
+/* The first of a text that is written: bytes used. -EINVAL. 0: empty, *v isn't set; nothing is
+ * written then, and that is no error. */
+int proc_one_s64(const char *text, size_t len, s64 *v) must_check;
+int proc_one_u64(const char *text, size_t len, u64 *v) must_check;
+
 /* A variable of type int in entry->data, between min and max. */
 int proc_show_int(struct seq_buf *s, struct proc_node *n);
 int proc_store_int(struct proc_node *n, char *text, size_t len);

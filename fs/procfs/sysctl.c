@@ -24,31 +24,17 @@ int proc_show_int(struct seq_buf *s, struct proc_node *n)
 	return 0;
 }
 
-#define SPACES  " \t\n\v\f\r"
-#define LONGEST 24 /* a number's digits, sign and prefix */
-
-int proc_number(const char *text, s64 *v)
-{
-	char word[LONGEST];
-	size_t len;
-
-	text += strspn(text, SPACES);
-	len = strcspn(text, SPACES);
-	if (len >= sizeof(word) || *text == '+')
-		return -EINVAL;
-	memcpy(word, text, len);
-	word[len] = 0;
-	return parse_s64(word, 0, v) ? -EINVAL : 0;
-}
-
 int proc_store_int(struct proc_node *n, char *text, size_t len)
 {
 	s64 v;
+	int used = proc_one_s64(text, len, &v);
 
-	if (proc_number(text, &v) || v < n->entry->min || v > n->entry->max)
+	if (used <= 0)
+		return used;
+	if (v < n->entry->min || v > n->entry->max)
 		return -EINVAL;
 	WRITE_ONCE(*(int *)n->entry->data, (int)v);
-	return 0;
+	return used;
 }
 
 static int show_u64(struct seq_buf *s, struct proc_node *n)
@@ -59,27 +45,29 @@ static int show_u64(struct seq_buf *s, struct proc_node *n)
 
 static int store_u64(struct proc_node *n, char *text, size_t len)
 {
-	s64 v;
+	u64 v;
+	int used = proc_one_u64(text, len, &v);
 
-	if (proc_number(text, &v) || v < max(n->entry->min, (s64)0))
-		return -EINVAL;
-	WRITE_ONCE(*(u64 *)n->entry->data, (u64)v);
-	return 0;
+	if (used > 0)
+		WRITE_ONCE(*(u64 *)n->entry->data, v);
+	return used;
 }
 
 /* Whole pages, a power of two of them. */
 static int store_pipe_size(struct proc_node *n, char *text, size_t len)
 {
 	u64 v;
+	int used = proc_one_u64(text, len, &v);
 
-	text[strcspn(text, "\n")] = 0;
-	if (parse_u64(text, 10, &v) || v == 0 || v > PIPE_MAX_SIZE_LIMIT)
+	if (used <= 0)
+		return used;
+	if (v > PIPE_MAX_SIZE_LIMIT)
 		return -EINVAL;
 	v = max_t(u64, v, PAGE_SIZE);
 	if (!is_power_of_2(v))
 		v = 2ull << ilog2(v);
 	WRITE_ONCE(g_pipe_max_size, (int)v);
-	return 0;
+	return used;
 }
 
 /* A number that cannot be changed: in max. */
@@ -127,21 +115,29 @@ static int store_core_pattern(struct proc_node *n, char *text, size_t len)
 
 /* ---- others ---- */
 
+/* The console's level is the only one that changes: messages have levels of their own. */
+static const int g_other_levels[] = {4, 1, 7};
+
 static int show_printk(struct seq_buf *s, struct proc_node *n)
 {
-	seq_printf(s, "%d\t4\t1\t7\n", READ_ONCE(g_console_loglevel));
+	seq_printf(s, "%d\t%d\t%d\t%d\n", READ_ONCE(g_console_loglevel), g_other_levels[0],
+		g_other_levels[1], g_other_levels[2]);
 	return 0;
 }
 
 static int store_printk(struct proc_node *n, char *text, size_t len)
 {
-	s64 v;
+	const char *at = text, *end = text + len;
+	s64 level = READ_ONCE(g_console_loglevel), v;
 
-	/* The console's level, the first, is the only one that changes. */
-	if (proc_number(text, &v) || v < INT_MIN || v > INT_MAX)
-		return -EINVAL;
-	WRITE_ONCE(g_console_loglevel, (int)v);
-	return 0;
+	for (u32 i = 0; i <= ARRAY_SIZE(g_other_levels) && at != end; i++) {
+		if (proc_take_s64(&at, end, i ? &v : &level) || level != (int)level)
+			return -EINVAL;
+		if (i && v != g_other_levels[i - 1])
+			return -EINVAL;
+	}
+	WRITE_ONCE(g_console_loglevel, (int)level);
+	return (int)(at - text);
 }
 
 static void show_random_uuid(struct seq_buf *s, const u8 *b)
@@ -198,12 +194,17 @@ static int show_file_nr(struct seq_buf *s, struct proc_node *n)
 static int store_rt_share(struct proc_node *n, char *text, size_t len)
 {
 	s64 v;
+	int used = proc_one_s64(text, len, &v), err;
 
-	if (proc_number(text, &v) || v < INT_MIN || v > INT_MAX)
+	if (used <= 0)
+		return used;
+	if (v != (int)v)
 		return -EINVAL;
 	if (n->entry->data == &g_sched_rt_period_us)
-		return sched_set_rt_share(READ_ONCE(g_sched_rt_runtime_us), (int)v);
-	return sched_set_rt_share((int)v, READ_ONCE(g_sched_rt_period_us));
+		err = sched_set_rt_share(READ_ONCE(g_sched_rt_runtime_us), (int)v);
+	else
+		err = sched_set_rt_share((int)v, READ_ONCE(g_sched_rt_period_us));
+	return err ? err : used;
 }
 
 #define RR_TIMESLICE_MS 100
@@ -212,11 +213,14 @@ static int store_rt_share(struct proc_node *n, char *text, size_t len)
 static int store_rr_timeslice(struct proc_node *n, char *text, size_t len)
 {
 	s64 v;
+	int used = proc_one_s64(text, len, &v);
 
-	if (proc_number(text, &v) || v < INT_MIN || v > INT_MAX)
+	if (used <= 0)
+		return used;
+	if (v != (int)v)
 		return -EINVAL;
 	WRITE_ONCE(g_sched_rr_timeslice_ms, v > 0 ? (int)v : RR_TIMESLICE_MS);
-	return 0;
+	return used;
 }
 
 #define INT(name_, var, min_, max_)                                               \
@@ -253,11 +257,11 @@ static const struct proc_entry g_pty_entries[] = {CONST("max", 4096), {0}};
 
 static int store_hung_timeout(struct proc_node *n, char *text, size_t len)
 {
-	int err = proc_store_int(n, text, len);
+	int used = proc_store_int(n, text, len);
 
-	if (!err)
+	if (used > 0)
 		hung_task_restart();
-	return err;
+	return used;
 }
 
 static const struct proc_entry g_kernel_entries[] = {
@@ -316,21 +320,24 @@ static const struct proc_entry g_kernel_entries[] = {
 static int store_drop_caches(struct proc_node *n, char *text, size_t len)
 {
 	s64 v;
+	int used = proc_one_s64(text, len, &v);
 
-	if (proc_number(text, &v) || v < 1 || v > 4)
+	if (used <= 0)
+		return used;
+	if (v < 1 || v > 4)
 		return -EINVAL;
 	mem_drop_caches((u32)v);
-	return 0;
+	return used;
 }
 
 /* Setting bytes clears the ratio and the other way round, as both name one limit. */
 static int store_dirty(struct proc_node *n, char *text, size_t len)
 {
 	u64 v;
+	int used = proc_one_u64(text, len, &v);
 
-	text[strcspn(text, "\n")] = 0;
-	if (parse_u64(text, 10, &v))
-		return -EINVAL;
+	if (used <= 0)
+		return used;
 	if (n->entry->data == &g_dirty_bytes || n->entry->data == &g_dirty_background_bytes) {
 		bool limit = n->entry->data == &g_dirty_bytes;
 
@@ -338,7 +345,7 @@ static int store_dirty(struct proc_node *n, char *text, size_t len)
 			return -EINVAL;
 		WRITE_ONCE(*(u64 *)n->entry->data, v);
 		WRITE_ONCE(*(limit ? &g_dirty_ratio : &g_dirty_background_ratio), 0);
-		return 0;
+		return used;
 	}
 	if (v > 100)
 		return -EINVAL;
@@ -347,7 +354,7 @@ static int store_dirty(struct proc_node *n, char *text, size_t len)
 		WRITE_ONCE(g_dirty_bytes, 0);
 	else
 		WRITE_ONCE(g_dirty_background_bytes, 0);
-	return 0;
+	return used;
 }
 
 #define DIRTY(name_, var, show_)                                                            \
@@ -411,8 +418,7 @@ static const struct proc_entry g_fs_entries[] = {
 		.mode = S_IFREG | 0644,
 		.show = show_u64,
 		.store = store_u64,
-		.data = &g_max_files,
-		.min = 1},
+		.data = &g_max_files},
 	SHOW("file-nr", show_file_nr),
 	DIR("inotify", g_inotify_entries),
 	INT("nr_open", g_nr_open_max, 64, 1 << 20),

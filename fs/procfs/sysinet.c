@@ -19,13 +19,15 @@ static int show_one(struct seq_buf *s, struct proc_node *n)
 static int store_one(struct proc_node *n, char *text, size_t len)
 {
 	s64 v;
-	int err = proc_number(text, &v);
+	int used = proc_one_s64(text, len, &v);
 
-	if (err || v < n->entry->min || v > n->entry->max)
+	if (used <= 0)
+		return used;
+	if (v < n->entry->min || v > n->entry->max)
 		return -EINVAL;
 	WRITE_ONCE(*inet_sysctl(&g_init_net, variable(n)), (s32)v);
 	inet_sysctl_changed(&g_init_net, variable(n));
-	return 0;
+	return used;
 }
 
 /* Two numbers that make a range: variable and the one after it. */
@@ -40,23 +42,24 @@ static int show_range(struct seq_buf *s, struct proc_node *n)
 
 static int store_range(struct proc_node *n, char *text, size_t len)
 {
-	size_t first = strcspn(text, " \t"), gap;
-	s64 lo, hi;
+	s32 *low = inet_sysctl(&g_init_net, variable(n));
+	s32 *high = inet_sysctl(&g_init_net, (enum inet_variable)(variable(n) + 1));
+	const char *at = text, *end = text + len;
+	s64 lo, hi = (u32)READ_ONCE(*high);
 
-	if (!text[first])
+	if (!len)
+		return 0;
+	if (proc_take_s64(&at, end, &lo) || (at != end && proc_take_s64(&at, end, &hi)))
 		return -EINVAL;
-	text[first] = 0;
-	gap = first + 1 + strspn(text + first + 1, " \t");
-	if (parse_s64(text, 10, &lo) || parse_s64(text + gap, 10, &hi) || lo < n->entry->min ||
-		hi > n->entry->max || (lo > hi && variable(n) == INET_PORT_LO))
+	if (lo < n->entry->min || hi > n->entry->max || (lo > hi && variable(n) == INET_PORT_LO))
 		return -EINVAL;
 	if (lo > hi) { /* ping_group_range: nobody */
 		lo = 1;
 		hi = 0;
 	}
-	WRITE_ONCE(*inet_sysctl(&g_init_net, variable(n)), (s32)lo);
-	WRITE_ONCE(*inet_sysctl(&g_init_net, (enum inet_variable)(variable(n) + 1)), (s32)hi);
-	return 0;
+	WRITE_ONCE(*low, (s32)lo);
+	WRITE_ONCE(*high, (s32)hi);
+	return (int)(at - text);
 }
 
 #define ONE(name_, var_, min_, max_)                                                           \
@@ -82,11 +85,14 @@ static int show_tcp(struct seq_buf *s, struct proc_node *n)
 static int store_tcp(struct proc_node *n, char *text, size_t len)
 {
 	s64 v;
+	int used = proc_one_s64(text, len, &v);
 
-	if (proc_number(text, &v) || v < n->entry->min || v > n->entry->max)
+	if (used <= 0)
+		return used;
+	if (v < n->entry->min || v > n->entry->max)
 		return -EINVAL;
 	tcp_sysctl_set(&g_init_net, (enum tcp_variable)(uintptr_t)n->entry->data, v);
-	return 0;
+	return used;
 }
 
 /* tcp_rmem and tcp_wmem: three numbers; fewer leave the rest. */
@@ -100,38 +106,27 @@ static int show_tcp3(struct seq_buf *s, struct proc_node *n)
 	return 0;
 }
 
-/* Up to three numbers within the entry's bounds: how many, or -EINVAL. */
-static int parse3(const struct proc_node *n, char *text, s64 value[3])
+/* Up to three numbers within the entry's bounds: bytes used, and *nr how many; or -EINVAL. */
+static int parse3(const struct proc_node *n, const char *text, size_t len, s64 value[3], u32 *nr)
 {
-	int nr = 0;
+	const char *at = text, *end = text + len;
 
-	while (nr < 3) {
-		size_t end;
-
-		text += strspn(text, " \t");
-		if (!*text)
-			break;
-		end = strcspn(text, " \t");
-		if (text[end])
-			text[end++] = 0;
-		if (parse_s64(text, 10, &value[nr]) || value[nr] < n->entry->min ||
-			value[nr] > n->entry->max)
+	for (*nr = 0; *nr < 3 && at != end; ++*nr)
+		if (proc_take_s64(&at, end, &value[*nr]) || value[*nr] < n->entry->min ||
+			value[*nr] > n->entry->max)
 			return -EINVAL;
-		nr++;
-		text += end;
-	}
-	return nr ? nr : -EINVAL;
+	return (int)(at - text);
 }
 
 static int store_tcp3(struct proc_node *n, char *text, size_t len)
 {
-	u32 v = (u32)(uintptr_t)n->entry->data;
+	u32 v = (u32)(uintptr_t)n->entry->data, nr;
 	s64 value[3];
-	int nr = parse3(n, text, value);
+	int used = parse3(n, text, len, value, &nr);
 
-	for (int i = 0; i < nr; i++)
-		tcp_sysctl_set(&g_init_net, (enum tcp_variable)(v + (u32)i), value[i]);
-	return min(nr, 0);
+	for (u32 i = 0; used > 0 && i < nr; i++)
+		tcp_sysctl_set(&g_init_net, (enum tcp_variable)(v + i), value[i]);
+	return used;
 }
 
 /* tcp_mem and udp_mem: pages. */
@@ -147,12 +142,15 @@ static int store_mem(struct proc_node *n, char *text, size_t len)
 {
 	enum inet_mem_kind kind = (enum inet_mem_kind)(uintptr_t)n->entry->data;
 	s64 value[3];
-	int nr = parse3(n, text, value);
+	u32 nr;
+	int used = parse3(n, text, len, value, &nr);
 
-	for (int i = 0; i < nr; i++)
+	if (used <= 0)
+		return used;
+	for (u32 i = 0; i < nr; i++)
 		WRITE_ONCE(g_inet_mem[kind].limit[i], (s32)value[i]);
 	inet_mem_limits_changed(kind);
-	return min(nr, 0);
+	return used;
 }
 
 #define TCP(name_, var_, min_, max_)                                                  \
