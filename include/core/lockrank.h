@@ -30,6 +30,7 @@ enum lock_rank {
 	RANK_TTY_OUTPUT,  /* line discipline, output side */
 	RANK_SUPER,       /* mount/umount of a super block; rename across directories */
 	RANK_NAMESPACE,   /* mount tree changes */
+	RANK_WRITEBACK,   /* writeback: who writes dirty objects, one at a time */
 	RANK_INODE_DIR,   /* directory inodes: i_rwsem (parent before child, _nested) */
 	RANK_INODE,       /* other inodes: i_rwsem */
 	RANK_MM,     /* mm->map_lock: taken by page faults, so no user access under ranks above */

@@ -63,7 +63,8 @@ struct vm_object {
 	 * page with stale content comes in between. */
 	struct rwsem invalidate_lock;
 	struct writeback *wb;     /* who writes dirty pages; NULL: nobody; immutable after set-up */
-	struct list_head wb_link; /* dirty objects; wb->lock */
+	struct list_head wb_link; /* a list of wb's; wb->lock */
+	bool wb_clean;            /* stands among those that only wait for transfers; wb->lock */
 	s64 dirtied_ns;           /* when it became dirty; wb->lock */
 	s32 nr_writeback;         /* pages under writeback; atomic */
 	void *owner;              /* e.g. struct inode; immutable */

@@ -3,8 +3,11 @@
  *
  * A struct writeback belongs to one device (or file system without one). Objects with dirty pages
  * stand on its list in the order in which they became dirty; its thread writes those that are old
- * (vm.dirty_expire_centisecs), or all when too much of memory is dirty (vm.dirty_background_ratio).
- * Writers wait in balance_dirty when they outrun it (vm.dirty_ratio).
+ * (vm.dirty_expire_centisecs), or all when too much of memory is dirty (vm.dirty_background_ratio),
+ * a chunk of each in turn. Writers wait in balance_dirty when they outrun it (vm.dirty_ratio).
+ *
+ * An object leaves the lists when it has neither dirty pages nor pages under writeback, and only
+ * while its writer holds `turn`: a sync, which takes `turn`, finds everything that it must wait for.
  *
  * A page under writeback is stable: whoever wants to change it waits (page_wait_writeback under
  * the page lock), and its mappings are read-only, so that the next store faults and asks the owner.
@@ -12,6 +15,7 @@
 #ifndef VM_WRITEBACK_H
 #define VM_WRITEBACK_H
 
+#include <sched/mutex.h>
 #include <vm/object.h>
 
 struct wb_control {
@@ -21,10 +25,14 @@ struct wb_control {
 };
 
 struct writeback {
-	const char *name;       /* immutable: device name */
-	u32 ra_pages;           /* default readahead window, pages; atomic */
-	struct spinlock lock;   /* RANK_OBJECT: lists */
+	const char *name;     /* immutable: device name */
+	u32 ra_pages;         /* default readahead window, pages; atomic */
+	struct spinlock lock; /* RANK_OBJECT: lists */
+	struct mutex turn; /* RANK_WRITEBACK: writing objects of the lists, settling where they go */
 	struct list_head dirty; /* objects, oldest first */
+	struct list_head more;  /* old ones that have had a chunk written and have more */
+	struct list_head clean; /* no dirty pages, some under writeback */
+	bool more_next;         /* turn: `more` has its turn before `dirty` */
 	struct thread *thread;  /* immutable */
 	struct wait_queue wait; /* of the thread */
 	u32 work;               /* WB_*; atomic */
@@ -60,8 +68,9 @@ void page_begin_writeback(struct page *p);
 /* p, locked, became clean by another way (its content went elsewhere). */
 void page_clear_dirty(struct page *p);
 
-/* A writer has dirtied pages of o: may sleep until the flusher has caught up. No locks held. */
-void balance_dirty(struct vm_object *o);
+/* The caller has dirtied pages, of objects of wb (NULL: of any): may sleep until the flusher has
+ * caught up. No locks held. */
+void balance_dirty(struct writeback *wb);
 u64 dirty_limit_pages(void); /* above it writers wait */
 
 /* vm.* sysctls; atomic */

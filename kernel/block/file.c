@@ -117,7 +117,7 @@ static ssize_t blk_write(struct file *f, struct iter *from, off64_t *pos)
 	if (n == -ENOTBLK)
 		n = object_write(b->object, from, pos);
 	rwsem_write_unlock(&f->inode->rwsem);
-	balance_dirty(b->object);
+	balance_dirty(b->object->wb);
 	if (n > 0 && (f->flags & (O_DSYNC | O_SYNC))) {
 		err = vfs_fsync(f, (u64)(*pos - n), (u64)*pos - 1, true);
 		if (err)

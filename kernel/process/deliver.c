@@ -5,6 +5,7 @@
 #include "process.h"
 #include <core/trace.h>
 #include <lib/string.h>
+#include <vm/writeback.h>
 #include <asm/unistd.h>
 
 #ifndef SA_RESTORER
@@ -287,6 +288,8 @@ bool process_page_fault(struct pt_regs *regs, const struct fault_info *fi)
 			t->majflt++; /* it slept until storage had brought the page */
 		else
 			t->minflt++;
+		if (fi->user)
+			balance_dirty(NULL); /* a store into a file's page is a write, too */
 		return true;
 	}
 	if (!fi->user)

@@ -487,7 +487,7 @@ ssize_t file_object_write(struct file *f, struct iter *from, off64_t *pos)
 		n = object_write(&i->object, from, pos);
 	}
 	rwsem_write_unlock(&i->rwsem);
-	balance_dirty(&i->object);
+	balance_dirty(i->object.wb);
 	if (n > 0 && (f->flags & (O_DSYNC | O_SYNC)) && f->ops->fsync) {
 		int err = vfs_fsync(
 			f, (u64)(*pos - n), (u64)*pos, !(f->flags & (O_SYNC & ~O_DSYNC)));

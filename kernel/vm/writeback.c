@@ -34,12 +34,26 @@ static u64 limit_of(const struct mem_stats *m, u64 bytes, u32 ratio)
 	return bytes ? max(bytes >> PAGE_SHIFT, 8ul) : usable * ratio / 100;
 }
 
+static u64 upper_limit(const struct mem_stats *m)
+{
+	return limit_of(m, READ_ONCE(g_dirty_bytes), READ_ONCE(g_dirty_ratio));
+}
+
+/* Below the other whatever the settings: writers wait for a flusher that has begun. */
+static u64 background_limit(const struct mem_stats *m)
+{
+	u64 n = limit_of(
+		m, READ_ONCE(g_dirty_background_bytes), READ_ONCE(g_dirty_background_ratio));
+
+	return min(n, upper_limit(m) / 2);
+}
+
 u64 dirty_limit_pages(void)
 {
 	struct mem_stats m;
 
 	mem_get_stats(&m);
-	return limit_of(&m, READ_ONCE(g_dirty_bytes), READ_ONCE(g_dirty_ratio));
+	return upper_limit(&m);
 }
 
 static bool over_background(void)
@@ -47,15 +61,14 @@ static bool over_background(void)
 	struct mem_stats m;
 
 	mem_get_stats(&m);
-	return m.dirty > limit_of(&m, READ_ONCE(g_dirty_background_bytes),
-				 READ_ONCE(g_dirty_background_ratio));
+	return m.dirty > background_limit(&m);
 }
 
-void balance_dirty(struct vm_object *o)
+void balance_dirty(struct writeback *wb)
 {
 	struct thread *t = current_thread();
 
-	if (likely(t->nr_dirtied < DIRTIED_CHECK) || !o->wb)
+	if (likely(t->nr_dirtied < DIRTIED_CHECK))
 		return;
 	t->nr_dirtied = 0;
 	for (;;) {
@@ -63,12 +76,13 @@ void balance_dirty(struct vm_object *o)
 		u64 limit, background, busy;
 
 		mem_get_stats(&m);
-		limit = limit_of(&m, READ_ONCE(g_dirty_bytes), READ_ONCE(g_dirty_ratio));
-		background = limit_of(&m, READ_ONCE(g_dirty_background_bytes),
-			READ_ONCE(g_dirty_background_ratio));
+		limit = upper_limit(&m);
+		background = background_limit(&m);
 		busy = m.dirty + m.writeback;
-		if (m.dirty > background)
-			writeback_start(o->wb);
+		if (m.dirty > background && wb)
+			writeback_start(wb);
+		else if (m.dirty > background)
+			writeback_start_all();
 		if (busy <= max((limit + background) / 2, 1ul))
 			return;
 		/* The nearer the limit, the longer: a lone writer settles at the device's rate. */
@@ -93,12 +107,17 @@ void writeback_note_dirty(struct vm_object *o)
 {
 	struct writeback *wb = o->wb;
 
-	current_thread()->nr_dirtied++;
 	current_thread()->io_written += PAGE_SIZE;
-	if (!wb || !list_empty(&o->wb_link)) /* a stale look is mended by who takes it off */
+	if (!wb)
+		return;
+	current_thread()->nr_dirtied++;
+	smp_mb(); /* the page's mark before the look at the lists: pairs with settle_locked */
+	if (!list_empty(&o->wb_link) && !READ_ONCE(o->wb_clean))
 		return;
 	spin_lock_nested(&wb->lock); /* under the lock of the page tree or on its own */
-	if (list_empty(&o->wb_link)) {
+	if (list_empty(&o->wb_link) || o->wb_clean) {
+		list_del(&o->wb_link);
+		o->wb_clean = false;
 		o->dirtied_ns = clock_mono_ns();
 		list_add_tail(&o->wb_link, &wb->dirty);
 	}
@@ -122,40 +141,102 @@ void object_leave_writeback(struct vm_object *o)
 	object_wait_range(o, 0, U64_MAX);
 }
 
-/* Write up to CHUNK pages of the object at the head of the list, if it is due. False: none is. */
+/*
+ * Where o, which was taken off for writing, stands now. rest: the list for it when it has dirty
+ * pages. turn and lock held.
+ */
+static void settle_locked(struct writeback *wb, struct vm_object *o, struct list_head *rest)
+{
+	list_del(&o->wb_link); /* dirtied meanwhile it may have come back by itself */
+	WRITE_ONCE(o->wb_clean, true);
+	smp_mb(); /* who dirties a page from here on sees that and waits for the lock */
+	if (object_is_dirty(o)) {
+		WRITE_ONCE(o->wb_clean, false);
+		if (rest == &wb->dirty)
+			o->dirtied_ns = clock_mono_ns();
+		list_add_tail(&o->wb_link, rest);
+	} else if (READ_ONCE(
+			   o->nr_writeback)) { /* a transfer is counted before its page is clean */
+		list_add_tail(&o->wb_link, &wb->clean);
+	} else {
+		WRITE_ONCE(o->wb_clean, false);
+	}
+}
+
+static void settle(struct writeback *wb, struct vm_object *o, struct list_head *rest)
+{
+	spin_lock(&wb->lock);
+	settle_locked(wb, o, rest);
+	spin_unlock(&wb->lock);
+	if (o->ops->unhold)
+		o->ops->unhold(o);
+}
+
+/* Takes o off its list and holds it; lock held, dropped. False: its owner is going away and cares
+ * for the pages. */
+static bool take_locked(struct writeback *wb, struct vm_object *o)
+{
+	bool held;
+
+	list_del(&o->wb_link);
+	held = !o->ops->hold || o->ops->hold(o);
+	spin_unlock(&wb->lock);
+	return held;
+}
+
+/* What is due: old ones by turns with those that have more. lock held. */
+static struct vm_object *next_due_locked(struct writeback *wb, s64 dirtied_before)
+{
+	struct vm_object *o = NULL, *more = NULL;
+
+	if (!list_empty(&wb->dirty))
+		o = list_first_entry(&wb->dirty, struct vm_object, wb_link);
+	if (o && o->dirtied_ns > dirtied_before)
+		o = NULL;
+	if (!list_empty(&wb->more))
+		more = list_first_entry(&wb->more, struct vm_object, wb_link);
+	wb->more_next = !wb->more_next;
+	return more && (wb->more_next || !o) ? more : o;
+}
+
+/* Write up to CHUNK pages of an object that is due. False: none is. */
 static bool write_one(struct writeback *wb, s64 dirtied_before)
 {
 	struct wb_control wbc = {.end = OBJECT_LAST_INDEX, .nr = CHUNK};
 	struct vm_object *o;
-	bool held;
 
+	mutex_lock(&wb->turn);
 	spin_lock(&wb->lock);
-	o = list_empty(&wb->dirty) ? NULL : list_first_entry(&wb->dirty, struct vm_object, wb_link);
-	if (!o || o->dirtied_ns > dirtied_before) {
+	o = next_due_locked(wb, dirtied_before);
+	if (!o) {
 		spin_unlock(&wb->lock);
-		return false;
+	} else if (take_locked(wb, o)) {
+		(void)!o->ops->writeback(o, &wbc);
+		__atomic_fetch_add(&wb->written, (u64)(CHUNK - wbc.nr), __ATOMIC_RELAXED);
+		/* Unless the chunk was too small, what is dirty now is new or was in use. */
+		settle(wb, o, wbc.nr > 0 ? &wb->dirty : &wb->more);
 	}
-	list_del(&o->wb_link);
-	held = !o->ops->hold || o->ops->hold(o);
-	spin_unlock(&wb->lock);
-	if (!held)
-		return true; /* its owner is going away and cares for the pages */
-	(void)!o->ops->writeback(o, &wbc);
-	__atomic_fetch_add(&wb->written, (u64)(CHUNK - wbc.nr), __ATOMIC_RELAXED);
-	/* More than a chunk, pages that were in use, or dirtied anew: last in the row. */
-	if (object_is_dirty(o)) {
+	mutex_unlock(&wb->turn);
+	return o != NULL;
+}
+
+/* Objects whose transfers have ended leave. The rest goes at a later look. */
+static void prune_clean(struct writeback *wb)
+{
+	mutex_lock(&wb->turn);
+	for (bool busy = false; !busy;) {
+		struct vm_object *o = NULL;
+
 		spin_lock(&wb->lock);
-		if (list_empty(&o->wb_link)) {
-			if (wbc.nr == CHUNK)
-				o->dirtied_ns =
-					clock_mono_ns(); /* nothing went: not at once again */
-			list_add_tail(&o->wb_link, &wb->dirty);
-		}
+		if (!list_empty(&wb->clean))
+			o = list_first_entry(&wb->clean, struct vm_object, wb_link);
+		busy = !o || READ_ONCE(o->nr_writeback);
+		if (!busy)
+			settle_locked(wb, o, &wb->dirty);
 		spin_unlock(&wb->lock);
+		cond_resched();
 	}
-	if (o->ops->unhold)
-		o->ops->unhold(o);
-	return true;
+	mutex_unlock(&wb->turn);
 }
 
 static void flusher(void *arg)
@@ -173,6 +254,7 @@ static void flusher(void *arg)
 		work = __atomic_exchange_n(&wb->work, 0, __ATOMIC_ACQ_REL);
 		if (work & WB_STOP)
 			break;
+		prune_clean(wb);
 		now = clock_mono_ns();
 		if (work & WB_ALL) {
 			while (write_one(wb, now))
@@ -197,6 +279,9 @@ struct writeback *writeback_create(const char *name)
 	wb->ra_pages = 32;
 	spin_init(&wb->lock, RANK_OBJECT);
 	list_init(&wb->dirty);
+	list_init(&wb->more);
+	list_init(&wb->clean);
+	mutex_init(&wb->turn, RANK_WRITEBACK);
 	wait_queue_init(&wb->wait);
 	completion_init(&wb->done);
 	spin_lock(&g_lock);
@@ -242,46 +327,70 @@ void writeback_start_all(void)
 	spin_unlock(&g_lock);
 }
 
+/* The first of a list, taken; NULL: the list is empty. *held: as take_locked. */
+static struct vm_object *take_first(struct writeback *wb, struct list_head *list, bool *held)
+{
+	struct vm_object *o;
+
+	spin_lock(&wb->lock);
+	if (list_empty(list)) {
+		spin_unlock(&wb->lock);
+		return NULL;
+	}
+	o = list_first_entry(list, struct vm_object, wb_link);
+	*held = take_locked(wb, o);
+	return o;
+}
+
 int writeback_sync(struct writeback *wb, bool wait)
 {
-	LIST_HEAD(waiting);
+	LIST_HEAD(flying);
+	LIST_HEAD(todo);
+	LIST_HEAD(begun);
+	struct vm_object *o;
 	int err = 0, e;
+	bool held;
 
 	if (!wait) {
 		writeback_start(wb);
 		return 0;
 	}
-	/* Objects dirtied from now on come after those of before, and needn't be written. */
-	for (s64 now = clock_mono_ns();;) {
-		struct vm_object *o;
-		bool held;
-
+	mutex_lock(&wb->turn);
+	/* First what only flies: an object of it that is dirtied meanwhile joins the dirty ones. */
+	spin_lock(&wb->lock);
+	list_splice_tail(&wb->clean, &flying);
+	spin_unlock(&wb->lock);
+	while ((o = take_first(wb, &flying, &held))) {
+		if (!held)
+			continue;
+		object_wait_range(o, 0, U64_MAX);
+		settle(wb, o, &wb->dirty);
+	}
+	/* All transfers begin before the first is waited for. Objects dirtied from now on stay. */
+	spin_lock(&wb->lock);
+	list_splice_tail(&wb->more, &todo);
+	list_splice_tail(&wb->dirty, &todo);
+	spin_unlock(&wb->lock);
+	while ((o = take_first(wb, &todo, &held))) {
+		if (!held)
+			continue;
+		(void)!object_write_range(o, 0, U64_MAX, false);
 		spin_lock(&wb->lock);
-		o = list_empty(&wb->dirty)
-			? NULL
-			: list_first_entry(&wb->dirty, struct vm_object, wb_link);
-		if (!o || o->dirtied_ns > now) {
-			spin_unlock(&wb->lock);
-			return err;
-		}
 		list_del(&o->wb_link);
-		held = !o->ops->hold || o->ops->hold(o);
+		list_add_tail(&o->wb_link, &begun);
 		spin_unlock(&wb->lock);
+		if (o->ops->unhold)
+			o->ops->unhold(o);
+	}
+	while ((o = take_first(wb, &begun, &held))) {
 		if (!held)
 			continue;
 		e = object_write_range(o, 0, U64_MAX, true);
 		err = err ? err : e;
-		if (object_is_dirty(o)) {
-			spin_lock(&wb->lock);
-			if (list_empty(&o->wb_link)) {
-				o->dirtied_ns = clock_mono_ns();
-				list_add_tail(&o->wb_link, &wb->dirty);
-			}
-			spin_unlock(&wb->lock);
-		}
-		if (o->ops->unhold)
-			o->ops->unhold(o);
+		settle(wb, o, &wb->dirty);
 	}
+	mutex_unlock(&wb->turn);
+	return err;
 }
 
 /* ---- pages --------------------------------------------------------------------------------------
