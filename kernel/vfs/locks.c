@@ -637,14 +637,16 @@ struct lock_info {
 	u64 ino, start, last;
 };
 
-static void show_one(struct seq_buf *s, u32 nr, const struct lock_info *i)
+static void show_one(
+	struct seq_buf *s, const char *prefix, u32 nr, const struct lock_info *i)
 {
 	static const char *const kinds[] = {
 		[LOCK_KIND_POSIX] = "POSIX ", [LOCK_KIND_OFD] = "OFDLCK", [LOCK_KIND_FLOCK] = "FLOCK "};
 
-	seq_printf(s, "%u: %s%s ADVISORY  %s %d %02x:%02x:%llu %llu ", nr, i->waits ? "-> " : "",
-		kinds[i->kind], i->write ? "WRITE" : "READ", i->pid, dev_major(i->dev),
-		dev_minor(i->dev), (unsigned long long)i->ino, (unsigned long long)i->start);
+	seq_printf(s, "%s%u: %s%s ADVISORY  %s %d %02x:%02x:%llu %llu ", prefix, nr,
+		i->waits ? "-> " : "", kinds[i->kind], i->write ? "WRITE" : "READ", i->pid,
+		dev_major(i->dev), dev_minor(i->dev), (unsigned long long)i->ino,
+		(unsigned long long)i->start);
 	if (i->last == OFFSET_LAST)
 		seq_puts(s, "EOF\n");
 	else
@@ -739,8 +741,7 @@ static void infos_show(struct lock_infos *all, const char *prefix, struct seq_bu
 	for (u32 i = 0; i < all->n; i++) {
 		if (!all->info[i].waits)
 			nr++;
-		seq_puts(s, prefix);
-		show_one(s, nr, &all->info[i]);
+		show_one(s, prefix, nr, &all->info[i]);
 	}
 	kvfree(all->info);
 }
