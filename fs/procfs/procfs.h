@@ -38,8 +38,8 @@ struct proc_entry {
 	int (*show)(struct seq_buf *s, struct proc_node *n);
 	/* text ends with NUL. How many bytes it used, 0: all; what is left is a write of its own. */
 	int (*store)(struct proc_node *n, char *text, size_t len);
-	int (*jump)(struct proc_node *n, struct path *out);        /* magic link; path referenced */
-	int (*text)(struct proc_node *n, char *buf, size_t size);  /* ordinary link */
+	int (*jump)(struct proc_node *n, struct path *out);       /* magic link; path referenced */
+	int (*text)(struct proc_node *n, char *buf, size_t size); /* ordinary link */
 	/* Changes so far, and where to wait for the next: poll tells of those since open, or since
 	 * it told last. */
 	u64 (*changes)(struct wait_queue **wait);

@@ -55,12 +55,12 @@ enum lock_rank {
 	RANK_RCU_DRAIN,  /* one rcu_barrier at a time */
 	/* spinlocks */
 	RANK_SPIN_FIRST = 64,
-	RANK_FASYNC,   /* list of the files that want signals */
-	RANK_TASKLIST, /* process tree, groups, sessions */
-	RANK_SIGHAND,  /* process->siglock */
+	RANK_FASYNC,        /* list of the files that want signals */
+	RANK_TASKLIST,      /* process tree, groups, sessions */
+	RANK_SIGHAND,       /* process->siglock */
 	RANK_FOREIGN_CLOCK, /* timers on other processes' CPU clocks */
-	RANK_TASK,     /* task->lock: names, pointers to shared resources */
-	RANK_PID,      /* allocation of process numbers */
+	RANK_TASK,          /* task->lock: names, pointers to shared resources */
+	RANK_PID,           /* allocation of process numbers */
 	RANK_FDTABLE,
 	RANK_FS, /* fs_struct: root, cwd */
 	RANK_MOUNT,

@@ -124,8 +124,8 @@ struct process {
 	 * and how many wait for a thread; siglock. */
 	struct rb_root cpu_waiting[2];
 	u32 nr_thread_waiting;
-	/* Other processes' timers that wait for this one's time, alike; and this one's that another's
-	 * time has reached. g_foreign_lock. */
+	/* Other processes' timers that wait for this one's time, alike; and this one's that
+	 * another's time has reached. g_foreign_lock. */
 	struct rb_root foreign_waiting[2];
 	struct list_head foreign_due;
 	/* This process's times as other processes' timers last saw them; siglock. */

@@ -17,8 +17,8 @@ struct tty_pty {
 	struct mutex write_lock; /* RANK_TTY_WRITE: one write call to the master at a time */
 	u8 *ring;
 	u32 head, tail;
-	bool locked; /* TIOCSPTLCK: the slave can't be opened */
-	bool packet; /* TIOCPKT */
+	bool locked;    /* TIOCSPTLCK: the slave can't be opened */
+	bool packet;    /* TIOCPKT */
 	bool stopped;   /* TCOOFF on the master: its writes wait */
 	bool exclusive; /* TIOCEXCL on the master */
 	bool slave_opened, slave_closed;

@@ -49,9 +49,9 @@ struct tty {
 	struct mutex lock;         /* RANK_TTY: termios changes, open, close, hang-up */
 	/* lock to write, and for ICANON ld->in_lock and spin; others accept a mix of old and new */
 	struct ktermios termios;
-	struct ktermios locked;  /* set bits and bytes: TCSETS leaves those of termios alone; lock */
-	struct winsize winsize;  /* spin */
-	struct spinlock spin;    /* RANK_TTY_SPIN, interrupts off: the fields below */
+	struct ktermios locked; /* set bits and bytes: TCSETS leaves those of termios alone; lock */
+	struct winsize winsize; /* spin */
+	struct spinlock spin;   /* RANK_TTY_SPIN, interrupts off: the fields below */
 	struct session *session; /* whose controlling terminal this is, or NULL */
 	struct pid *pgrp;        /* foreground group, referenced, or NULL */
 	bool stopped;            /* ^S or TCOOFF */

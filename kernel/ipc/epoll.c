@@ -82,7 +82,7 @@ static const struct file_ops g_epoll_fops;
 
 u64 g_epoll_max_watches; /* by memory size at start-up */
 
-#define NR_LINKS 64                      /* bits of struct walk's set */
+#define NR_LINKS 64                    /* bits of struct walk's set */
 static struct mutex g_links[NR_LINKS]; /* RANK_EPOLL_LINKS */
 
 static u32 links_index(const struct file *f)

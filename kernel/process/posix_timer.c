@@ -8,8 +8,8 @@
  *
  * A timer on another process's clock waits in a tree of that process. The ticks of its running
  * threads find what is due and set the CPU timer of the timer's own process, which expires it: a
- * process that sleeps costs nothing. g_foreign_lock guards those trees and the lists of what is due;
- * it comes after any siglock, as two processes may wait for each other's time.
+ * process that sleeps costs nothing. g_foreign_lock guards those trees and the lists of what is
+ * due; it comes after any siglock, as two processes may wait for each other's time.
  */
 #include "process.h"
 #include <core/init.h>
@@ -17,7 +17,7 @@
 #include <lib/string.h>
 #include <process/timer.h>
 
-#define FOREIGN_BATCH  64 /* timers on a process's clock that one tick finds due */
+#define FOREIGN_BATCH  64              /* timers on a process's clock that one tick finds due */
 #define FOREIGN_NEW_NS (NS_PER_MS / 2) /* so long another process's time counts as seen just now */
 
 struct posix_timer {

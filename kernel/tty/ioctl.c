@@ -99,7 +99,7 @@ int tty_wait_sent(struct tty *t)
 
 static u32 mix(u32 new, u32 old, u32 locked)
 {
-	return (new &~locked) | (old & locked);
+	return (new & ~locked) | (old & locked);
 }
 
 /* What TIOCSLCKTRMIOS locked stays as it was. */

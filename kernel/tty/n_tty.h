@@ -85,7 +85,7 @@ u32 n_tty_poll(struct tty *t, struct file *f, struct poll_table *pt);
 /* ioctl.c */
 long tty_ioctl(struct file *f, u32 cmd, unsigned long arg);
 long tty_ioctl_on(struct tty *t, u32 cmd, unsigned long arg); /* both sides of a pty */
-int tty_wait_sent(struct tty *t) must_check; /* 0, -ERESTARTSYS */
+int tty_wait_sent(struct tty *t) must_check;                  /* 0, -ERESTARTSYS */
 
 /* job.c */
 int tty_check_change(struct tty *t); /* SIGTTOU rule: 0, -EIO, -ERESTARTSYS */
@@ -101,10 +101,10 @@ void tty_hangup_session(struct tty *t);
 void pty_flushed(struct tty *slave, u8 packet_bits);
 
 /* tty.c */
-extern const struct ktermios g_tty_std_termios; /* of a fresh line */
+extern const struct ktermios g_tty_std_termios;                  /* of a fresh line */
 int tty_default_owner(struct tty *t, struct file *f) must_check; /* O_ASYNC without F_SETOWN */
-/* Bind an open file to t (its reference is consumed, also on failure). -EBUSY -EIO -ENOMEM. console:
- * by the name that survives hang-ups. */
+/* Bind an open file to t (its reference is consumed, also on failure). -EBUSY -EIO -ENOMEM.
+ * console: by the name that survives hang-ups. */
 int tty_file_open(struct file *f, struct tty *t, bool console) must_check;
 
 #endif

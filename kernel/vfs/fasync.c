@@ -3,9 +3,9 @@
  * F_SETSIG chose to who F_SETOWN named. Numbers, permissions and signals are the process module's,
  * reached through the hooks.
  *
- * Users decide how many files are in a list and how many processes an owner names. So a notice holds
- * the list's lock for one file at a time and keeps its place by a mark of its own in the list; files
- * that join while it walks are not its business, which bounds the walk.
+ * Users decide how many files are in a list and how many processes an owner names. So a notice
+ * holds the list's lock for one file at a time and keeps its place by a mark of its own in the
+ * list; files that join while it walks are not its business, which bounds the walk.
  */
 #include <kmem/slab.h>
 #include <lib/atomic.h>
@@ -136,8 +136,8 @@ static void copy_owner(struct file_owner *o, struct file_owner *copy)
  * One step of the mark, behind the next file that joined by "last"; copy->pid: whom to tell of it,
  * NULL: nobody. False at the end. l->lock held.
  */
-static bool step_mark(struct fasync_list *l, struct file_owner *mark, u32 mode, u64 last,
-	struct file_owner *copy)
+static bool step_mark(
+	struct fasync_list *l, struct file_owner *mark, u32 mode, u64 last, struct file_owner *copy)
 {
 	struct file_owner *o = list_next_entry(mark, link);
 

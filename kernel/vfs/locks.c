@@ -217,8 +217,8 @@ static void lock_remove(
 	list_add(&l->waiters, &sp->gone);
 }
 
-static void lock_resize(struct inode_locks *il, struct lock_set *set, struct file_lock *l,
-	u64 start, u64 last)
+static void lock_resize(
+	struct inode_locks *il, struct lock_set *set, struct file_lock *l, u64 start, u64 last)
 {
 	lock_unlink(set, l);
 	lock_link(set, l, start, last);
@@ -232,11 +232,8 @@ static void lock_add(struct inode_locks *il, const struct lock_request *rq, stru
 	struct file_lock *l = sp->lock[slot];
 
 	sp->lock[slot] = NULL;
-	*l = (struct file_lock){.owner = o,
-		.write = write,
-		.kind = rq->kind,
-		.pid = rq->pid,
-		.file = rq->file};
+	*l = (struct file_lock){
+		.owner = o, .write = write, .kind = rq->kind, .pid = rq->pid, .file = rq->file};
 	list_init(&l->waiters);
 	lock_link(rq->set, l, start, last);
 	il->nr_locks++;
@@ -559,11 +556,8 @@ int lock_posix(struct file *f, int cmd, struct flock *fl, void *owner, s32 pid)
 
 int lock_flock(struct file *f, int op, s32 pid)
 {
-	struct lock_request rq = {.key = f,
-		.file = f,
-		.last = OFFSET_LAST,
-		.kind = LOCK_KIND_FLOCK,
-		.pid = pid};
+	struct lock_request rq = {
+		.key = f, .file = f, .last = OFFSET_LAST, .kind = LOCK_KIND_FLOCK, .pid = pid};
 	struct inode_locks *il;
 
 	if (op & LOCK_MAND)
@@ -637,8 +631,7 @@ struct lock_info {
 	u64 ino, start, last;
 };
 
-static void show_one(
-	struct seq_buf *s, const char *prefix, u32 nr, const struct lock_info *i)
+static void show_one(struct seq_buf *s, const char *prefix, u32 nr, const struct lock_info *i)
 {
 	static const char *const kinds[] = {
 		[LOCK_KIND_POSIX] = "POSIX ", [LOCK_KIND_OFD] = "OFDLCK", [LOCK_KIND_FLOCK] = "FLOCK "};
@@ -694,8 +687,7 @@ static void add_waiters(
 }
 
 /* All locks of a set, each with who waits for it. */
-static void collect(
-	struct lock_infos *to, const struct inode_locks *il, const struct lock_set *set)
+static void collect(struct lock_infos *to, const struct inode_locks *il, const struct lock_set *set)
 {
 	for (int write = 0; write < 2; write++) {
 		struct itree_node *t = itree_first(&set->of_type[write], 0, OFFSET_LAST);

@@ -69,9 +69,8 @@ TEST(a_write_to_a_sysctl_ends_behind_the_last_number_it_takes)
 
 TEST(what_is_no_number_is_EINVAL)
 {
-	static const char *const bad[] = {
-		"\n", " ", "+1\n", "1a", "08", "0x", "1,2", "- 1", "1\v", "-1", "3",
-		"99999999999999999999999"};
+	static const char *const bad[] = {"\n", " ", "+1\n", "1a", "08", "0x", "1,2", "- 1", "1\v",
+		"-1", "3", "99999999999999999999999"};
 	struct saved was = save(FIFOS);
 
 	write_file(FIFOS, "1\n");
