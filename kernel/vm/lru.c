@@ -14,7 +14,8 @@ static LIST_HEAD(g_active); /* g_lru_lock, as the rest */
 static LIST_HEAD(g_inactive);
 static unsigned long g_nr_active, g_nr_inactive;
 
-#define SCAN_BATCH 32ul
+#define SCAN_BATCH      32ul
+#define WRITEBACK_WAITS 500 /* of 2 ms: a slow device is no reason to kill */
 
 void lru_get_stats(u64 *active, u64 *inactive)
 {
@@ -120,7 +121,7 @@ static unsigned long wait_for_writeback(void)
 
 	mem_get_stats(&m);
 	before = m.dirty + m.writeback;
-	for (int i = 0; i < 50; i++) {
+	for (int i = 0; i < WRITEBACK_WAITS; i++) {
 		sleep_ns(2000000);
 		mem_get_stats(&m);
 		if (m.dirty + m.writeback < before)
@@ -131,18 +132,24 @@ static unsigned long wait_for_writeback(void)
 
 static unsigned long lru_scan(unsigned long nr, u32 gfp)
 {
-	unsigned long freed = 0, dirty = 0, busy = 0;
+	unsigned long freed = 0, dirty = 0, busy = 0, scanned = 0, aged = 0;
 
 	if (gfp & GFP_ATOMIC)
 		return 0;
-	for (unsigned long scanned = 0; scanned < 4 * nr + SCAN_BATCH && freed < nr; scanned++) {
+
+	/* Pages that are only made older don't count: all may have been used since the last time. */
+	while (scanned < 4 * nr + SCAN_BATCH && freed < nr && aged <= lru_count()) {
 		struct page *p;
 
 		if (!lru_count())
 			break;
 		p = next_candidate();
-		if (!p)
+		if (!p) {
+			aged++;
+			cond_resched();
 			continue;
+		}
+		scanned++;
 		if (page_test(p, PG_DIRTY))
 			dirty++;
 		else if (page_test(p, PG_WRITEBACK))
