@@ -211,9 +211,25 @@ static const struct file_ops g_block_fops = {
 	.direct = true,
 };
 
+/* ---- sync(2) ----------------------------------------------------------------------------------- */
+
+static void sync_device(struct block_device *b, void *arg)
+{
+	if (!object_is_dirty(b->object) && !READ_ONCE(b->object->nr_writeback))
+		return;
+	(void)!bdev_sync(b); /* sync(2) has no way to fail; fsync reports it */
+	(void)!bdev_flush(b);
+}
+
+static void sync_devices(void)
+{
+	bdevs_for_each(sync_device, NULL);
+}
+
 static int block_files_init(void)
 {
 	vfs_set_block_ops(&g_block_fops);
+	vfs_set_device_sync(sync_devices);
 	block_major_add(EXT_MAJOR, "blkext");
 	return 0;
 }

@@ -103,8 +103,16 @@ void put_super(struct super *s)
 	kfree(s);
 }
 
+static void (*g_sync_devices)(void); /* set once, at start */
+
+void vfs_set_device_sync(void (*fn)(void))
+{
+	store_release(&g_sync_devices, fn);
+}
+
 int vfs_sync_all(bool wait)
 {
+	void (*devices)(void) = load_acquire(&g_sync_devices);
 	struct super *s, *prev = NULL;
 	int err = 0;
 
@@ -126,6 +134,8 @@ int vfs_sync_all(bool wait)
 	spin_unlock(&g_supers_lock);
 	if (prev)
 		put_super(prev);
+	if (wait && devices)
+		devices();
 	return err;
 }
 

@@ -29,7 +29,7 @@ static void *page_for_access(struct region *r, unsigned long addr, bool write, s
 		}
 		err = fault_in_region(r, addr & PAGE_MASK, access);
 		if (err && err != -EAGAIN)
-			return err_ptr(err);
+			return err_ptr(err == -EIO ? -EFAULT : err); /* beyond a file's end */
 		if (signal_interrupts(current_thread(), THREAD_KILLABLE))
 			return err_ptr(-EINTR);
 	}

@@ -232,9 +232,9 @@ static int populate_range(
 		}
 		if (write > 0 || (write < 0 && (r->flags & (REG_WRITE | REG_SHARED)) == REG_WRITE))
 			access |= MMU_WRITE;
-		if (!region_allows(r, access)) {
+		if (!region_allows(r, access) || (!write && !(r->flags & REG_READ))) {
 			if (!skip_noaccess)
-				err = write > 0 || (r->flags & REG_SPECIAL) ? -EINVAL : -EFAULT;
+				err = -EINVAL;
 			a = min(r->end, end) - PAGE_SIZE;
 			continue;
 		}

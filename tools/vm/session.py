@@ -283,11 +283,14 @@ class Session:
 
     def _verdict(self):
         status = self.machine.process.wait()
-        if status == 97 or b"Kernel panic - not syncing" in self.log:
+        if status == 97:
             self.show_log()
             raise Ended(97, "the kernel panicked" + self._command_status())
         if self.status is not None:
             return self.status
+        if b"Kernel panic - not syncing" in self.log:  # Linux reboots then, which ends QEMU with 0
+            self.show_log()
+            raise Ended(97, "the kernel panicked")
         if status == 0 and not self.command and self.greeted:
             return 0  # powered off from the shell
         self.show_log(lines=20)
