@@ -118,7 +118,7 @@ void fs_types_show(struct seq_buf *s); /* /proc/filesystems */
 struct fs_type *fs_type_find(const char *name);
 const struct fs_type *fs_type_at(int index); /* sysfs(2); NULL at the end */
 int vfs_sync_all(bool wait);                 /* sync(2) */
-void vfs_set_device_sync(void (*fn)(void)); /* its part for pages of block devices; may sleep */
+void vfs_set_device_sync(void (*fn)(void));  /* its part for pages of block devices; may sleep */
 /* Start-up: m becomes the first root; consumes the reference. */
 int namespace_set_root(struct mount *m) must_check;
 

@@ -234,7 +234,7 @@ static int populate_range(
 			access |= MMU_WRITE;
 		if (!region_allows(r, access) || (!write && !(r->flags & REG_READ))) {
 			if (!skip_noaccess)
-				err = -EINVAL;
+				err = write >= 0 || (r->flags & REG_SPECIAL) ? -EINVAL : -EFAULT;
 			a = min(r->end, end) - PAGE_SIZE;
 			continue;
 		}
