@@ -17,7 +17,7 @@ static bool room(struct seq_buf *s, size_t need)
 
 void seq_write(struct seq_buf *s, const void *data, size_t n)
 {
-	if (!room(s, n))
+	if (!n || !room(s, n)) /* an empty buffer has no memory yet */
 		return;
 	memcpy(s->buf + s->len, data, n);
 	s->len += n;
