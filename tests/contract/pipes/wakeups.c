@@ -49,7 +49,7 @@ static void write_page(void)
 
 static void tee_all(void)
 {
-	CHECK_EQ(tee(g_pipe[0], g_other[1], RING, 0), 1);
+	CHECK(tee(g_pipe[0], g_other[1], RING, 0) >= 1);
 }
 
 static void splice_file(void)
@@ -85,7 +85,7 @@ TEST(what_tee_leaves_wakes_the_next_reader)
 {
 	setup();
 	pid_t first = start(tee_all), second = start(read_one);
-	CHECK_EQ(write(g_pipe[1], "x", 1), 1);
+	CHECK_EQ(write(g_pipe[1], "xy", 2), 2); /* whoever is first leaves one */
 	expect_exit(first, 0);
 	expect_exit(second, 0);
 }
