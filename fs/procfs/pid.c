@@ -27,7 +27,7 @@ static int show_memory(struct seq_buf *s, struct proc_node *n, bool environment)
 	at += s->at; /* places are offsets */
 	buf = kmalloc(PAGE_SIZE, GFP_KERNEL);
 	while (buf && at < end) {
-		ssize_t got = mm_access(mm, at, buf, min(end - at, PAGE_SIZE), false);
+		ssize_t got = mm_access(mm, at, buf, min(end - at, PAGE_SIZE), 0);
 
 		if (got <= 0)
 			break;

@@ -46,7 +46,7 @@ static ssize_t copy(struct file *f, struct iter *it, off64_t *pos, bool write)
 			n = -EFAULT;
 			break;
 		}
-		n = mm_access(mm, (unsigned long)*pos, page, len, write);
+		n = mm_access(mm, (unsigned long)*pos, page, len, write ? MM_WRITE : 0);
 		if (n <= 0) {
 			n = n == -EINTR ? n : -EIO;
 			break;

@@ -200,7 +200,9 @@ struct vm_fault {
 };
 
 /* Copy to/from another address space (process_vm_*, /proc/PID/mem, ptrace). Bytes or -EIO/-EFAULT. */
-ssize_t mm_access(struct mm *mm, unsigned long addr, void *buf, size_t len, bool write) must_check;
+#define MM_WRITE    1u
+#define MM_READABLE 2u /* only what was mapped with PROT_READ, not what can be read all the same */
+ssize_t mm_access(struct mm *mm, unsigned long addr, void *buf, size_t len, u32 how) must_check;
 
 /* Shared anonymous memory: a fresh object, size bytes, freed with the last mapping. Set by tmpfs:
  * shared anonymous memory is an unlinked file of an internal tmpfs mount. Fills object, file, ops. */

@@ -115,7 +115,7 @@ static bool put_note(
 static void fill_args(struct mm *mm, char *args, size_t size)
 {
 	size_t len = min(mm->arg_end - mm->arg_start, size - 1);
-	ssize_t n = mm_access(mm, mm->arg_start, args, len, false);
+	ssize_t n = mm_access(mm, mm->arg_start, args, len, 0);
 
 	for (ssize_t i = 0; i < n; i++)
 		if (!args[i])

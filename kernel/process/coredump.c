@@ -239,8 +239,7 @@ static bool is_zero(const u8 *page)
 /* One page of memory; what is all zero becomes a hole. */
 static bool put_page_at(struct core_writer *w, struct mm *mm, unsigned long addr)
 {
-	if (mm_access(mm, addr, w->page, PAGE_SIZE, false) == (ssize_t)PAGE_SIZE &&
-		!is_zero(w->page))
+	if (mm_access(mm, addr, w->page, PAGE_SIZE, 0) == (ssize_t)PAGE_SIZE && !is_zero(w->page))
 		return core_put(w, w->page, PAGE_SIZE);
 	if ((u64)w->pos + PAGE_SIZE > w->limit || signal_fatal_pending(current_task()))
 		return false;

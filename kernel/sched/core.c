@@ -70,6 +70,18 @@ void movable_update(struct run_queue *rq, struct thread *t)
 	movable_in(rq, t);
 }
 
+/* What a thread of the kernel's own goes before: they stand by priority, and are few. */
+static struct list_head *kernel_place(struct run_queue *rq, const struct thread *t, bool front)
+{
+	struct thread *w;
+
+	list_for_each_entry(w, &rq->rt_kernel, se.rt_link)
+		if (w->eff_priority < t->eff_priority ||
+			(front && w->eff_priority == t->eff_priority))
+			return &w->se.rt_link;
+	return &rq->rt_kernel;
+}
+
 static void link_in(struct run_queue *rq, struct thread *t, bool front)
 {
 	struct list_head *to;
@@ -79,15 +91,16 @@ static void link_in(struct run_queue *rq, struct thread *t, bool front)
 		fair_enqueue(rq, t);
 		return;
 	}
-	to = is_kernel_rt(t) ? &rq->rt_kernel : &rq->rt[t->eff_priority];
+	if (is_kernel_rt(t)) {
+		list_add_tail(&t->se.rt_link, kernel_place(rq, t, front));
+		rq->nr_rt_kernel++;
+		return;
+	}
+	to = &rq->rt[t->eff_priority];
 	if (front)
 		list_add(&t->se.rt_link, to);
 	else
 		list_add_tail(&t->se.rt_link, to);
-	if (is_kernel_rt(t)) {
-		rq->nr_rt_kernel++;
-		return;
-	}
 	rq->rt_bits[t->eff_priority / 64] |= 1ull << (t->eff_priority % 64);
 	rq->nr_rt++;
 }
@@ -229,10 +242,15 @@ static void place(struct thread *t, bool fork)
 /* top: priority of the programs' first real-time thread that waits and may run; 0: none. */
 static bool rt_goes_on(const struct run_queue *rq, const struct thread *prev, int top)
 {
-	if (is_kernel_rt(prev))
-		return !top && !(rq->yield && rq->nr_rt_kernel);
-	if (rq->rt_throttled)
+	if (is_kernel_rt(prev)) {
+		if (top)
+			return false;
+		if (rq->nr_rt_kernel)
+			top = list_first_entry(&rq->rt_kernel, struct thread, se.rt_link)
+				      ->eff_priority;
+	} else if (rq->rt_throttled) {
 		return false;
+	}
 	return top < prev->eff_priority || (top == prev->eff_priority && !rq->yield);
 }
 

@@ -242,13 +242,13 @@ static ssize_t move_vec(struct mm *mm, struct iter *local, const struct iovec *r
 					err = -EFAULT;
 					break;
 				}
-				got = mm_access(mm, at, bounce, in, true);
+				got = mm_access(mm, at, bounce, in, MM_WRITE);
 				if (got < (ssize_t)in)
 					err = got < 0 ? got : -EFAULT;
 			} else {
 				size_t out;
 
-				got = mm_access(mm, at, bounce, n, false);
+				got = mm_access(mm, at, bounce, n, MM_READABLE);
 				if (got < (ssize_t)n)
 					err = got < 0 ? got : -EFAULT;
 				out = got > 0 ? iter_put(local, bounce, (size_t)got) : 0;

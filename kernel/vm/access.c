@@ -6,13 +6,17 @@
  * The kernel address of the byte at addr of r, faulted in with the wanted access. *pin: to be put
  * by the caller; without it a copy on write elsewhere could free the page.
  */
-static void *page_for_access(struct region *r, unsigned long addr, bool write, struct page **pin)
+static void *page_for_access(struct region *r, unsigned long addr, u32 how, struct page **pin)
 {
+	bool write = how & MM_WRITE;
 	u32 access = MMU_USER | (write ? MMU_WRITE : MMU_READ);
 
 	*pin = NULL;
 	if (!region_allows(r, access) || (r->flags & REG_SPECIAL && write))
 		return err_ptr(-EFAULT);
+	if ((how & MM_READABLE) && !(r->flags & REG_READ))
+		return err_ptr(-EFAULT); /* the processor would let the process itself read it */
+
 	for (;;) { /* a fault may lose a race and ask to be repeated */
 		int level = 0, err;
 		pte_t e, *p = pt_find(r->mm, addr, &level, &e);
@@ -46,8 +50,9 @@ static void changed(struct page *page)
 	page_unlock(page);
 }
 
-ssize_t mm_access(struct mm *mm, unsigned long addr, void *buf, size_t len, bool write)
+ssize_t mm_access(struct mm *mm, unsigned long addr, void *buf, size_t len, u32 how)
 {
+	bool write = how & MM_WRITE;
 	size_t done = 0;
 	int err = 0;
 
@@ -60,7 +65,7 @@ ssize_t mm_access(struct mm *mm, unsigned long addr, void *buf, size_t len, bool
 		struct page *pin;
 		void *k;
 
-		k = !r || r->start > a ? err_ptr(-EFAULT) : page_for_access(r, a, write, &pin);
+		k = !r || r->start > a ? err_ptr(-EFAULT) : page_for_access(r, a, how, &pin);
 		if (is_err(k)) {
 			err = ptr_err(k);
 			break;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Mappings: placing, protecting, moving and removing them. */
 #include "contract.h"
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
 #include <setjmp.h>
 
 #ifndef MAP_FIXED_NOREPLACE
@@ -502,6 +505,27 @@ TEST(MAP_GROWSDOWN_grows_on_a_fault_below)
 	catch_faults();
 	CHECK_EQ(touch(p - 100, true), 0);
 	CHECK_EQ(p[-100], 1);
+}
+
+TEST(process_vm_readv_needs_PROT_READ_and_a_page_of_the_file)
+{
+	static const int prots[] = {PROT_NONE, PROT_WRITE, PROT_EXEC, PROT_WRITE | PROT_EXEC};
+	char buf[64];
+	struct iovec local = {buf, sizeof(buf)}, remote = {NULL, sizeof(buf)};
+	int fd = OK(memfd_create("short", 0));
+
+	for (size_t i = 0; i < sizeof(prots) / sizeof(prots[0]); i++) {
+		remote.iov_base = map(1, prots[i], MAP_PRIVATE);
+		CHECK_ERR(process_vm_readv(getpid(), &local, 1, &remote, 1, 0), EFAULT);
+		CHECK_ERR(madvise(remote.iov_base, PAGE, MADV_POPULATE_READ), EINVAL);
+		OK(munmap(remote.iov_base, PAGE));
+	}
+	OK(ftruncate(fd, 100));
+	char *p = OK(mmap(NULL, 2 * PAGE, RW, MAP_SHARED, fd, 0));
+	remote.iov_base = p + PAGE;
+	CHECK_ERR(process_vm_readv(getpid(), &local, 1, &remote, 1, 0), EFAULT);
+	CHECK_ERR(process_vm_writev(getpid(), &local, 1, &remote, 1, 0), EFAULT);
+	OK(close(fd));
 }
 
 TEST(process_vm_readv_and_writev)
