@@ -183,14 +183,23 @@ void args_put64(struct arg_block *b, size_t d, u64 v)
 	memcpy(at(b, d, &room), &v, sizeof(v));
 }
 
+/* No memory for the stack's page, or a segment of the program in the stack's place. */
+static int why_unwritable(unsigned long addr)
+{
+	int code, err = mm_fault(current_task()->mm, addr, MMU_USER | MMU_WRITE, &code);
+
+	return err ? err : -EFAULT;
+}
+
 int args_copy_out(struct arg_block *b, unsigned long top)
 {
 	for (size_t d = b->used; d;) {
 		size_t room;
 		u8 *from = at(b, d, &room);
+		size_t left = copy_to_user((void __user *)(top - d), from, room);
 
-		if (copy_to_user((void __user *)(top - d), from, room))
-			return -EFAULT;
+		if (left)
+			return why_unwritable(top - d + room - left);
 		d -= room;
 	}
 	return 0;

@@ -391,19 +391,37 @@ static void *await_timer(void *arg)
 	return NULL;
 }
 
+static bool timer_expires_during_write(int fd, int timer)
+{
+	struct itimerspec in_20_ms = {.it_value.tv_nsec = 20 * MSEC};
+	long long start, end;
+	pthread_t watcher;
+
+	g_watching = gate_make();
+	CHECK_PT(pthread_create(&watcher, NULL, await_timer, &timer));
+	gate_wait(g_watching);
+	pin(0);
+	OK(timerfd_settime(timer, 0, &in_20_ms, NULL));
+	start = now_ns(CLOCK_MONOTONIC);
+	CHECK_EQ(write(fd, "x", 1), 1);
+	end = now_ns(CLOCK_MONOTONIC);
+	CHECK_PT(pthread_join(watcher, NULL));
+	/* A write of a fast machine is too short to tell. */
+	return end - start < 100 * MSEC || g_expired_at - start < (end - start) / 2;
+}
+
 /*
  * A write that tells many files, each of a group of many: a timer of the same processor expires in
- * the middle of it, not at its end.
+ * the middle of it, not at its end. The watcher's processor may stand still on a busy host, so one
+ * time of several will do: with interrupts off all along there would be none.
  */
 TEST(timers_expire_while_many_files_are_told)
 {
 	enum { FILES = 2000, MEMBERS = 150 };
 	struct rlimit files = {4096, 4096};
-	struct itimerspec in_20_ms = {.it_value.tv_nsec = 20 * MSEC};
 	int p[2], timer = OK(timerfd_create(CLOCK_MONOTONIC, 0)), fd[FILES];
-	long long start, end;
 	pid_t child[MEMBERS];
-	pthread_t watcher;
+	bool seen = false;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		skip_test("nobody else could look");
@@ -418,17 +436,9 @@ TEST(timers_expire_while_many_files_are_told)
 	OK(pipe(p));
 	for (int i = 0; i < FILES; i++)
 		fd[i] = another_reader(p, 0, -getpgrp());
-	g_watching = gate_make();
-	CHECK_PT(pthread_create(&watcher, NULL, await_timer, &timer));
-	gate_wait(g_watching);
-	pin(0);
-	OK(timerfd_settime(timer, 0, &in_20_ms, NULL));
-	start = now_ns(CLOCK_MONOTONIC);
-	CHECK_EQ(write(p[1], "x", 1), 1);
-	end = now_ns(CLOCK_MONOTONIC);
-	CHECK_PT(pthread_join(watcher, NULL));
-	if (end - start > 100 * MSEC) /* else a fast machine: too short to tell */
-		CHECK(g_expired_at - start < (end - start) / 2);
+	for (int round = 0; round < 5 && !seen; round++)
+		seen = timer_expires_during_write(p[1], timer);
+	CHECK(seen);
 	for (int i = 0; i < MEMBERS; i++) {
 		OK(kill(child[i], SIGKILL));
 		expect_signal(child[i], SIGKILL);
