@@ -43,12 +43,13 @@ int proc_take_s64(const char **at, const char *end, s64 *v)
 	return 0;
 }
 
-int proc_one_s64(const char *text, size_t len, s64 *v)
+int proc_one_within(const char *text, size_t len, s64 min, s64 max, s64 *v)
 {
 	const char *at = text;
-	int err = len ? proc_take_s64(&at, text + len, v) : 0;
 
-	return err ? err : (int)(at - text);
+	if (len && (proc_take_s64(&at, text + len, v) || *v < min || *v > max))
+		return -EINVAL;
+	return (int)(at - text);
 }
 
 int proc_one_u64(const char *text, size_t len, u64 *v)

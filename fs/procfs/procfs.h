@@ -76,9 +76,9 @@ extern const struct proc_entry g_sys_entries[], g_sys_net_entries[], g_net_entri
 /* number.c: numbers as /proc/sys takes them; end is that of the text. */
 /* The next one: *at moves behind it and the white space that follows. -EINVAL */
 int proc_take_s64(const char **at, const char *end, s64 *v) must_check;
-/* The first of a text that is written: bytes used. -EINVAL. 0: empty, *v isn't set; nothing is
- * written then, and that is no error. */
-int proc_one_s64(const char *text, size_t len, s64 *v) must_check;
+/* The first of a text that is written, at least min and at most max: bytes used. -EINVAL. 0: empty,
+ * *v isn't set; nothing is written then, and that is no error. */
+int proc_one_within(const char *text, size_t len, s64 min, s64 max, s64 *v) must_check;
 int proc_one_u64(const char *text, size_t len, u64 *v) must_check;
 
 /* A variable of type int in entry->data, between min and max. */

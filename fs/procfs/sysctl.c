@@ -27,12 +27,10 @@ int proc_show_int(struct seq_buf *s, struct proc_node *n)
 int proc_store_int(struct proc_node *n, char *text, size_t len)
 {
 	s64 v;
-	int used = proc_one_s64(text, len, &v);
+	int used = proc_one_within(text, len, n->entry->min, n->entry->max, &v);
 
 	if (used <= 0)
 		return used;
-	if (v < n->entry->min || v > n->entry->max)
-		return -EINVAL;
 	WRITE_ONCE(*(int *)n->entry->data, (int)v);
 	return used;
 }
@@ -194,12 +192,10 @@ static int show_file_nr(struct seq_buf *s, struct proc_node *n)
 static int store_rt_share(struct proc_node *n, char *text, size_t len)
 {
 	s64 v;
-	int used = proc_one_s64(text, len, &v), err;
+	int used = proc_one_within(text, len, INT_MIN, INT_MAX, &v), err;
 
 	if (used <= 0)
 		return used;
-	if (v != (int)v)
-		return -EINVAL;
 	if (n->entry->data == &g_sched_rt_period_us)
 		err = sched_set_rt_share(READ_ONCE(g_sched_rt_runtime_us), (int)v);
 	else
@@ -213,12 +209,10 @@ static int store_rt_share(struct proc_node *n, char *text, size_t len)
 static int store_rr_timeslice(struct proc_node *n, char *text, size_t len)
 {
 	s64 v;
-	int used = proc_one_s64(text, len, &v);
+	int used = proc_one_within(text, len, INT_MIN, INT_MAX, &v);
 
 	if (used <= 0)
 		return used;
-	if (v != (int)v)
-		return -EINVAL;
 	WRITE_ONCE(g_sched_rr_timeslice_ms, v > 0 ? (int)v : RR_TIMESLICE_MS);
 	return used;
 }
@@ -320,12 +314,10 @@ static const struct proc_entry g_kernel_entries[] = {
 static int store_drop_caches(struct proc_node *n, char *text, size_t len)
 {
 	s64 v;
-	int used = proc_one_s64(text, len, &v);
+	int used = proc_one_within(text, len, 1, 4, &v);
 
 	if (used <= 0)
 		return used;
-	if (v < 1 || v > 4)
-		return -EINVAL;
 	mem_drop_caches((u32)v);
 	return used;
 }

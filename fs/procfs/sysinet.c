@@ -19,12 +19,10 @@ static int show_one(struct seq_buf *s, struct proc_node *n)
 static int store_one(struct proc_node *n, char *text, size_t len)
 {
 	s64 v;
-	int used = proc_one_s64(text, len, &v);
+	int used = proc_one_within(text, len, n->entry->min, n->entry->max, &v);
 
 	if (used <= 0)
 		return used;
-	if (v < n->entry->min || v > n->entry->max)
-		return -EINVAL;
 	WRITE_ONCE(*inet_sysctl(&g_init_net, variable(n)), (s32)v);
 	inet_sysctl_changed(&g_init_net, variable(n));
 	return used;
@@ -85,12 +83,10 @@ static int show_tcp(struct seq_buf *s, struct proc_node *n)
 static int store_tcp(struct proc_node *n, char *text, size_t len)
 {
 	s64 v;
-	int used = proc_one_s64(text, len, &v);
+	int used = proc_one_within(text, len, n->entry->min, n->entry->max, &v);
 
 	if (used <= 0)
 		return used;
-	if (v < n->entry->min || v > n->entry->max)
-		return -EINVAL;
 	tcp_sysctl_set(&g_init_net, (enum tcp_variable)(uintptr_t)n->entry->data, v);
 	return used;
 }

@@ -36,6 +36,8 @@ struct inet_sock *inet_table_bound(struct inet_table *t, const struct inet_looku
  * buckets; fn false: stop, *pos stays at that bucket. */
 bool inet_table_each(struct inet_table *t, bool connected, u32 *pos,
 	bool (*fn)(struct inet_sock *s, void *arg), void *arg);
+/* Sockets of a family, bound ones and connected ones; under RCU. */
+u32 inet_table_count(struct inet_table *t, int family);
 /* Each socket bound to a port (multicast delivery): under RCU. */
 void inet_table_each_port(struct inet_table *t, const struct inet_addr *local, u16 lport,
 	bool (*fn)(struct inet_sock *s, void *arg), void *arg);

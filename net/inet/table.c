@@ -335,3 +335,28 @@ bool inet_table_each(struct inet_table *t, bool connected, u32 *pos,
 	}
 	return true;
 }
+
+struct count {
+	int family;
+	u32 n;
+};
+
+static bool count_one(struct inet_sock *s, void *arg)
+{
+	struct count *c = arg;
+
+	c->n += s->sk.family == c->family;
+	return true;
+}
+
+u32 inet_table_count(struct inet_table *t, int family)
+{
+	struct count c = {.family = family};
+
+	for (int connected = 0; connected < 2; connected++) {
+		u32 pos = 0;
+
+		(void)inet_table_each(t, connected, &pos, count_one, &c);
+	}
+	return c.n;
+}

@@ -143,35 +143,18 @@ void tcp_show(struct net *net, struct seq_buf *s, bool v6)
 	}
 }
 
-struct count {
-	int family;
-	u32 n;
-};
-
-static bool count_one(struct inet_sock *s, void *arg)
-{
-	struct count *c = arg;
-
-	c->n += s->sk.family == c->family;
-	return true;
-}
-
 void tcp_show_sockstat(struct net *net, struct seq_buf *s, bool v6)
 {
 	struct tcp_net *tn = tcp_net(net);
-	struct count c = {.family = v6 ? AF_INET6 : AF_INET};
+	u32 n;
 
 	rcu_read_lock();
-	for (int connected = 0; connected < 2; connected++) {
-		u32 pos = 0;
-
-		(void)inet_table_each(tn->table, connected, &pos, count_one, &c);
-	}
+	n = inet_table_count(tn->table, v6 ? AF_INET6 : AF_INET);
 	rcu_read_unlock();
 	if (v6)
-		seq_printf(s, "TCP6: inuse %u\n", c.n);
+		seq_printf(s, "TCP6: inuse %u\n", n);
 	else
-		seq_printf(s, "TCP: inuse %u orphan %d tw %d alloc %lld mem %llu\n", c.n,
+		seq_printf(s, "TCP: inuse %u orphan %d tw %d alloc %lld mem %llu\n", n,
 			READ_ONCE(tn->nr_orphans), READ_ONCE(tn->nr_tw), READ_ONCE(tn->nr_socks),
 			inet_mem_pages(INET_MEM_TCP));
 }

@@ -411,34 +411,17 @@ void udp_show(struct net *net, struct seq_buf *s, bool v6)
 	}
 }
 
-struct count {
-	int family;
-	u32 n;
-};
-
-static bool count_one(struct inet_sock *s, void *arg)
-{
-	struct count *c = arg;
-
-	c->n += s->sk.family == c->family;
-	return true;
-}
-
 void udp_show_sockstat(struct net *net, struct seq_buf *s, bool v6)
 {
-	struct count c = {.family = v6 ? AF_INET6 : AF_INET};
+	u32 n;
 
 	rcu_read_lock();
-	for (int connected = 0; connected < 2; connected++) {
-		u32 pos = 0;
-
-		(void)inet_table_each(udp_net(net)->table, connected, &pos, count_one, &c);
-	}
+	n = inet_table_count(udp_net(net)->table, v6 ? AF_INET6 : AF_INET);
 	rcu_read_unlock();
 	if (v6)
-		seq_printf(s, "UDP6: inuse %u\nUDPLITE6: inuse 0\n", c.n);
+		seq_printf(s, "UDP6: inuse %u\nUDPLITE6: inuse 0\n", n);
 	else
-		seq_printf(s, "UDP: inuse %u mem %llu\nUDPLITE: inuse 0\n", c.n,
+		seq_printf(s, "UDP: inuse %u mem %llu\nUDPLITE: inuse 0\n", n,
 			inet_mem_pages(INET_MEM_UDP));
 }
 

@@ -56,7 +56,8 @@ class Monitor:
 @pytest.mark.parametrize("machine", ["q35", "microvm"])
 def test_a_disk_that_grows_is_noticed(tmp_path, kernel, machine):
     if kernel == "linux" and machine == "microvm":
-        pytest.skip("Linux starts there only now and then")
+        # "tsc: could not calculate TSC khz": no HPET, no PM timer, and the PIT is too coarse under emulation.
+        pytest.skip("Debian's Linux often can't measure its clock there and stands still")
     disk, control = tmp_path / "disk", tmp_path / "qmp"
     with open(disk, "wb") as f:
         f.truncate(8 * MIB)

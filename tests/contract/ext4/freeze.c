@@ -208,7 +208,7 @@ TEST(killed_writer_ends_when_thawed)
 	pid = start(do_mkdir);
 	await_state(pid, 'D');
 	OK(kill(pid, SIGKILL));
-	usleep(50000);
+	usleep(50000); /* time to end by mistake: that it goes on waiting has no event */
 	CHECK_EQ(waitpid(pid, &status, WNOHANG), 0);
 	CHECK_EQ(thaw_fd(root), 0);
 	CHECK_EQ(waitpid(pid, &status, 0), pid);

@@ -159,7 +159,7 @@ TEST(a_process_may_exit_with_timers_on_a_busy_one)
 			CHECK_PT(clock_getcpuclockid(busy, &clock));
 			OK(timer_create(clock, NULL, &timer));
 			OK(timer_settime(timer, 0, &its, NULL));
-			usleep(5000 + 1000 * i);
+			usleep(5000 + 1000 * i); /* some expirations, then an exit at any time */
 			_exit(0);
 		}
 		expect_exit(pid, 0);
