@@ -109,7 +109,7 @@ $(objs): Makefile $(wildcard arch/$(ARCH)/flags.mk)
 
 $(obj)/%.o: %.c
 	@mkdir -p $(@D)
-	$(call quiet,CC,$<)$(CC) $(cflags) $(cflags-arch) $(warn) $(warn-arch) $(incs) -MMD -MP -c -o $@ $<
+	$(call quiet,CC,$<)$(CC) $(cflags) $(cflags-arch) $(cflags-kasan) $(warn) $(warn-arch) $(incs) -MMD -MP -c -o $@ $<
 
 $(obj)/%.o: %.S
 	@mkdir -p $(@D)

@@ -3,6 +3,7 @@
  * 64-bit words, eight at a time: string instructions are slow on emulators, and where they are fast
  * arch replaces the page-sized operations by its own.
  */
+#include <lib/kasan.h>
 #include <lib/string.h>
 
 #undef memcpy
@@ -68,6 +69,8 @@ static always_inline void copy_down(u8 *d, const u8 *s, size_t n)
 
 void *memcpy(void *restrict dst, const void *restrict src, size_t n)
 {
+	kasan_check(src, n, false);
+	kasan_check(dst, n, true);
 	if (n < 8)
 		copy_few(dst, src, n);
 	else
@@ -77,6 +80,8 @@ void *memcpy(void *restrict dst, const void *restrict src, size_t n)
 
 void *memmove(void *dst, const void *src, size_t n)
 {
+	kasan_check(src, n, false);
+	kasan_check(dst, n, true);
 	if (n < 8)
 		copy_few(dst, src, n);
 	else if ((uintptr_t)dst - (uintptr_t)src >= n)
@@ -91,6 +96,7 @@ void *memset(void *dst, int c, size_t n)
 	u8 *d = dst;
 	u64 v = 0x0101010101010101ull * (u8)c;
 
+	kasan_check(dst, n, true);
 	if (n < 8) {
 		for (; n; n--)
 			*d++ = (u8)c;

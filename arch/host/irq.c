@@ -78,9 +78,17 @@ void host_irq_raise(int irq)
 		host_irq_deliver();
 }
 
+static u32 g_depth;
+
+u32 arch_irq_depth(void)
+{
+	return g_depth;
+}
+
 void host_irq_deliver(void)
 {
 	host_irqs_on = false;
+	g_depth++;
 	while (host_irq_pending) {
 		host_irq_pending = false;
 		if ((s64)g_now >= g_timer_ns) {
@@ -97,6 +105,7 @@ void host_irq_deliver(void)
 		}
 		arch_upcalls.irq_exit();
 	}
+	g_depth--;
 	host_irqs_on = true;
 }
 

@@ -41,6 +41,12 @@ DEFINE_PER_CPU(struct tss, x86_tss);
 DEFINE_PER_CPU(u64, x86_user_sp);   /* user stack pointer for a few instructions of SYSCALL entry */
 DEFINE_PER_CPU(u64, x86_irq_stack); /* top of this CPU's interrupt stack */
 DEFINE_PER_CPU(u32, x86_irq_depth);
+
+u32 arch_irq_depth(void)
+{
+	return this_cpu_read(x86_irq_depth);
+}
+
 DEFINE_PER_CPU(struct arch_thread *, x86_current);
 static DEFINE_PER_CPU(struct x86_gdt, g_gdt);
 

@@ -13,4 +13,10 @@ aflags-arch := -m64 -ffreestanding -fno-pic -Wa,--noexecstack
 # those that fields and elements are counted from, and an access to one faults anyway.
 ifeq ($(DEBUG),1)
 cflags-arch += -fsanitize=undefined -fno-sanitize=alignment,null,pointer-overflow
+# lib/kasan.c is asked before each access, by calls; not by what it is built of itself, nor by those who
+# look into memory that is free.
+cflags-kasan := -fsanitize=kernel-address $(if $(findstring clang,$(CC)),\
+	-mllvm -asan-instrumentation-with-call-threshold=0 -mllvm -asan-stack=0 -mllvm -asan-globals=0,\
+	--param asan-instrumentation-with-call-threshold=0 --param asan-stack=0 --param asan-globals=0)
+$(addprefix $(obj)/,lib/kasan.o lib/cstring.o kernel/kmem/kasan.o kernel/kmem/slab.o kernel/kmem/page.o): cflags-kasan :=
 endif

@@ -7,6 +7,7 @@
 #include "x86.h"
 #include <arch/uaccess.h>
 #include <core/log.h>
+#include <lib/kasan.h>
 #include <lib/string.h>
 #include <linux/futex.h>
 
@@ -87,6 +88,7 @@ void x86_uaccess_check(void)
 size_t copy_from_user_part(void *dst, const void __user *src, size_t n)
 {
 	x86_uaccess_check();
+	kasan_check(dst, n, true);
 	if (unlikely(!user_range_ok((unsigned long)src, n)))
 		return 0;
 	return n - x86_copy_user(dst, (__force const void *)src, n);
@@ -95,6 +97,7 @@ size_t copy_from_user_part(void *dst, const void __user *src, size_t n)
 size_t copy_to_user_part(void __user *dst, const void *src, size_t n)
 {
 	x86_uaccess_check();
+	kasan_check(src, n, false);
 	if (unlikely(!user_range_ok((unsigned long)dst, n)))
 		return 0;
 	return n - x86_copy_user((__force void *)dst, src, n);

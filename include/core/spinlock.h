@@ -16,6 +16,7 @@ struct spinlock {
 	u16 rank;
 	s16 owner_cpu; /* -1: free */
 	const char *name;
+	u8 usage; /* USED_*, lock.c; atomic */
 #endif
 };
 

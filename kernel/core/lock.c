@@ -28,6 +28,7 @@ void spin_wait(struct spinlock *l)
 struct held_locks { /* own CPU, interrupts off to change */
 	int nr;
 	struct spinlock *lock[MAX_HELD];
+	u8 depth[MAX_HELD]; /* of interrupts, when it was taken */
 };
 static DEFINE_PER_CPU(struct held_locks, g_held);
 
@@ -42,12 +43,31 @@ static const char *lock_name(const struct spinlock *l)
 	return l->name ? l->name : "?";
 }
 
+/* A lock that interrupts take, too, is never held with interrupts on: its holder would be
+ * interrupted and waited for by the same CPU. */
+#define USED_IN_IRQ    1u
+#define USED_WITH_IRQS 2u
+
+static void check_usage(struct spinlock *l, bool irqs_were_on)
+{
+	u8 use = arch_irq_depth() ? USED_IN_IRQ : irqs_were_on ? USED_WITH_IRQS : 0;
+
+	if (!use || (READ_ONCE(l->usage) & use))
+		return;
+	if (__atomic_or_fetch(&l->usage, use, __ATOMIC_RELAXED) == (USED_IN_IRQ | USED_WITH_IRQS))
+		panic("spinlock %s (%p) is taken in interrupts and with interrupts on",
+			lock_name(l), l);
+}
+
 void spin_debug_before(struct spinlock *l, bool nested)
 {
 	const struct held_locks *h;
+	bool irqs_were_on = irqs_enabled();
 	unsigned long flags = irq_save();
+	u32 depth = arch_irq_depth();
 
 	h = this_cpu_ptr(&g_held);
+	check_usage(l, irqs_were_on);
 	if (spin_is_locked(l)) {
 		if (l->owner_cpu == cpu_id())
 			panic("spinlock %s (%p) taken twice", lock_name(l), l);
@@ -58,7 +78,10 @@ void spin_debug_before(struct spinlock *l, bool nested)
 
 		if (o == l)
 			panic("spinlock %s (%p) taken twice", lock_name(l), l);
-		if (l->rank != RANK_NONE && (nested ? o->rank > l->rank : o->rank >= l->rank))
+		/* What interrupted code holds may be of any rank, as long as check_usage's rule is
+		 * kept. */
+		if (h->depth[i] == depth && l->rank != RANK_NONE &&
+			(nested ? o->rank > l->rank : o->rank >= l->rank))
 			panic("spinlock %s (rank %d) taken while holding %s (rank %d)",
 				lock_name(l), l->rank, lock_name(o), o->rank);
 	}
@@ -72,6 +95,7 @@ void spin_debug_locked(struct spinlock *l)
 
 	if (h->nr == MAX_HELD)
 		panic("more than %d spinlocks held", MAX_HELD);
+	h->depth[h->nr] = (u8)arch_irq_depth();
 	h->lock[h->nr++] = l;
 	l->owner_cpu = (s16)cpu_id();
 	__atomic_fetch_add(&g_stats[l->rank].taken, 1, __ATOMIC_RELAXED);
@@ -90,8 +114,10 @@ void spin_debug_unlock(struct spinlock *l)
 		i--;
 	if (!i)
 		panic("spinlock %s (%p) unlocked by a CPU that does not hold it", lock_name(l), l);
-	for (; i < h->nr; i++)
+	for (; i < h->nr; i++) {
 		h->lock[i - 1] = h->lock[i];
+		h->depth[i - 1] = h->depth[i];
+	}
 	h->nr--;
 	l->owner_cpu = -1;
 	irq_restore(flags);

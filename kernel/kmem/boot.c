@@ -8,9 +8,10 @@
 #include <core/init.h>
 #include <core/log.h>
 #include <lib/err.h>
+#include <lib/kasan.h>
 #include <lib/string.h>
 
-#define MAX_USED (ARRAY_SIZE(g_boot_info.reserved) + 1)
+#define MAX_USED (ARRAY_SIZE(g_boot_info.reserved) + 2)
 
 struct page *g_pages;
 u64 g_nr_frames;
@@ -60,6 +61,18 @@ static void reserve_blocks(u64 start, u64 end)
 	}
 }
 
+/* DEBUG: an eighth of RAM. */
+static void start_shadow(void)
+{
+#if DEBUG && defined(ARCH_x86_64)
+	u64 bytes = round_up(g_nr_frames * (PAGE_SIZE / 8), PAGE_SIZE), at = find_room(bytes);
+
+	use(at, bytes);
+	memset(phys_to_virt(at), 0, bytes);
+	kasan_start(phys_to_virt(at), (unsigned long)phys_to_virt(0), g_nr_frames * PAGE_SIZE);
+#endif
+}
+
 static void add_free(u64 start, u64 end)
 {
 	u64 first = div_round_up(start, PAGE_SIZE), last = end / PAGE_SIZE;
@@ -105,6 +118,7 @@ void kmem_boot_init(void)
 	at = find_room(bytes);
 	use(at, bytes);
 	g_pages = phys_to_virt(at);
+	start_shadow();
 	for (int i = 0; i < b->nr_ram; i++) {
 		reserve_blocks(b->ram[i].start, b->ram[i].start + 1);
 		reserve_blocks(

@@ -2,6 +2,7 @@
 #include "kmem.h"
 #include "slab.h"
 #include <core/log.h>
+#include <lib/kasan.h>
 #include <lib/seq_buf.h>
 #include <lib/string.h>
 
@@ -43,16 +44,29 @@ static inline struct slab_cache *class_for(size_t size)
 }
 static_assert(ARRAY_SIZE(g_class) == 13, "class_for counts on these");
 
+/* What is behind size is not the caller's, but for kmalloc_usable(). */
+static void *sized(void *p, size_t size, size_t have)
+{
+	if (DEBUG && p) {
+		kasan_poison(p, have, KASAN_TAIL);
+		kasan_unpoison(p, size);
+	}
+	return p;
+}
+
 void *kmalloc(size_t size, u32 gfp)
 {
 	struct page *p;
 
-	if (likely(size <= MAX_SMALL))
-		return slab_alloc(class_for(size), gfp);
+	if (likely(size <= MAX_SMALL)) {
+		struct slab_cache *c = class_for(size);
+
+		return sized(slab_alloc(c, gfp), size, c->size);
+	}
 	if (size > PAGE_SIZE << MAX_ORDER)
 		return NULL;
 	p = pages_alloc(ilog2(size - 1) + 1 - PAGE_SHIFT, gfp);
-	return p ? page_address(p) : NULL;
+	return p ? sized(page_address(p), size, PAGE_SIZE << p->order) : NULL;
 }
 
 void kfree(const void *ptr)
@@ -76,10 +90,13 @@ void kfree(const void *ptr)
 size_t kmalloc_usable(const void *ptr)
 {
 	struct page *p = virt_to_page(ptr);
+	size_t size;
 
 	if (p->flags & 1ul << PG_TAIL)
 		p = p->head;
-	return p->flags & 1ul << PG_SLAB ? p->cache->size : PAGE_SIZE << p->order;
+	size = p->flags & 1ul << PG_SLAB ? p->cache->size : PAGE_SIZE << p->order;
+	kasan_unpoison(ptr, size);
+	return size;
 }
 
 void *kcalloc(size_t n, size_t size, u32 gfp)
@@ -97,7 +114,7 @@ void *krealloc(void *old, size_t size, u32 gfp)
 	void *p;
 
 	if (old && size <= have && size * 2 >= have)
-		return old;
+		return sized(old, size, have);
 	p = kmalloc(size, gfp & ~GFP_ZERO);
 	if (!p)
 		return NULL;

@@ -12,6 +12,7 @@
 #include <core/irq.h>
 #include <core/log.h>
 #include <core/rcu.h>
+#include <lib/kasan.h>
 #include <lib/seq_buf.h>
 #include <lib/string.h>
 
@@ -98,7 +99,9 @@ void page_drain_cpu(void *unused)
 #if DEBUG
 static void poison(struct page *p, int order)
 {
+	kasan_unpoison(page_address(p), PAGE_SIZE << order);
 	memset(page_address(p), POISON_FREE, PAGE_SIZE << order);
+	kasan_poison(page_address(p), PAGE_SIZE << order, KASAN_FREE_PAGE);
 }
 #endif
 
@@ -135,6 +138,7 @@ static struct page *try_alloc(int order, u32 gfp)
 	p->refs = 1;
 	p->mapcount = 0;
 	p->object = NULL;
+	kasan_unpoison(page_address(p), PAGE_SIZE << order);
 	return p;
 }
 
@@ -311,8 +315,13 @@ static void quiesce(void)
 static void show_counters(struct seq_buf *s)
 {
 	struct mem_stats m;
+	u64 counted;
 
 	mem_get_stats(&m);
+	counted = m.free + m.anon + m.cached + m.page_tables + m.kernel_stacks + m.slab +
+		m.slab_reclaimable + m.vmalloc;
+	seq_printf(s, "mem.other %llu\n",
+		m.total - counted); /* buffers of pipes, rings of drivers ... */
 	seq_printf(s, "mem.free %llu\nmem.anon %llu\nmem.cached %llu\nmem.page_tables %llu\n",
 		m.free, m.anon, m.cached, m.page_tables);
 	seq_printf(s, "mem.kernel_stacks %llu\nmem.slab %llu\nmem.vmalloc %llu\n", m.kernel_stacks,

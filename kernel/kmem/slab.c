@@ -19,6 +19,7 @@
 #include <core/rcu.h>
 #include <core/symbols.h>
 #include <lib/atomic.h>
+#include <lib/kasan.h>
 #include <lib/seq_buf.h>
 #include <lib/string.h>
 
@@ -431,6 +432,7 @@ void slab_debug_new(struct slab_impl *s, void *obj)
 	memset(obj, POISON, s->size);
 	memset((u8 *)obj + s->size, RED_ZONE, RED_BYTES);
 	*debug_of(s, obj) = (struct slab_debug){.state = STATE_FREE};
+	kasan_poison(obj, s->stride, KASAN_FREE_OBJECT);
 }
 
 void slab_debug_alloc(struct slab_impl *s, void *obj, unsigned long caller)
@@ -443,6 +445,7 @@ void slab_debug_alloc(struct slab_impl *s, void *obj, unsigned long caller)
 		corrupt(s, obj, "object was written after it was freed");
 	d->state = STATE_USED;
 	d->caller = caller;
+	kasan_unpoison(obj, s->cache->size);
 }
 
 void slab_debug_free(struct slab_impl *s, void *obj, unsigned long caller)
@@ -457,9 +460,26 @@ void slab_debug_free(struct slab_impl *s, void *obj, unsigned long caller)
 		corrupt(s, obj, "object freed twice");
 	if (d->state != STATE_USED || !all_bytes((u8 *)obj + s->size, RED_ZONE, RED_BYTES))
 		corrupt(s, obj, "bytes behind the object were overwritten");
-	if (!(s->flags & SLAB_RCU))
+	if (!(s->flags & SLAB_RCU)) {
+		kasan_unpoison(obj, s->size);
 		memset(obj, POISON, s->size);
+		kasan_poison(obj, s->size, KASAN_FREE_OBJECT);
+	}
 	d->state = STATE_FREE;
 	d->caller = caller;
+}
+
+void slab_debug_describe(struct page *p, unsigned long addr)
+{
+	struct slab_impl *s = p->cache->impl;
+	unsigned long base = (unsigned long)page_address(p);
+	u8 *obj = (u8 *)(addr - (addr - base) % s->stride);
+	const struct slab_debug *d = debug_of(s, obj);
+	char name[80];
+
+	log_err("%ld bytes into object %p of slab %s (%u bytes), %s by %s",
+		(long)(addr - (unsigned long)obj), obj, s->cache->name, s->cache->size,
+		d->state == STATE_USED ? "allocated" : "freed",
+		sym_format(d->caller, name, sizeof(name)));
 }
 #endif

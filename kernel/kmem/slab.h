@@ -44,6 +44,8 @@ struct slab_impl *slab_set_up(struct slab_cache *c); /* NULL: no memory */
 void slab_debug_new(struct slab_impl *s, void *obj);
 void slab_debug_alloc(struct slab_impl *s, void *obj, unsigned long caller);
 void slab_debug_free(struct slab_impl *s, void *obj, unsigned long caller);
+/* Logs which object of the slab p an address belongs to. */
+void slab_debug_describe(struct page *p, unsigned long addr);
 #else
 static inline void slab_debug_new(struct slab_impl *s, void *obj)
 {

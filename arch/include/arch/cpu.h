@@ -12,6 +12,7 @@
  *   void cpu_idle(void)                called with interrupts off; waits for an interrupt without
  *                                      losing a wake-up and returns with interrupts on
  *   int  cpu_id(void)                  this CPU, 0..MAX_CPUS-1
+ *   u32  arch_irq_depth(void)         interrupts within which this CPU runs; interrupts off
  *   u64  arch_cycles(void)             a fast free-running counter (TSC)
  *   u64  arch_random_seed(u64 *ok)     hardware entropy (RDSEED/RDRAND), *ok = 0 where absent
  *
@@ -31,6 +32,8 @@
 #define PAGE_MASK  (~(PAGE_SIZE - 1))
 
 #include <arch/impl/cpu.h>
+
+u32 arch_irq_depth(void);
 
 #ifndef KSTACK_SIZE
 #define KSTACK_SIZE (16ul << 10) /* below it an unmapped guard page */

@@ -19,6 +19,8 @@ struct counters {
 
 /* False when this kernel has no counters. */
 int counters_read(struct counters *c);
+/* The kernel has complained since. */
+int counters_warned(const struct counters *before);
 /* Writes the first leak to text and returns 1, or returns 0. */
 int counters_leak(
 	const struct counters *before, const struct counters *after, char *text, size_t len);
