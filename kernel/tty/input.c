@@ -182,33 +182,36 @@ static u32 echo_width(struct tty *t, u8 c, u32 column)
 	return 1;
 }
 
-/* Columns that the unfinished line up to "end" takes. */
-static u32 line_column(struct tty *t, u32 end)
+/* Columns that the tab at "at" in the unfinished line takes. The tab before it, if there is one,
+ * ended at a multiple of 8. */
+static u32 tab_width(struct tty *t, u32 at)
 {
 	struct n_tty *n = t->ld;
-	u32 col = n->canon_column;
+	u32 start = at, col = 0;
 
-	for (u32 i = n->canon_head; i != end; i++)
-		col += echo_width(t, n->buf[i % N_TTY_BUF], col);
-	return col;
+	while (start != n->canon_head && n->buf[(start - 1) % N_TTY_BUF] != '\t')
+		start--;
+	if (start == n->canon_head)
+		col = n->canon_column;
+	for (; start != at; start++)
+		col += echo_width(t, n->buf[start % N_TTY_BUF], col);
+	return echo_width(t, '\t', col);
 }
 
 /* Remove one character (all bytes of a UTF-8 one) before head; returns false at the line's start. */
 static bool erase_one(struct tty *t)
 {
 	struct n_tty *n = t->ld;
-	u32 before, after, head = n->head;
+	u32 head = n->head;
 	unsigned long flags;
 	u8 c;
 
 	if (head == n->canon_head)
 		return false;
-	before = line_column(t, head);
 	do {
 		head--;
 		c = n->buf[head % N_TTY_BUF];
 	} while (I_FLAG(t, IUTF8) && (c & 0xc0) == 0x80 && head != n->canon_head);
-	after = line_column(t, head);
 	flags = spin_lock_irqsave(&t->spin);
 	n->head = head;
 	spin_unlock_irqrestore(&t->spin, flags);
@@ -221,9 +224,9 @@ static bool erase_one(struct tty *t)
 		echo_byte(t, c);
 	} else if (L_FLAG(t, ECHOE)) {
 		if (c == '\t')
-			n_tty_erase_column(t, before - after); /* only moves back */
+			n_tty_erase_column(t, tab_width(t, head)); /* only moves back */
 		else
-			for (u32 i = before - after; i; i--)
+			for (u32 i = echo_width(t, c, 0); i; i--)
 				n_tty_echo(t, (const u8 *)"\b \b", 3);
 	} else {
 		echo_byte(t, CC(t, VERASE));
@@ -519,7 +522,9 @@ static size_t receive_locked(struct tty *t, const u8 *buf, const u8 *flags, size
 static void received(struct tty *t)
 {
 	n_tty_flush_echo(t);
-	if (n_tty_input_available(t, true)) {
+	/* A sleeping read may need less than VMIN, by which poll goes: it has some already, or room
+	 * for less. */
+	if (n_tty_input_available(t, false)) {
 		poll_wake(&t->read_wait, EPOLLIN | EPOLLRDNORM);
 		if (!L_FLAG(t, ICANON))
 			fasync_notify(&t->async, POLL_IN);

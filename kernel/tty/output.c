@@ -207,6 +207,9 @@ static ssize_t write_locked(struct tty *t, struct file *f, struct iter *from)
 		done += (ssize_t)at;
 		if (at < n)
 			iter_revert(from, n - at);
+		cond_resched(); /* somebody may take it out as fast as it comes */
+		if (!err && signal_is_pending())
+			err = -ERESTARTSYS;
 	}
 	return done ? done : err;
 }

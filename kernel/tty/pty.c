@@ -305,6 +305,9 @@ static ssize_t master_write_locked(struct tty_pty *p, struct file *f, struct ite
 		done += (ssize_t)at;
 		if (at < n)
 			iter_revert(from, n - at);
+		cond_resched(); /* a line without an end takes all there is */
+		if (!err && signal_is_pending())
+			err = -ERESTARTSYS;
 	}
 	return done ? done : err;
 }
@@ -462,8 +465,10 @@ static long master_ioctl(struct file *f, u32 cmd, unsigned long arg)
 			return -EINVAL;
 		if (arg != TCIFLUSH) /* the master's output is the slave's input */
 			n_tty_flush_input(p->slave);
-		if (arg != TCOFLUSH)
+		if (arg != TCOFLUSH) {
 			slave_flush(p->slave);
+			tty_wakeup(p->slave);
+		}
 		return 0;
 	case TCXONC:
 		return master_flow(p, arg);

@@ -86,8 +86,8 @@ ssize_t n_tty_read(struct tty *t, struct file *f, struct iter *to)
 		return err;
 	n = read_locked(t, f, to);
 	mutex_unlock(&t->ld->read_lock);
-	if (t->pty && n > 0)
-		pty_flushed(t, 0); /* room for the master's writers */
+	if (t->pty && (n >= 0 || n == -EFAULT)) /* ends of file take room, too */
+		pty_flushed(t, 0);              /* room for the master's writers */
 	return n;
 }
 
