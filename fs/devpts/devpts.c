@@ -107,22 +107,22 @@ static int devpts_iterate(struct file *f, struct dir_context *ctx)
 		ctx->pos = 3;
 	}
 	for (;; ctx->pos++) {
-		int index = (int)(ctx->pos - 3);
+		off64_t index = ctx->pos - 3; /* the position is the user's choice */
 		char name[12];
 		bool there;
 		int len;
 
 		mutex_lock(&d->lock);
-		there = index < d->nr && d->slaves[index].inode;
 		if (index >= d->nr) {
 			mutex_unlock(&d->lock);
 			return 0;
 		}
+		there = d->slaves[index].inode;
 		mutex_unlock(&d->lock);
 		if (!there)
 			continue;
-		len = ksnprintf(name, sizeof(name), "%d", index);
-		if (!ctx->emit(ctx, name, (size_t)len, SLAVE_INO(index), 2))
+		len = ksnprintf(name, sizeof(name), "%d", (int)index);
+		if (!ctx->emit(ctx, name, (size_t)len, SLAVE_INO((int)index), 2))
 			return 0;
 	}
 }

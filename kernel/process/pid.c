@@ -60,7 +60,7 @@ struct pid *pid_get(s32 nr)
 
 struct pid *pid_find_next(s32 after)
 {
-	for (s32 nr = after + 1; nr < PROC_NR_MAX_LIMIT;) {
+	for (s32 nr = min(after, PROC_NR_MAX_LIMIT) + 1; nr < PROC_NR_MAX_LIMIT;) {
 		struct pid_leaf *l = leaf_of(nr);
 
 		if (!l) {
