@@ -16,6 +16,36 @@ static void set_nlink(struct inode *i, int delta)
 	spin_unlock(&i->spin);
 }
 
+/* Each name but the first counts as an inode, so that links can't fill memory (as Linux). */
+static int add_name(struct tmpfs *t, struct inode *i, bool *was_unnamed)
+{
+	int err = 0;
+
+	spin_lock(&i->spin);
+	*was_unnamed = i->flags & INODE_UNHASHED;
+	if (!i->nlink && !*was_unnamed)
+		err = -ENOENT; /* the last name has just gone */
+	else if (i->nlink && tmpfs_charge_inodes(t, 1))
+		err = -ENOSPC;
+	if (!err) {
+		i->nlink++;
+		__atomic_fetch_and(&i->flags, ~INODE_UNHASHED, __ATOMIC_RELAXED);
+	}
+	spin_unlock(&i->spin);
+	return err;
+}
+
+/* unnamed: it may get a name again although it has none. */
+static void drop_name(struct tmpfs *t, struct inode *i, bool unnamed)
+{
+	spin_lock(&i->spin);
+	if (--i->nlink)
+		tmpfs_uncharge_inodes(t, 1);
+	else if (unnamed)
+		__atomic_fetch_or(&i->flags, INODE_UNHASHED, __ATOMIC_RELAXED);
+	spin_unlock(&i->spin);
+}
+
 /* Nothing is found here that isn't in the dentry cache: entries pin their dentries. */
 static int tmpfs_lookup(struct inode *dir, struct dentry *d)
 {
@@ -163,19 +193,17 @@ static int tmpfs_symlink(
 static int tmpfs_link(struct inode *dir, struct dentry *d, struct inode *target)
 {
 	struct tmpfs *t = tmpfs_of(dir);
-	int err;
+	bool was_unnamed;
+	int err = add_name(t, target, &was_unnamed);
 
-	/* Each further name counts as an inode, so that links can't fill memory (as Linux). */
-	if (target->nlink && tmpfs_charge_inodes(t, 1))
-		return -ENOSPC;
+	if (err)
+		return err;
 	err = add_entry(dir, d);
 	if (err) {
-		if (target->nlink)
-			tmpfs_uncharge_inodes(t, 1);
+		drop_name(t, target, was_unnamed);
 		return err;
 	}
 	get_inode(target);
-	set_nlink(target, 1);
 	inode_touch(target, ATTR_CTIME);
 	touch_dir(dir);
 	dentry_instantiate(d, target);
@@ -187,9 +215,7 @@ static int tmpfs_unlink(struct inode *dir, struct dentry *d)
 	struct inode *i = d->inode;
 
 	remove_entry(dir, d);
-	if (i->nlink > 1)
-		tmpfs_uncharge_inodes(tmpfs_of(dir), 1);
-	set_nlink(i, -1);
+	drop_name(tmpfs_of(dir), i, false);
 	inode_touch(i, ATTR_CTIME);
 	touch_dir(dir);
 	return 0;

@@ -6,8 +6,8 @@
 #include "tmpfs.h"
 
 /*
- * A page counts against the file system from the moment it may hold data, which is when it becomes
- * dirty; it stays so until it leaves the object. A hole that was only read has a clean page.
+ * A page counts against the file system, and is dirty, from the moment it is there: holes that are
+ * read through mappings take memory, too. read(2) and splice(2) of a hole make none.
  */
 static int tmpfs_make_writable(struct vm_object *o, struct page *p)
 {
@@ -114,17 +114,18 @@ static int preallocate(struct inode *i, u64 off, u64 end)
 	if (!added)
 		return -ENOMEM;
 	for (at = 0; at < n && !err; at++) {
-		struct page *p = object_get_page(&i->object, first + at, OBJ_LOCK);
+		struct page *p = object_find(&i->object, first + at);
+		bool had = p;
 
+		if (p)
+			put_page(p);
+		p = object_get_page(&i->object, first + at, OBJ_LOCK);
 		if (is_err(p)) {
 			err = (int)ptr_err(p);
 			break;
 		}
-		if (!page_test(p, PG_DIRTY))
+		if (!had)
 			added[at / 64] |= 1ull << (at % 64);
-		err = tmpfs_make_writable(&i->object, p);
-		if (!err)
-			page_mark_dirty(p);
 		page_unlock(p);
 		put_page(p);
 		if (!err && signal_interrupts(current_thread(), THREAD_INTERRUPTIBLE))

@@ -178,8 +178,7 @@ static int check_copy(struct file *in, struct file *out, off64_t ipos, off64_t o
 		return -EINVAL;
 	if (!(in->mode & FMODE_READ) || !(out->mode & FMODE_WRITE) || (out->flags & O_APPEND))
 		return -EBADF;
-	if (in->inode->super != out->inode->super &&
-		in->inode->super->type != out->inode->super->type)
+	if (in->inode->super != out->inode->super)
 		return -EXDEV;
 	if (ipos < 0 || opos < 0)
 		return -EINVAL;

@@ -310,10 +310,8 @@ static int fault_object(struct region *r, unsigned long addr, u32 access, pte_t 
 	if (page)
 		put_page(page);
 	page = object_get_page(o, index, OBJ_WITHIN);
-	if (page == err_ptr(-ENXIO))
-		return -EIO;
-	if (is_err(page))
-		return ptr_err(page);
+	if (is_err(page)) /* beyond the end, or no room for it */
+		return page == err_ptr(-ENOMEM) || page == err_ptr(-EINTR) ? ptr_err(page) : -EIO;
 	if (!(access & MMU_WRITE)) {
 		if (install_cached(r, addr, p, page, cached_prot(r, page)))
 			count_cached(r, 1);

@@ -164,6 +164,12 @@ static int bring_in(struct vm_object *o, u64 index, u32 flags, struct page **out
 		page_lock(p);
 	if (!err && p->object == o && fill && !page_test(p, PG_UPTODATE)) {
 		err = fill_page(o, p);
+		/* It is the only copy: it is charged as one that holds data. */
+		if (!err && o->unevictable && o->ops->make_writable) {
+			err = o->ops->make_writable(o, p);
+			if (!err)
+				page_mark_dirty(p);
+		}
 		if (err)
 			remove_page(o, p); /* unlocks */
 	}
