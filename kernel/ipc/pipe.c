@@ -137,7 +137,6 @@ int pipe_wait_data(struct pipe *p, bool nonblock, bool *waited)
 {
 	int err;
 
-	*waited = false;
 	while (p->taken || pipe_used(p) == 0) {
 		if (!p->taken && p->writers == 0)
 			return 0;
@@ -154,7 +153,7 @@ int pipe_wait_data(struct pipe *p, bool nonblock, bool *waited)
 	return 1;
 }
 
-int pipe_wait_room(struct pipe *p, bool nonblock)
+int pipe_wait_room(struct pipe *p, bool nonblock, bool *waited)
 {
 	int err;
 
@@ -165,6 +164,7 @@ int pipe_wait_room(struct pipe *p, bool nonblock)
 			return 1;
 		if (nonblock)
 			return -EAGAIN;
+		*waited = true;
 		mutex_unlock(&p->lock);
 		err = wait_event_interruptible_exclusive(
 			&p->wr_wait, !pipe_full(p) || READ_ONCE(p->readers) == 0);
@@ -178,7 +178,7 @@ static ssize_t pipe_read(struct file *f, struct iter *to, off64_t *pos)
 {
 	struct pipe *p = f->priv;
 	ssize_t done = 0;
-	bool was_full, waited, more;
+	bool was_full, waited = false, more;
 	int err;
 
 	if (to->count == 0)
@@ -265,7 +265,7 @@ static ssize_t pipe_write(struct file *f, struct iter *from, off64_t *pos)
 {
 	struct pipe *p = f->priv;
 	bool nonblock = (f->flags & O_NONBLOCK) != 0, packet = (f->flags & O_DIRECT) != 0;
-	bool was_empty;
+	bool was_empty, waited = false;
 	ssize_t done = 0;
 	int err = 1;
 
@@ -283,7 +283,7 @@ static ssize_t pipe_write(struct file *f, struct iter *from, off64_t *pos)
 		if (pipe_full(p)) {
 			if (done)
 				pipe_woke_readers(p);
-			err = pipe_wait_room(p, nonblock);
+			err = pipe_wait_room(p, nonblock, &waited);
 			if (err <= 0)
 				break;
 			was_empty = pipe_used(p) == 0;
@@ -302,7 +302,7 @@ static ssize_t pipe_write(struct file *f, struct iter *from, off64_t *pos)
 	mutex_unlock(&p->lock);
 	if (done && !was_empty && wait_queue_active(&p->rd_wait))
 		pipe_woke_readers(p); /* edge-triggered watchers hear of every write */
-	if (!pipe_full(p))
+	if (waited && !pipe_full(p)) /* the wake-up came to us alone: the room is for others, too */
 		pipe_woke_writers(p);
 	if (done)
 		fasync_notify(&p->async, POLL_IN);

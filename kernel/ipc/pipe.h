@@ -58,9 +58,10 @@ void pipe_forget(struct pipe *p, struct inode *inode); /* a file less; puts its 
 void pipe_give_back(struct pipe *p);                   /* the end of "taken"; lock held */
 /* Wait until data is there and nobody has taken it / until room is there; lock held at entry and
  * exit. 1: go on, 0: no other end (end of file, or the caller raises SIGPIPE), -EAGAIN,
- * -ERESTARTSYS. */
+ * -ERESTARTSYS. waited becomes true when the caller slept: a wake-up may have come to it alone, so
+ * it wakes others about what it leaves. */
 int pipe_wait_data(struct pipe *p, bool nonblock, bool *waited);
-int pipe_wait_room(struct pipe *p, bool nonblock);
+int pipe_wait_room(struct pipe *p, bool nonblock, bool *waited);
 extern const struct file_ops g_pipe_fops;
 
 #endif

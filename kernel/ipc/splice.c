@@ -31,7 +31,12 @@ static ssize_t push_cached(struct pipe *p, struct file *in, off64_t *pos, size_t
 		return 0;
 	len = min_t(size_t, len, PAGE_SIZE - offset);
 	len = min_t(size_t, len, size - (u64)*pos);
-	page = object_get_page(o, (u64)*pos >> PAGE_SHIFT, 0);
+	page = object_get_page(o, (u64)*pos >> PAGE_SHIFT, o->unevictable ? OBJ_EXISTING : 0);
+	if (!page) { /* a hole takes no memory of the file system */
+		page = page_alloc(GFP_KERNEL | GFP_ZERO);
+		if (!page)
+			return -ENOMEM;
+	}
 	if (is_err(page))
 		return ptr_err(page);
 	push(p, page, offset, (u32)len);
@@ -74,10 +79,11 @@ ssize_t pipe_splice_from_file(
 	bool cached = in->ops->read == file_object_read;
 	off64_t local = pos ? *pos : in->pos;
 	ssize_t done = 0, n = 0;
+	bool waited = false;
 	int err;
 
 	mutex_lock(&p->lock);
-	err = pipe_wait_room(p, nonblocking(out, flags));
+	err = pipe_wait_room(p, nonblocking(out, flags), &waited);
 	if (err > 0 && len && !cached) { /* a stream gives what it has */
 		n = push_read(p, in, pos ? &local : NULL, len);
 		done = max_t(ssize_t, n, 0);
@@ -94,7 +100,9 @@ ssize_t pipe_splice_from_file(
 		vfs_broken_pipe();
 		return -EPIPE;
 	}
-	if (!pipe_full(p)) /* what was reserved, or the wake-up that came to us, is for others */
+	if ((waited || !cached) &&
+		!pipe_full(
+			p)) /* what was reserved, or the wake-up that came to us, is for others */
 		pipe_woke_writers(p);
 	if (done) {
 		pipe_woke_readers(p);
@@ -137,7 +145,7 @@ ssize_t pipe_splice_to_file(struct file *in, struct file *out, off64_t *pos, siz
 {
 	struct pipe *p = file_pipe(in);
 	ssize_t done = 0, n = 0, want = 0;
-	bool waited, more;
+	bool waited = false, more;
 	int err;
 
 	mutex_lock(&p->lock);
@@ -174,7 +182,7 @@ static ssize_t pipe_to_pipe(struct file *fin, struct file *fout, size_t len, u32
 {
 	struct pipe *in = file_pipe(fin), *out = file_pipe(fout);
 	ssize_t done = 0;
-	bool waited;
+	bool waited = false, waited_room = false;
 	u32 at;
 	int err;
 
@@ -187,7 +195,7 @@ static ssize_t pipe_to_pipe(struct file *fin, struct file *fout, size_t len, u32
 		if (err <= 0)
 			goto out;
 		mutex_lock(&out->lock);
-		err = pipe_wait_room(out, nonblocking(fout, flags));
+		err = pipe_wait_room(out, nonblocking(fout, flags), &waited_room);
 		mutex_unlock(&out->lock);
 		if (err < 0)
 			goto out;
@@ -233,9 +241,9 @@ static ssize_t pipe_to_pipe(struct file *fin, struct file *fout, size_t len, u32
 	}
 out:
 	/* Wake-ups came to us alone: what is left of data and room is for others. */
-	if (pipe_used(in))
+	if (waited && pipe_used(in))
 		pipe_woke_readers(in);
-	if (!pipe_full(out))
+	if (waited_room && !pipe_full(out))
 		pipe_woke_writers(out);
 	return done ? done : err;
 }
@@ -260,9 +268,10 @@ ssize_t pipe_vmsplice(struct file *f, struct iter *it, u32 flags)
 	if (f->mode & FMODE_WRITE) {
 		if ((flags & SPLICE_F_NONBLOCK) && !(had & O_NONBLOCK)) {
 			struct pipe *p = file_pipe(f);
+			bool waited;
 
 			mutex_lock(&p->lock);
-			n = pipe_wait_room(p, true);
+			n = pipe_wait_room(p, true, &waited);
 			if (n > 0)
 				it->count = min_t(
 					size_t, it->count, (p->ring - pipe_used(p)) * PAGE_SIZE);

@@ -424,3 +424,34 @@ TEST(wake_up_paths_through_nested_instances_are_limited)
 			OK(close(level[l][i]));
 	OK(close(fd));
 }
+
+TEST(own_writes_to_a_pipe_are_no_edges_of_its_writing_end)
+{
+	int p[2];
+
+	setup(p);
+	add(p[1], EPOLLOUT | EPOLLET, 1);
+	CHECK_EQ(ready(NULL), 1);
+	for (int i = 0; i < 100; i++) {
+		put(p);
+		CHECK_EQ(ready(NULL), 0);
+	}
+}
+
+TEST(a_tee_without_room_is_no_edge_of_its_input)
+{
+	static char page[4096];
+	int p[2], full[2];
+
+	setup(p);
+	OK(pipe2(full, O_NONBLOCK));
+	while (write(full[1], page, sizeof(page)) > 0)
+		;
+	put(p);
+	add(p[0], EPOLLIN | EPOLLET, 1);
+	CHECK_EQ(ready(NULL), 1);
+	for (int i = 0; i < 100; i++) {
+		CHECK_ERR(tee(p[0], full[1], 1, SPLICE_F_NONBLOCK), EAGAIN);
+		CHECK_EQ(ready(NULL), 0);
+	}
+}
