@@ -3,6 +3,7 @@
 #include <kmem/slab.h>
 #include <lib/string.h>
 #include <linux/falloc.h>
+#include <vm/writeback.h>
 #include "loop.h"
 
 int loop_queue(struct disk *d, struct request *rq, bool last)
@@ -53,11 +54,13 @@ static int clear(struct file *f, const struct request *rq, u64 pos)
 
 static int serve(struct file *f, const struct request *rq, u64 pos)
 {
-	int err;
+	u64 start;
+	int err = 0;
 
 	switch (rq->op) {
 	case BIO_READ:
 	case BIO_WRITE:
+		start = pos;
 		request_for_each_vec(rq, b, v)
 		{
 			err = transfer(f, rq->op == BIO_WRITE,
@@ -66,7 +69,10 @@ static int serve(struct file *f, const struct request *rq, u64 pos)
 				return err;
 			pos += v->len;
 		}
-		return 0;
+		/* It doesn't wait as other writers do, for pages that may be its own device's. */
+		if (rq->op == BIO_WRITE && f->inode->object.wb && dirty_over_limit())
+			err = object_write_range(&f->inode->object, start, pos - 1, true);
+		return err;
 	case BIO_FLUSH:
 		err = vfs_fsync(f, 0, S64_MAX, true);
 		return err && err != -EINVAL ? -EIO : 0; /* -EINVAL: nothing to sync, as tmpfs */
@@ -81,6 +87,7 @@ static void run(void *arg)
 
 	/* What it allocates may be what a writer of the device waits for. */
 	current_thread()->gfp_scope |= GFP_NOFS;
+	current_thread()->cleans_pages = true;
 	for (;;) {
 		struct request *rq = NULL;
 		struct file *f = NULL;

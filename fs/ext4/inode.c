@@ -484,12 +484,13 @@ int ext4_mark_inode_dirty(struct handle *h, struct inode *i)
 	if (!err && n->disk_size > S32_MAX && S_ISREG(i->mode))
 		err = want_large_file(h, ext4_of(i));
 	if (!err) {
+		inode_times_stored(
+			i); /* before: times that change from here on are remembered anew */
 		mutex_lock(&n->raw_lock);
 		write_raw(i, raw);
 		mutex_unlock(&n->raw_lock);
 		WRITE_ONCE(n->sync_tid, journal_handle_tid(h));
 		WRITE_ONCE(ext4_of(i)->last_tid, n->sync_tid);
-		inode_times_stored(i);
 		err = journal_dirty(h, &ref);
 	}
 	block_ref_put(&ref);
@@ -616,17 +617,22 @@ static void delete_inode(struct inode *i)
 void ext4_evict_inode(struct inode *i)
 {
 	struct ext4_inode_info *n = ext4_info(i);
+	int leaving;
 
 	if (!n)
 		return;
-	object_leave_writeback(&i->object);
+	leaving = object_begin_leaving(&i->object);
 	if (!n->deleted && can_write(i)) {
 		if (!i->nlink) {
+			object_end_leaving(
+				&i->object, leaving); /* nothing that a sync has to wait for */
+			leaving = NOT_LEAVING;
 			object_truncate(&i->object, 0);
 			delete_inode(i);
 		} else if (S_ISREG(i->mode) && object_is_dirty(&i->object)) {
 			(void)!object_write_range(&i->object, 0, U64_MAX, true);
-			object_leave_writeback(&i->object);
+			/* Where that failed it is on the list again. */
+			object_end_leaving(&i->object, object_begin_leaving(&i->object));
 		}
 		/* Who reads it again wouldn't know that the journal has newer content. */
 		if (i->nlink && n->data_logged && S_ISREG(i->mode) && !ext4_journals_data(i) &&
@@ -634,6 +640,7 @@ void ext4_evict_inode(struct inode *i)
 			log_warn("ext4: %s: inode %llu isn't at its place", i->super->id,
 				(unsigned long long)i->ino);
 	}
+	object_end_leaving(&i->object, leaving);
 	object_truncate(&i->object, 0); /* promises of pages that weren't written end */
 	if (!list_empty(&n->orphan_link) && ext4_orphan_del(NULL, i))
 		WARN_ON(true);

@@ -77,11 +77,13 @@ struct thread {
 	void *journal;                    /* jbd2: the open handle; own thread */
 	struct blk_plug *plug;            /* block layer: bios held back; own thread */
 	u32 nr_dirtied;                   /* pages since balance_dirty looked; own thread */
-	u64 nr_io_waits;                  /* sleeps that waited for storage; own thread */
-	u64 io_read, io_written;          /* bytes from and to storage; own thread */
-	u64 start_ns;                     /* monotonic; immutable */
-	const struct cred *cred;          /* effective credentials (cred/cred.h), referenced; own
-					    thread changes; NULL, as in kernel threads: the first */
+	bool cleans_pages; /* dirty pages of others get clean by it: balance_dirty doesn't hold it
+			      up; own thread */
+	u64 nr_io_waits;   /* sleeps that waited for storage; own thread */
+	u64 io_read, io_written; /* bytes from and to storage; own thread */
+	u64 start_ns;            /* monotonic; immutable */
+	const struct cred *cred; /* effective credentials (cred/cred.h), referenced; own
+				   thread changes; NULL, as in kernel threads: the first */
 	struct arch_mm *mm; /* user address space or NULL; changed by own thread in thread_use_mm */
 	u32 block_reason;   /* a short tag for /proc wchan and the hung-task watcher */
 	unsigned long wait_channel; /* return address of the sleeper, for /proc/PID/wchan */

@@ -175,6 +175,9 @@ struct super {
 	struct quota *quota; /* vfs/quota.h; NULL: none; immutable while mounted */
 	char id[32];         /* source string for mounts */
 	struct list_head link;
+	u32 pins; /* atomic: who works on it without a reference; its end, in its unmounter, waits
+		     for them */
+	struct mutex remount_lock; /* RANK_SUPER: flags change */
 };
 /* New super block with an anonymous device number. NULL: no memory. */
 struct super *super_alloc(const struct fs_type *t, const struct super_ops *ops) must_check;
@@ -195,8 +198,10 @@ int super_freeze(struct super *s) must_check;
 int super_thaw(struct super *s) must_check;
 /* Times in memory only (lazytime) go to the file system. Sleeps. */
 void super_store_times(struct super *s);
-/* Of the file system on a device: referenced, or NULL. */
+/* Of the file system on a device: pinned, or NULL. Whoever unmounts it waits until it is unpinned. */
 struct super *super_find(kdev_t dev) must_check;
+void super_pin(struct super *s); /* it hasn't ended yet for another reason */
+void super_unpin(struct super *s);
 
 /*
  * Operations of an inode. A NULL slot means what the comment says. dir is locked (rwsem write) for

@@ -7,7 +7,9 @@
  * a chunk of each in turn. Writers wait in balance_dirty when they outrun it (vm.dirty_ratio).
  *
  * An object leaves the lists when it has neither dirty pages nor pages under writeback, and only
- * while its writer holds `turn`: a sync, which takes `turn`, finds everything that it must wait for.
+ * while its writer holds `turn`: a sync, which takes `turn`, finds everything that it must wait
+ * for. What its owner writes because it goes away itself is counted as leaving, and a sync waits
+ * for that, too.
  *
  * A page under writeback is stable: whoever wants to change it waits (page_wait_writeback under
  * the page lock), and its mappings are read-only, so that the next store faults and asks the owner.
@@ -29,16 +31,20 @@ struct writeback {
 	u32 ra_pages;         /* default readahead window, pages; atomic */
 	struct spinlock lock; /* RANK_OBJECT: lists */
 	struct mutex turn; /* RANK_WRITEBACK: writing objects of the lists, settling where they go */
-	struct list_head dirty; /* objects, oldest first */
-	struct list_head more;  /* old ones that have had a chunk written and have more */
-	struct list_head clean; /* no dirty pages, some under writeback */
-	bool more_next;         /* turn: `more` has its turn before `dirty` */
-	struct thread *thread;  /* immutable */
-	struct wait_queue wait; /* of the thread */
-	u32 work;               /* WB_*; atomic */
-	u64 written;            /* pages, statistics; atomic */
-	struct completion done; /* thread has ended */
-	struct list_head link;  /* all of them */
+	struct list_head dirty;  /* objects, oldest first */
+	struct list_head more;   /* old ones that have had a chunk written and have more */
+	struct list_head clean;  /* no dirty pages, some under writeback */
+	struct list_head unheld; /* whose owners go away and care for the pages themselves */
+	u32 nr_leaving[2];       /* lock: owners at that, by the value of epoch when they began */
+	u32 epoch;               /* lock: 0 or 1; changed under turn */
+	struct wait_queue left;  /* of syncs for the above */
+	bool more_next;          /* turn: `more` has its turn before `dirty` */
+	struct thread *thread;   /* immutable */
+	struct wait_queue wait;  /* of the thread */
+	u32 work;                /* WB_*; atomic */
+	u64 written;             /* pages, statistics; atomic */
+	struct completion done;  /* thread has ended */
+	struct list_head link;   /* all of them */
 };
 
 /* With its thread. NULL: no memory. Sleeps. */
@@ -50,9 +56,13 @@ void writeback_start_all(void);
  * starting. */
 int writeback_sync(struct writeback *wb, bool wait);
 
-/* Before the owner goes away: off the list. It has no users left, so nobody dirties it again.
- * Sleeps: waits for its pages under writeback. */
-void object_leave_writeback(struct vm_object *o);
+/* The owner of o goes away: off the list. It has no users left, so nobody dirties it again; what
+ * the owner still writes until the end, with what this returned, a sync waits for. Sleeps: waits
+ * for its pages under writeback. */
+#define NOT_LEAVING (-1)
+int object_begin_leaving(
+	struct vm_object *o) must_check; /* NOT_LEAVING: there is nothing to wait for */
+void object_end_leaving(struct vm_object *o, int token);
 /* Start (and wait for) writing of what is dirty in bytes [start, end]; end inclusive, U64_MAX: to
  * the end. The error of starting; errors of the transfer: object_check_wb_error. Sleeps. */
 int object_write_range(struct vm_object *o, u64 start, u64 end, bool wait);
@@ -71,7 +81,13 @@ void page_clear_dirty(struct page *p);
 /* The caller has dirtied pages, of objects of wb (NULL: of any): may sleep until the flusher has
  * caught up. No locks held. */
 void balance_dirty(struct writeback *wb);
+/* The same where locks may be held that a file system needs to write, as while the kernel stores
+ * into a user's mapping: at most one pause for each piece dirtied. Sleeps. */
+void balance_dirty_briefly(void);
 u64 dirty_limit_pages(void); /* above it writers wait */
+/* They wait now. A thread that cleans pages for others (thread->cleans_pages) doesn't, and writes
+ * its own out instead. */
+bool dirty_over_limit(void);
 
 /* vm.* sysctls; atomic */
 extern u32 g_dirty_ratio, g_dirty_background_ratio; /* percent */

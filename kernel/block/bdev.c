@@ -75,7 +75,7 @@ void put_bdev(struct block_device *b)
 
 	if (!ref_put(&b->refs))
 		return;
-	object_leave_writeback(b->object);
+	object_end_leaving(b->object, object_begin_leaving(b->object));
 	put_inode(b->inode); /* drops the pages */
 	stats_destroy(b->stats);
 	rcu_kfree(b, rcu);

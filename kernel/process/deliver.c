@@ -290,6 +290,8 @@ bool process_page_fault(struct pt_regs *regs, const struct fault_info *fi)
 			t->minflt++;
 		if (fi->user)
 			balance_dirty(NULL); /* a store into a file's page is a write, too */
+		else
+			balance_dirty_briefly();
 		return true;
 	}
 	if (!fi->user)

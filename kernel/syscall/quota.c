@@ -275,7 +275,7 @@ long sys_quotactl(u32 cmd, const char __user *special, u32 id, void __user *addr
 	if (!s)
 		return -ENODEV;
 	err = command(s, cmd, type, id, addr);
-	put_super(s);
+	super_unpin(s);
 	return err;
 }
 

@@ -16,6 +16,7 @@
 #include <lib/hash.h>
 #include <lib/string.h>
 #include <vfs/inotify.h>
+#include <vm/writeback.h>
 #include "internal.h"
 #include "name_hash.h"
 
@@ -136,7 +137,7 @@ static struct dentry *kill_unlock_rcu(struct dentry *d)
 	unhash_locked(d);
 	lru_remove(d);
 	inode = d->inode;
-	d->inode = NULL;
+	store_release(&d->inode, NULL); /* pairs with rcu_lookup's barrier */
 	if (parent != d)
 		list_del(&d->sibling);
 	spin_unlock(&d->lock);
@@ -621,6 +622,18 @@ static unsigned long dcache_count(void)
 	return READ_ONCE(g_nr_lru);
 }
 
+/* d's content has still to be written, which its flusher does better than whoever needs memory.
+ * g_lru_lock held, d is on the list. */
+static bool dirty_inode(const struct dentry *d)
+{
+	const struct inode *i = READ_ONCE(d->inode);
+
+	if (!i || !i->object.wb || !object_is_dirty(&i->object))
+		return false;
+	writeback_start(i->object.wb);
+	return true;
+}
+
 static unsigned long dcache_scan(unsigned long nr, u32 gfp)
 {
 	unsigned long freed = 0;
@@ -628,12 +641,21 @@ static unsigned long dcache_scan(unsigned long nr, u32 gfp)
 	if (gfp & (GFP_NOFS | GFP_ATOMIC))
 		return 0;
 	while (nr--) {
+		struct super *s = NULL;
 		struct dentry *d;
 
 		rcu_read_lock();
 		spin_lock(&g_lru_lock);
 		d = list_empty(&g_lru) ? NULL : list_last_entry(&g_lru, struct dentry, lru);
+		if (d && dirty_inode(d)) { /* the flusher's, not ours: it stays a round */
+			list_move(&d->lru, &g_lru);
+			spin_unlock(&g_lru_lock);
+			rcu_read_unlock();
+			continue;
+		}
 		if (d) {
+			s = d->super; /* not gone: its end takes d from the list first */
+			super_pin(s);
 			d->on_lru = false;
 			list_del(&d->lru);
 			g_nr_lru--;
@@ -642,11 +664,12 @@ static unsigned long dcache_scan(unsigned long nr, u32 gfp)
 		if (d && ref_read(&d->refs) == 0) {
 			put_dentry(kill_unlock_rcu(d));
 			freed++;
-			continue;
+		} else {
+			rcu_read_unlock();
 		}
-		rcu_read_unlock();
 		if (!d)
 			break;
+		super_unpin(s);
 	}
 	return freed / 8; /* dentries with their inodes, about eight to a page */
 }

@@ -32,6 +32,7 @@ struct super *super_alloc(const struct fs_type *t, const struct super_ops *ops)
 	s->time_min = S64_MIN;
 	s->time_max = S64_MAX;
 	mutex_init(&s->rename_lock, RANK_SUPER);
+	mutex_init(&s->remount_lock, RANK_SUPER);
 	spin_init(&s->inodes_lock, RANK_INODE_SPIN);
 	list_init(&s->inodes);
 	spin_init(&s->mounts_lock, RANK_MOUNT);
@@ -66,13 +67,45 @@ bool super_is_written(struct super *s)
 	return writers;
 }
 
+/* ---- users without a reference: sync, quotactl, reclaim ---- */
+
+static struct wait_queue g_unpinned = WAIT_QUEUE_INIT(g_unpinned); /* outlives the super blocks */
+
+void super_pin(struct super *s)
+{
+	__atomic_fetch_add(&s->pins, 1, __ATOMIC_SEQ_CST);
+}
+
+/* s may be gone when this returns. */
+void super_unpin(struct super *s)
+{
+	if (__atomic_sub_fetch(&s->pins, 1, __ATOMIC_SEQ_CST) == 0)
+		wake_up_all(&g_unpinned);
+}
+
+/* Pin s unless it is ending: it sees the pin, or we see that it has no references. g_supers_lock
+ * held. */
+static bool pin_live(struct super *s)
+{
+	super_pin(s);
+	if (__atomic_load_n(&s->refs.n, __ATOMIC_SEQ_CST))
+		return true;
+	super_unpin(s);
+	return false;
+}
+
+static void wait_unpinned(struct super *s)
+{
+	wait_event(&g_unpinned, __atomic_load_n(&s->pins, __ATOMIC_SEQ_CST) == 0);
+}
+
 struct super *super_find(kdev_t dev)
 {
 	struct super *s, *found = NULL;
 
 	spin_lock(&g_supers_lock);
 	list_for_each_entry(s, &g_supers, link)
-		if (s->dev == dev && s->root && ref_get_unless_zero(&s->refs)) {
+		if (s->dev == dev && s->root && pin_live(s)) {
 			found = s;
 			break;
 		}
@@ -84,6 +117,8 @@ void put_super(struct super *s)
 {
 	if (!ref_put(&s->refs))
 		return;
+	smp_mb(); /* pairs with pin_live() */
+	wait_unpinned(s);
 	spin_lock(&g_supers_lock);
 	list_del(&s->link);
 	spin_unlock(&g_supers_lock);
@@ -92,6 +127,7 @@ void put_super(struct super *s)
 		if (s->ops->empty)
 			s->ops->empty(s);
 		dentry_invalidate_tree(s->root);
+		wait_unpinned(s); /* reclaim has dentries that the tree doesn't know any more */
 		put_dentry(s->root);
 	}
 	super_lazy_stop(s);
@@ -120,11 +156,11 @@ int vfs_sync_all(bool wait)
 	list_for_each_entry(s, &g_supers, link) {
 		int e = 0;
 
-		if (!ref_get_unless_zero(&s->refs))
+		if (!pin_live(s))
 			continue;
 		spin_unlock(&g_supers_lock);
 		if (prev)
-			put_super(prev);
+			super_unpin(prev);
 		prev = s;
 		if (s->ops->sync)
 			e = s->ops->sync(s, wait);
@@ -133,7 +169,7 @@ int vfs_sync_all(bool wait)
 	}
 	spin_unlock(&g_supers_lock);
 	if (prev)
-		put_super(prev);
+		super_unpin(prev);
 	if (wait && devices)
 		devices();
 	return err;

@@ -157,7 +157,12 @@ int rcu_lookup(const struct vfs_env *env, const struct path *base, const char *n
 		cross_mounts(&f);
 	i = READ_ONCE(f.dentry->inode);
 	if (!i) {
-		err = seq_read_retry(&g_rename_seq, f.seq) ? -EAGAIN : -ENOENT;
+		smp_rmb(); /* pairs with a kill's store_release: what memory pressure took is no
+			      answer */
+		err = seq_read_retry(&g_rename_seq, f.seq) ||
+				(READ_ONCE(f.dentry->flags) & DENTRY_DEAD)
+			? -EAGAIN
+			: -ENOENT;
 		goto out;
 	}
 	err = -EAGAIN;

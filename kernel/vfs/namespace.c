@@ -254,18 +254,40 @@ void mount_unlink(struct mount *m, struct list_head *gone)
 	list_add_tail(&m->ns_link, gone);
 }
 
-/* Mounts that were unlinked give up their places. */
-static void all_left(struct list_head *gone, void (*drop)(struct mount *))
+static LIST_HEAD(
+	g_dropped); /* g_namespace_lock: mounts that have left, with the references to be put */
+
+/* Mounts that were unlinked give up their places. What ends with them, perhaps a whole file system
+ * that has to be written out, ends in namespace_unlock(). */
+static void all_left(struct list_head *gone)
 {
-	while (!list_empty(gone)) {
-		struct mount *m = list_first_entry(gone, struct mount, ns_link);
+	struct mount *m;
+
+	list_for_each_entry(m, gone, ns_link) {
 		struct path at = {m->parent, m->mountpoint};
 
-		list_del(&m->ns_link);
 		m->parent = NULL;
 		m->mountpoint = NULL;
 		left(&at);
-		drop(m);
+	}
+	list_splice_tail(gone, &g_dropped);
+}
+
+/* Gives up g_namespace_lock, held for writing. */
+static void namespace_unlock(void)
+{
+	LIST_HEAD(gone);
+
+	list_splice_tail(&g_dropped, &gone);
+	rwsem_write_unlock(&g_namespace_lock);
+	while (!list_empty(&gone)) {
+		struct mount *m = list_first_entry(&gone, struct mount, ns_link);
+
+		list_del(&m->ns_link);
+		if (ref_read(&m->refs))
+			put_mount(m);
+		else /* frozen: it was idle */
+			release_mount(m);
 	}
 }
 
@@ -285,7 +307,7 @@ static void detach_tree(struct mount *top, bool copies)
 		m->leaving = false;
 	}
 	tree_write_end();
-	all_left(&gone, put_mount);
+	all_left(&gone);
 }
 
 void mount_detach_tree(struct mount *top)
@@ -304,7 +326,7 @@ again:
 			mount_detach_tree(m);
 			goto again;
 		}
-	rwsem_write_unlock(&g_namespace_lock);
+	namespace_unlock();
 }
 
 struct mount *vfs_kern_mount(const char *type, const char *source, const char *data)
@@ -369,7 +391,7 @@ static int new_mount(
 		return -ENOMEM;
 	rwsem_write_lock(&g_namespace_lock);
 	err = attach_at(m, at);
-	rwsem_write_unlock(&g_namespace_lock);
+	namespace_unlock();
 	if (err)
 		put_mount(m);
 	return err;
@@ -478,7 +500,7 @@ static int bind_mount(
 	if (err)
 		mount_free_clone(m);
 out:
-	rwsem_write_unlock(&g_namespace_lock);
+	namespace_unlock();
 	put_path(&from);
 	return err;
 }
@@ -518,7 +540,7 @@ static int move_mount(const struct vfs_env *env, struct path *at, const char *so
 			goto out;
 	err = mount_attach_shared(from.mnt, at);
 out:
-	rwsem_write_unlock(&g_namespace_lock);
+	namespace_unlock();
 	put_path(&from);
 	return err;
 }
@@ -544,14 +566,15 @@ static int set_mount_flags(struct mount *m, u32 flags)
 static int remount(struct path *at, u32 flags, const char *data, bool only_mount)
 {
 	struct super *s = at->mnt->super;
-	u32 old = s->flags;
+	u32 old;
 	int err = 0;
 
 	if (at->dentry != at->mnt->root)
 		return -EINVAL;
 	if (!only_mount && !super_may_remount(s))
 		return -EBUSY;
-	rwsem_write_lock(&g_namespace_lock);
+	mutex_lock(&s->remount_lock);
+	old = s->flags;
 	if (!only_mount) {
 		if ((flags & MS_RDONLY) && !(old & MS_RDONLY)) {
 			__atomic_store_n(&s->flags, old | MS_RDONLY, __ATOMIC_SEQ_CST);
@@ -565,10 +588,13 @@ static int remount(struct path *at, u32 flags, const char *data, bool only_mount
 		else
 			s->flags = (old & ~REMOUNT_FLAGS) | (flags & REMOUNT_FLAGS);
 	}
-	if (!err)
+	if (!err) {
+		rwsem_write_lock(&g_namespace_lock);
 		err = set_mount_flags(at->mnt, flags);
-	changed(g_init_mount_ns);
-	rwsem_write_unlock(&g_namespace_lock);
+		changed(g_init_mount_ns);
+		namespace_unlock();
+	}
+	mutex_unlock(&s->remount_lock);
 	if (!only_mount) {
 		if ((old & MS_LAZYTIME) && !(s->flags & MS_LAZYTIME))
 			super_store_times(s);
@@ -590,7 +616,7 @@ static int change_propagation(struct path *at, unsigned long flags)
 	for (m = at->mnt; m; m = flags & MS_REC ? mount_next_in_tree(m, at->mnt) : NULL)
 		mount_set_propagation(m, type);
 	changed(g_init_mount_ns);
-	rwsem_write_unlock(&g_namespace_lock);
+	namespace_unlock();
 	return 0;
 }
 
@@ -648,7 +674,7 @@ static void umount_frozen(struct mount *m, struct mount *copies)
 			mount_unlink(r->prop_copy, &gone);
 	mount_unlink(m, &gone);
 	tree_write_end();
-	all_left(&gone, release_mount);
+	all_left(&gone);
 }
 
 /* umount of an idle mount. 1: m is gone, the caller's reference, too. */
@@ -699,7 +725,7 @@ int vfs_umount(const struct vfs_env *env, const char *target, int flags)
 	else
 		err = umount_idle(m, (flags & MNT_EXPIRE) != 0);
 out:
-	rwsem_write_unlock(&g_namespace_lock);
+	namespace_unlock();
 	if (err == 1)
 		return 0;
 	put_unused_mount(m);
@@ -748,7 +774,7 @@ int vfs_pivot_root(const struct vfs_env *env, const char *new_root, const char *
 	fs_contexts_pivot(&root, &new);
 	err = 0;
 out:
-	rwsem_write_unlock(&g_namespace_lock);
+	namespace_unlock();
 	put_path(&root);
 	put_path(&old);
 	put_path(&new);

@@ -425,6 +425,7 @@ static int do_rename(const struct vfs_env *env, struct walk *ow, struct walk *nw
 {
 	struct dentry *op = ow->path.dentry, *np = nw->path.dentry, *od, *nd;
 	struct inode *victim = NULL;
+	struct inode *moved[2] = {NULL, NULL};
 	bool lock_victim;
 	int err;
 
@@ -449,7 +450,19 @@ static int do_rename(const struct vfs_env *env, struct walk *ow, struct walk *nw
 	lock_victim = victim && S_ISDIR(victim->mode) && !(flags & RENAME_EXCHANGE);
 	if (lock_victim)
 		rwsem_write_lock_nested(&victim->rwsem); /* below its parent, which is locked */
+	/* A directory that gets another parent changes itself: its "..". Also below locked parents;
+	 * neither is above the other. */
+	if (op != np && S_ISDIR(od->inode->mode))
+		moved[0] = od->inode;
+	if (op != np && (flags & RENAME_EXCHANGE) && S_ISDIR(victim->mode))
+		moved[1] = victim;
+	for (int k = 0; k < 2; k++)
+		if (moved[k])
+			rwsem_write_lock_nested(&moved[k]->rwsem);
 	err = op->inode->ops->rename(op->inode, od, np->inode, nd, flags, env->cred);
+	for (int k = 0; k < 2; k++)
+		if (moved[k])
+			rwsem_write_unlock(&moved[k]->rwsem);
 	if (!err && lock_victim)
 		__atomic_fetch_or(&victim->flags, INODE_DELETED, __ATOMIC_RELAXED);
 	if (lock_victim)

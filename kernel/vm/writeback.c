@@ -56,6 +56,25 @@ u64 dirty_limit_pages(void)
 	return upper_limit(&m);
 }
 
+void balance_dirty_briefly(void)
+{
+	struct thread *t = current_thread();
+
+	if (likely(t->nr_dirtied < DIRTIED_CHECK) || t->cleans_pages || !dirty_over_limit())
+		return;
+	t->nr_dirtied = 0;
+	writeback_start_all();
+	sleep_ns(THROTTLE_NS);
+}
+
+bool dirty_over_limit(void)
+{
+	struct mem_stats m;
+
+	mem_get_stats(&m);
+	return m.dirty + m.writeback >= upper_limit(&m);
+}
+
 static bool over_background(void)
 {
 	struct mem_stats m;
@@ -68,7 +87,7 @@ void balance_dirty(struct writeback *wb)
 {
 	struct thread *t = current_thread();
 
-	if (likely(t->nr_dirtied < DIRTIED_CHECK))
+	if (likely(t->nr_dirtied < DIRTIED_CHECK) || t->cleans_pages)
 		return;
 	t->nr_dirtied = 0;
 	for (;;) {
@@ -129,16 +148,47 @@ bool object_is_dirty(const struct vm_object *o)
 	return xa_marked(&o->pages, XA_DIRTY);
 }
 
-void object_leave_writeback(struct vm_object *o)
+int object_begin_leaving(struct vm_object *o)
 {
 	struct writeback *wb = o->wb;
+	int token = NOT_LEAVING;
 
 	if (wb) {
 		spin_lock(&wb->lock);
-		list_del(&o->wb_link);
+		if (!list_empty(&o->wb_link)) {
+			list_del(&o->wb_link);
+			token = (int)wb->epoch;
+			wb->nr_leaving[token]++;
+		}
 		spin_unlock(&wb->lock);
+		wake_up_all(&wb->left);
 	}
 	object_wait_range(o, 0, U64_MAX);
+	return token;
+}
+
+void object_end_leaving(struct vm_object *o, int token)
+{
+	struct writeback *wb = o->wb;
+
+	if (token == NOT_LEAVING)
+		return;
+	spin_lock(&wb->lock);
+	wb->nr_leaving[token]--;
+	spin_unlock(&wb->lock);
+	wake_up_all(&wb->left);
+}
+
+/* For the owners that have begun to leave, or are about to. turn held. */
+static void wait_leaving(struct writeback *wb)
+{
+	u32 epoch = wb->epoch;
+
+	wait_event(&wb->left, list_empty(&wb->unheld));
+	spin_lock(&wb->lock);
+	wb->epoch = !epoch; /* those that come later don't keep us */
+	spin_unlock(&wb->lock);
+	wait_event(&wb->left, READ_ONCE(wb->nr_leaving[epoch]) == 0);
 }
 
 /*
@@ -173,13 +223,15 @@ static void settle(struct writeback *wb, struct vm_object *o, struct list_head *
 }
 
 /* Takes o off its list and holds it; lock held, dropped. False: its owner is going away and cares
- * for the pages. */
+ * for the pages; a sync has to wait for it. */
 static bool take_locked(struct writeback *wb, struct vm_object *o)
 {
 	bool held;
 
 	list_del(&o->wb_link);
 	held = !o->ops->hold || o->ops->hold(o);
+	if (!held)
+		list_add_tail(&o->wb_link, &wb->unheld);
 	spin_unlock(&wb->lock);
 	return held;
 }
@@ -281,6 +333,8 @@ struct writeback *writeback_create(const char *name)
 	list_init(&wb->dirty);
 	list_init(&wb->more);
 	list_init(&wb->clean);
+	list_init(&wb->unheld);
+	wait_queue_init(&wb->left);
 	mutex_init(&wb->turn, RANK_WRITEBACK);
 	wait_queue_init(&wb->wait);
 	completion_init(&wb->done);
@@ -389,6 +443,7 @@ int writeback_sync(struct writeback *wb, bool wait)
 		err = err ? err : e;
 		settle(wb, o, &wb->dirty);
 	}
+	wait_leaving(wb);
 	mutex_unlock(&wb->turn);
 	return err;
 }

@@ -67,3 +67,82 @@ TEST(sync_writes_block_devices)
 	CHECK_EQ(mount("none", "mnt", "tmpfs", 0, NULL), 0); /* for volume_unmount */
 	volume_unmount(&v, "mnt");
 }
+
+static void *sync_always(void *stop)
+{
+	while (!__atomic_load_n((bool *)stop, __ATOMIC_RELAXED))
+		sync();
+	return NULL;
+}
+
+/* Not when somebody's sync that looks at it has ended. */
+TEST(umount_returns_when_the_device_is_free)
+{
+	struct volume v;
+	bool stop = false;
+	pthread_t t;
+
+	volume_mount(&v, "plain", 0, NULL);
+	CHECK_PT(pthread_create(&t, NULL, sync_always, &stop));
+	for (int i = 0; i < 20; i++) {
+		int fd = OK(open("mnt/f", O_RDWR | O_CREAT, 0600));
+
+		fill(fd, i);
+		close(fd);
+		CHECK_EQ(umount("mnt"), 0);
+		close(OK(open(v.device, O_RDWR | O_EXCL)));
+		CHECK_EQ(mount(v.device, "mnt", "ext4", 0, NULL), 0);
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	CHECK_PT(pthread_join(t, NULL));
+	volume_unmount(&v, "mnt");
+}
+
+static void set_limits(const char *background, const char *limit)
+{
+	write_file("/proc/sys/vm/dirty_background_bytes", background);
+	write_file("/proc/sys/vm/dirty_bytes", limit);
+}
+
+/* Its thread writes to a file while its own device's pages are as many as may be dirty. */
+TEST(a_loop_device_does_not_wait_for_itself)
+{
+	struct loop_config c = {0};
+	struct volume v;
+	char device[32];
+	int number, loop, file;
+
+	volume_mount(&v, "plain", 0, NULL);
+	file = OK(open("mnt/inner", O_RDWR | O_CREAT, 0600));
+	CHECK_EQ(ftruncate(file, 4 * BYTES), 0);
+	number = OK(ioctl(v.control, LOOP_CTL_GET_FREE));
+	snprintf(device, sizeof(device), "/dev/loop%d", number);
+	loop = OK(open(device, O_RDWR));
+	c.fd = (unsigned)file;
+	CHECK_EQ(ioctl(loop, LOOP_CONFIGURE, &c), 0);
+	set_limits("524288", "1048576");
+	for (int w = 0; w < 4; w++) {
+		static char buf[1 << 16];
+
+		if (FORK())
+			continue;
+		for (off_t at = w * BYTES; at < (w + 1) * BYTES; at += sizeof(buf))
+			CHECK_EQ(pwrite(loop, buf, sizeof(buf), at), sizeof(buf));
+		_exit(0);
+	}
+	for (int w = 0; w < 4; w++) {
+		int status;
+
+		CHECK(wait(&status) > 0);
+		CHECK_EQ(status, 0);
+	}
+	write_file("/proc/sys/vm/dirty_background_ratio", "10");
+	write_file("/proc/sys/vm/dirty_ratio", "20");
+	CHECK_EQ(fsync(loop), 0);
+	CHECK_EQ(ioctl(loop, LOOP_CLR_FD), 0);
+	close(loop);
+	close(file);
+	for (int n = 0; n < 100 && ioctl(v.control, LOOP_CTL_REMOVE, number); n++)
+		usleep(20000);
+	volume_unmount(&v, "mnt");
+}
