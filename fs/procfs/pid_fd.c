@@ -29,7 +29,7 @@ static struct file *node_file(struct proc_node *n, int fd, bool *cloexec, void *
 	if (of)
 		*of = files;
 	if (files)
-		put_fd_table(files);
+		fd_table_unhold(files);
 	if (t)
 		put_task(t);
 	return f;
@@ -112,7 +112,7 @@ static int next_number(struct proc_node *dir, u64 *cookie, char *name, size_t si
 	int fd = files && *cookie < INT_MAX ? fd_next(files, (int)*cookie) : -1;
 
 	if (files)
-		put_fd_table(files);
+		fd_table_unhold(files);
 	if (t)
 		put_task(t);
 	if (fd < 0)

@@ -150,7 +150,7 @@ static void show_groups_and_files(struct seq_buf *s, struct task *t)
 		seq_printf(s, "%u ", c->groups->gid[i]);
 	seq_putc(s, '\n');
 	if (files)
-		put_fd_table(files);
+		fd_table_unhold(files);
 	put_cred(c);
 }
 

@@ -223,9 +223,12 @@ struct fd_table;
 struct fd_table *fd_table_create(void) must_check; /* NULL: no memory */
 struct fd_table *fd_table_copy(
 	struct fd_table *old, u32 max_fds) must_check; /* fork, unshare; error ptr */
-void get_fd_table(struct fd_table *t);
-void put_fd_table(struct fd_table *t); /* last: closes everything */
-bool fd_table_shared(const struct fd_table *t);
+void get_fd_table(struct fd_table *t);                 /* one more task uses it */
+void put_fd_table(struct fd_table *t);                 /* last: closes everything */
+/* For looking into it from outside, which neither shares it nor keeps its files open. */
+void fd_table_hold(struct fd_table *t);
+void fd_table_unhold(struct fd_table *t);
+bool fd_table_shared(const struct fd_table *t); /* by several tasks */
 /* Reserve the lowest free descriptor >= min; limit from RLIMIT_NOFILE hook. -EMFILE -ENOMEM. */
 int fd_reserve(struct fd_table *t, int min, bool cloexec) must_check;
 void fd_unreserve(struct fd_table *t, int fd);

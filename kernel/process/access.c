@@ -74,7 +74,7 @@ struct file *task_access_file(struct task *t, int fd, bool real_creds)
 			files = task_get_files(t);
 			f = files ? fd_get_any(files, fd) : err_ptr(-ESRCH);
 			if (files)
-				put_fd_table(files);
+				fd_table_unhold(files);
 			if (!f)
 				f = err_ptr(-EBADF);
 		}

@@ -29,7 +29,7 @@ static struct file *file_of(struct task *t, unsigned long fd)
 	struct file *f = files && fd <= INT_MAX ? fd_get_any(files, (int)fd) : NULL;
 
 	if (files)
-		put_fd_table(files);
+		fd_table_unhold(files);
 	return f;
 }
 

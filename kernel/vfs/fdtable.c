@@ -25,9 +25,10 @@ struct fd_array { /* replaced as a whole when it grows; freed after a grace peri
 };
 
 struct fd_table {
-	struct refcount refs; /* tasks */
-	struct spinlock lock; /* RANK_FDTABLE: changes of the array */
-	struct fd_array *fds; /* RCU */
+	struct refcount users; /* tasks: the last closes everything */
+	struct refcount refs;  /* who looks into it from outside, and all users together */
+	struct spinlock lock;  /* RANK_FDTABLE: changes of the array */
+	struct fd_array *fds;  /* RCU */
 };
 
 static SLAB_CACHE(g_table_cache, struct fd_table);
@@ -60,6 +61,7 @@ struct fd_table *fd_table_create(void)
 
 	if (!t)
 		return NULL;
+	ref_init(&t->users, 1);
 	ref_init(&t->refs, 1);
 	spin_init(&t->lock, RANK_FDTABLE);
 	t->fds = array_alloc(MIN_FDS);
@@ -133,6 +135,7 @@ struct fd_table *fd_table_copy(struct fd_table *old, u32 max_fds)
 
 	if (!t)
 		return err_ptr(-ENOMEM);
+	ref_init(&t->users, 1);
 	ref_init(&t->refs, 1);
 	spin_init(&t->lock, RANK_FDTABLE);
 	spin_lock(&old->lock);
@@ -181,12 +184,25 @@ struct fd_table *fd_table_copy(struct fd_table *old, u32 max_fds)
 
 void get_fd_table(struct fd_table *t)
 {
+	ref_get(&t->users);
+}
+
+void fd_table_hold(struct fd_table *t)
+{
 	ref_get(&t->refs);
+}
+
+void fd_table_unhold(struct fd_table *t)
+{
+	if (!ref_put(&t->refs))
+		return;
+	kvfree(t->fds);
+	slab_free(&g_table_cache, t);
 }
 
 bool fd_table_shared(const struct fd_table *t)
 {
-	return ref_read(&t->refs) > 1;
+	return ref_read(&t->users) > 1;
 }
 
 static int filp_close(struct file *f, struct fd_table *t)
@@ -205,20 +221,22 @@ void put_fd_table(struct fd_table *t)
 {
 	struct fd_array *a;
 
-	if (!ref_put(&t->refs))
+	if (!ref_put(&t->users))
 		return;
 	a = t->fds; /* only now nobody replaces it */
 	for (u32 w = 0; w < a->size / 64; w++) {
 		for (u64 bits = a->open[w]; bits; bits &= bits - 1) {
-			struct file *f = a->file[w * 64 + (u32)__builtin_ctzll(bits)];
+			u32 fd = w * 64 + (u32)__builtin_ctzll(bits);
+			struct file *f = a->file[fd];
 
-			if (f)
-				(void)filp_close(f, t);
+			if (!f)
+				continue;
+			rcu_publish(a->file[fd], NULL); /* for who still looks */
+			(void)filp_close(f, t);
 		}
 		cond_resched();
 	}
-	kvfree(a);
-	slab_free(&g_table_cache, t);
+	fd_table_unhold(t);
 }
 
 static u32 fd_limit(void)
@@ -325,7 +343,7 @@ struct file *fd_get(struct fd_table *t, int fd)
 struct file *fd_get_light(struct fd_table *t, int fd, bool *need_put)
 {
 	*need_put = false;
-	if (likely(ref_read(&t->refs) == 1)) {
+	if (likely(ref_read(&t->users) == 1)) {
 		struct fd_array *a = t->fds;
 		struct file *f = (u32)fd < a->size ? a->file[fd] : NULL;
 
