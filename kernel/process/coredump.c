@@ -116,14 +116,14 @@ void core_park(struct task *t)
 	wait_event(&p->exec_wait, !(READ_ONCE(p->flags) & PROC_DUMPING));
 }
 
-/* The parked ones go on. status: what wait is to say, 0: as it is. */
+/* The parked ones go on. status: what wait is to say unless a SIGKILL ended the dump, 0: as it is. */
 static void release_others(struct task *t, int status)
 {
 	struct process *p = t->process;
 
 	spin_lock_irq(&p->siglock);
 	p->flags &= ~PROC_DUMPING;
-	if (status)
+	if (status && p->exit_status != SIGKILL)
 		p->exit_status = status;
 	spin_unlock_irq(&p->siglock);
 	wake_up_all(&p->exec_wait);

@@ -247,7 +247,9 @@ void signal_start_group_exit_locked(struct process *p, int status)
 
 static bool kills_process(const struct process *p, const struct task *t, int sig)
 {
-	if ((p->flags & PROC_GROUP_EXIT) || (t->real_blocked & sig_bit(sig)))
+	if ((p->flags & PROC_GROUP_EXIT) && !((p->flags & PROC_DUMPING) && sig == SIGKILL))
+		return false;
+	if (t->real_blocked & sig_bit(sig))
 		return false;
 	if ((sig_bit(sig) & (IGNORED_MASK | SIG_STOP_MASK)) || signal_is_core(sig))
 		return false;

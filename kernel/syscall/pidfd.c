@@ -65,7 +65,8 @@ long sys_pidfd_send_signal(int fd, int sig, siginfo_t __user *uinfo, unsigned in
 			err = -EFAULT;
 		else if (info.si_signo != sig)
 			err = -EINVAL;
-		else if (p != current_process() && (info.si_code >= 0 || info.si_code == SI_TKILL))
+		else if (process_pid(p) != task_tid(current_task()) &&
+			(info.si_code >= 0 || info.si_code == SI_TKILL))
 			err = -EPERM;
 	} else {
 		info = (siginfo_t){.si_signo = sig, .si_code = SI_USER};

@@ -164,14 +164,14 @@ long sys_tgkill(int tgid, int tid, int sig)
 	return tid <= 0 || tgid <= 0 ? -EINVAL : kill_thread(tgid, tid, sig);
 }
 
-/* What a program may claim about a signal that it sends to another process. */
+/* What a program may claim about a signal that it sends to pid, which may be another thread of its
+ * own. */
 static int import_info(siginfo_t *info, const siginfo_t __user *uinfo, int sig, int pid)
 {
 	if (copy_from_user(info, uinfo, sizeof(*info)))
 		return -EFAULT;
 	info->si_signo = sig;
-	if ((info->si_code >= 0 || info->si_code == SI_TKILL) &&
-		pid != process_pid(current_process()))
+	if ((info->si_code >= 0 || info->si_code == SI_TKILL) && pid != task_tid(current_task()))
 		return -EPERM;
 	return 0;
 }
@@ -215,6 +215,6 @@ long sys_rt_tgsigqueueinfo(int tgid, int tid, int sig, siginfo_t __user *uinfo)
 
 	if (tgid <= 0 || tid <= 0)
 		return -EINVAL;
-	err = import_info(&info, uinfo, sig, tgid);
+	err = import_info(&info, uinfo, sig, tid);
 	return err ? err : signal_kill_thread(tgid, tid, sig, &info);
 }

@@ -199,3 +199,32 @@ TEST(threads_that_crash_together_leave_one_core_file)
 		OK(unlink("core"));
 	}
 }
+
+TEST(SIGKILL_ends_a_dump)
+{
+	struct stat st = {0};
+	int status;
+	pid_t pid;
+
+	write_file("/proc/sys/kernel/core_pattern", "core");
+	pid = FORK();
+	if (!pid) {
+		struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+		size_t len = 96 << 20;
+		char *m = mmap(
+			NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		CHECK(m != MAP_FAILED);
+		memset(m, 1, len);
+		OK(setrlimit(RLIMIT_CORE, &unlimited));
+		*(volatile char *)8 = 1;
+	}
+	while (stat("core", &st) || !st.st_size)
+		sched_yield();
+	OK(kill(pid, SIGKILL));
+	status = wait_status(pid);
+	CHECK(WIFSIGNALED(status));
+	CHECK_EQ(WTERMSIG(status), SIGKILL);
+	CHECK(!WCOREDUMP(status));
+	OK(unlink("core"));
+}

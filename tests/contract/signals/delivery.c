@@ -534,3 +534,26 @@ TEST(kill_minus_one_from_a_user_reaches_only_his_processes)
 	expect_exit(pid, 0);
 	CHECK_EQ(waitpid(other, NULL, WNOHANG), 0);
 }
+
+static void *claim_codes_of_others(void *unused)
+{
+	siginfo_t si = {.si_code = SI_USER};
+	pid_t self = gettid_raw();
+
+	CHECK_ERR(syscall(SYS_rt_tgsigqueueinfo, getpid(), getpid(), SIGURG, &si), EPERM);
+	si.si_code = SI_TKILL;
+	CHECK_ERR(syscall(SYS_rt_tgsigqueueinfo, getpid(), getpid(), SIGURG, &si), EPERM);
+	OK(syscall(SYS_rt_tgsigqueueinfo, getpid(), self, SIGURG, &si));
+	CHECK_ERR(syscall(SYS_rt_sigqueueinfo, getpid(), SIGURG, &si), EPERM);
+	OK(syscall(SYS_rt_sigqueueinfo, self, SIGURG, &si));
+	return unused;
+}
+
+/* Not even as a thread of the same process. */
+TEST(only_the_receiver_itself_may_claim_that_the_kernel_sent_it)
+{
+	pthread_t t;
+
+	CHECK_PT(pthread_create(&t, NULL, claim_codes_of_others, NULL));
+	CHECK_PT(pthread_join(t, NULL));
+}
