@@ -1,6 +1,8 @@
 /*
  * Sleeping locks. Owner-only unlock, not recursive, FIFO hand-over under contention, spin briefly
- * while the owner runs. Never in interrupt context. _killable/_interruptible: 0 or -ERESTARTSYS.
+ * while the owner runs. Never in interrupt context. Taking one lets others run that are due, so
+ * that loops which take one in each round need no cond_resched. _killable/_interruptible: 0 or
+ * -ERESTARTSYS.
  */
 #ifndef SCHED_MUTEX_H
 #define SCHED_MUTEX_H

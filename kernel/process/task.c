@@ -352,10 +352,38 @@ struct process *process_next(s32 *nr)
 	return p;
 }
 
+#define FEW_THREADS 64   /* are looked through each time */
+#define NUMBERS     1024 /* looked at in one RCU read section */
+
+/* Through all numbers of tasks: a walk over a process's many threads costs no more than that in
+ * all. */
+static struct task *thread_by_number(struct process *p, s32 nr)
+{
+	for (;;) {
+		struct task *t = NULL;
+		struct pid *pid = NULL;
+
+		rcu_read_lock();
+		for (int i = 0; i < NUMBERS && (pid = pid_find_next(nr)); i++) {
+			nr = pid->nr;
+			t = rcu_load(pid->task);
+			if (t && t->process == p && ref_get_unless_zero(&t->thread.refs))
+				break;
+			t = NULL;
+		}
+		rcu_read_unlock();
+		if (t || !pid)
+			return t;
+		cond_resched();
+	}
+}
+
 struct task *process_thread_next(struct process *p, s32 after_tid)
 {
 	struct task *t, *best = NULL;
 
+	if (READ_ONCE(p->nr_threads) > FEW_THREADS)
+		return thread_by_number(p, after_tid);
 	spin_lock_irq(&g_tasklist_lock);
 	for_each_thread(t,
 		p) if (task_tid(t) > after_tid && (!best || task_tid(t) < task_tid(best))) best = t;
@@ -396,7 +424,7 @@ struct fd_table *task_get_files(struct task *t)
 	struct fd_table *files = t->files;
 
 	if (files)
-		get_fd_table(files);
+		fd_table_hold(files);
 	spin_unlock_irqrestore(&t->lock, flags);
 	return files;
 }

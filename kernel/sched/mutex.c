@@ -118,6 +118,7 @@ static inline int lock(struct mutex *m, u32 state, bool nested)
 	int err;
 
 	might_sleep();
+	cond_resched();
 	rank_acquire(lock_rank_of(m), nested);
 	if (likely(try_take(m)))
 		return 0;

@@ -108,6 +108,7 @@ static inline int read_lock(struct rwsem *s, u32 state)
 	int err = 0;
 
 	might_sleep();
+	cond_resched();
 	rank_acquire(lock_rank_of(s), false);
 	if (unlikely(!try_read(s)))
 		err = lock_slow(s, false, state);
@@ -121,6 +122,7 @@ static inline int write_lock(struct rwsem *s, u32 state, bool nested)
 	int err = 0;
 
 	might_sleep();
+	cond_resched();
 	rank_acquire(lock_rank_of(s), nested);
 	if (unlikely(!try_write(s)))
 		err = lock_slow(s, true, state);

@@ -2,6 +2,7 @@
 #include <kmem/slab.h>
 #include <lib/string.h>
 #include <linux/fcntl.h>
+#include <process/signal.h>
 #include <process/task.h>
 #include <syscall/syscall.h>
 #include "path.h"
@@ -85,6 +86,9 @@ static bool emit_user(struct dir_context *ctx, const char *name, size_t len, u64
 			g->err = -EINVAL;
 		return false;
 	}
+	if (g->last && signal_is_pending())
+		return false; /* what there is, is given */
+	cond_resched();
 	finish_last(g, ctx->pos);
 	if (g->err)
 		return false;

@@ -235,6 +235,10 @@ static ssize_t move_vec(struct mm *mm, struct iter *local, const struct iovec *r
 			size_t n = min(min(left, local->count), (size_t)BOUNCE_SIZE);
 			ssize_t got = (ssize_t)n;
 
+			if (signal_interrupts(current_thread(), THREAD_KILLABLE)) {
+				err = -EINTR;
+				break;
+			}
 			if (write) {
 				size_t in = iter_get(local, bounce, n);
 

@@ -390,9 +390,13 @@ static long for_each_named(struct who *w, long (*fn)(struct task *t, void *arg),
 				ret = ret == -ESRCH || r < 0 ? r : ret;
 				tid = task_tid(t);
 				put_task(t);
+				cond_resched();
 			}
 		}
 		put_process(p);
+		cond_resched();
+		if (signal_interrupts(current_thread(), THREAD_KILLABLE))
+			break;
 	}
 	put_pid(w->pgrp);
 	return ret;

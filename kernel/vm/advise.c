@@ -467,19 +467,17 @@ int mm_mincore(struct mm *mm, unsigned long addr, size_t len, unsigned char __us
 		return -ENOMEM;
 	while (addr < end) {
 		size_t n = min((end - addr) >> PAGE_SHIFT, sizeof(buf));
-		struct region *last = NULL;
+		struct region *r = NULL;
 		bool hidden = false;
 
-		if (rwsem_read_lock_killable(&mm->map_lock))
+		if (signal_interrupts(current_thread(), THREAD_KILLABLE) ||
+			rwsem_read_lock_killable(&mm->map_lock))
 			return -EINTR;
 		for (size_t i = 0; i < n; i++, addr += PAGE_SIZE) {
-			struct region *r = mm_find_region(mm, addr);
-
-			if (r != last) {
-				last = r;
+			if (!r || r->end <= addr) {
+				r = mm_find_region(mm, addr);
 				hidden = r && !may_see_cached(r);
 			}
-
 			if (!r || r->start > addr) {
 				rwsem_read_unlock(&mm->map_lock);
 				return -ENOMEM;

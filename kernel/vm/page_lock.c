@@ -59,6 +59,7 @@ static void wait_bit(struct page *p, enum page_flag_bits b, bool take)
 void page_lock(struct page *p)
 {
 	might_sleep();
+	cond_resched();
 	if (unlikely(!page_trylock(p)))
 		wait_bit(p, PG_LOCKED, true);
 }

@@ -468,3 +468,49 @@ TEST(pinned_threads_do_not_hide_others_from_an_idle_cpu)
 	for (int i = 0; i < 6; i++)
 		used_ms(pinned[i]);
 }
+
+static void *wait_for_the_end(void *gate)
+{
+	gate_wait(*(struct gate *)gate);
+	return NULL;
+}
+
+/* Nanoseconds that getpriority(PRIO_PGRP) takes in a group of this process with n more threads. */
+static long long cost_with_threads(int n)
+{
+	struct gate gate = gate_make(), report = gate_make();
+	long long best = 0;
+	pid_t pid = FORK();
+
+	if (!pid) {
+		pthread_attr_t small;
+		pthread_t t;
+
+		OK(setpgid(0, 0));
+		CHECK_PT(pthread_attr_init(&small));
+		CHECK_PT(pthread_attr_setstacksize(&small, 32768));
+		for (int i = 0; i < n; i++)
+			CHECK_PT(pthread_create(&t, &small, wait_for_the_end, &gate));
+		for (int i = 0; i < 20; i++) {
+			long long start = now_ns(CLOCK_MONOTONIC), took;
+
+			OK(getpriority(PRIO_PGRP, 0));
+			took = now_ns(CLOCK_MONOTONIC) - start;
+			best = !best || took < best ? took : best;
+		}
+		CHECK_EQ(write(report.w, &best, sizeof(best)), sizeof(best));
+		_exit(0);
+	}
+	expect_exit(pid, 0);
+	CHECK_EQ(read(report.r, &best, sizeof(best)), sizeof(best));
+	return best;
+}
+
+TEST(priorities_of_a_group_cost_no_square_of_its_threads)
+{
+	long long few = cost_with_threads(100), many = cost_with_threads(1600);
+
+	if (many > few * 16 * 4)
+		FAIL("expected 16 times as long for 16 times as many threads, got %lld ns after %lld ns",
+			many, few);
+}
