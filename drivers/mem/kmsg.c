@@ -145,7 +145,10 @@ static u32 kmsg_poll(struct file *f, struct poll_table *pt)
 static int kmsg_open(struct inode *i, struct file *f)
 {
 	struct kmsg *k;
+	int err = f->mode & FMODE_READ ? syslog_may_read() : 0;
 
+	if (err)
+		return err;
 	k = kvmalloc(sizeof(*k), GFP_KERNEL | GFP_ZERO);
 	if (!k)
 		return -ENOMEM;

@@ -91,6 +91,9 @@ static ssize_t random_write(struct file *f, struct iter *from, off64_t *pos)
 		done += (ssize_t)n;
 		if (n < want)
 			return done ? done : -EFAULT;
+		if (signal_is_pending() && done >= 4096)
+			break;
+		cond_resched();
 	}
 	return done;
 }

@@ -18,6 +18,8 @@ void uts_set_domainname(const char *name, size_t len);
 long syslog_action(int type, char __user *buf, int len) must_check;
 /* May the current task use this type? kernel.dmesg_restrict applies to reading everything. */
 int syslog_may(int type) must_check;
+int syslog_may_read(
+	void) must_check; /* what is in the log already: -EPERM with kernel.dmesg_restrict */
 #define SYSLOG_OPEN 1
 /* Type 2 (READ) as /proc/kmsg has it: unread lines, or -EAGAIN. */
 struct iter;

@@ -49,6 +49,11 @@ int syslog_may(int type)
 	return capable(CAP_SYSLOG) || capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
 }
 
+int syslog_may_read(void)
+{
+	return syslog_may(ACTION_READ_ALL);
+}
+
 static struct wait_queue g_wait = WAIT_QUEUE_INIT(g_wait);
 
 /* Log records can be added anywhere, also under the locks that waking takes: a timer wakes readers.

@@ -187,10 +187,13 @@ static int check_area(const struct file *f, const off64_t *pos, size_t count)
 	return pos && (*pos < 0 || __builtin_add_overflow(*pos, count, &end)) ? -EINVAL : 0;
 }
 
-/* Does this file's own position need the lock? Only one that two descriptors or tasks may share. */
+/* Does this file's own position need the lock? Only one that two descriptors or tasks may share, of
+ * files whose reads don't wait for others to do something. */
 static bool lock_pos(struct file *f)
 {
 	if ((f->mode & (FMODE_LSEEK | FMODE_STREAM)) != FMODE_LSEEK || ref_read(&f->refs) <= 1)
+		return false;
+	if (!S_ISREG(f->inode->mode) && !S_ISDIR(f->inode->mode))
 		return false;
 	mutex_lock(&f->pos_lock);
 	return true;

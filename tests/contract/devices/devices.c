@@ -282,3 +282,59 @@ TEST(crashes_in_a_loop_do_not_fill_the_log)
 	CHECK(lines >= 1);
 	CHECK(lines <= 30);
 }
+
+TEST(a_long_write_to_urandom_can_be_killed)
+{
+	pid_t pid = FORK();
+
+	if (!pid) {
+		size_t len = 1ul << 31;
+		char *zeros = mmap(
+			NULL, len, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		int fd = OK(open("/dev/urandom", O_WRONLY));
+
+		CHECK(zeros != MAP_FAILED);
+		write(fd, zeros, len);
+		pause();
+	}
+	sleep_ns(50 * MSEC);
+	OK(kill(pid, SIGKILL));
+	expect_signal(pid, SIGKILL);
+}
+
+/* The same open file: the line that the reader waits for comes through it. */
+TEST(kmsg_can_be_written_while_another_waits_in_read)
+{
+	int fd = OK(open("/dev/kmsg", O_RDWR));
+	char record[8192];
+	pid_t reader;
+
+	OK(lseek(fd, 0, SEEK_END));
+	reader = FORK();
+	if (!reader) {
+		CHECK(read(fd, record, sizeof(record)) > 0);
+		_exit(0);
+	}
+	await_sleep(reader);
+	CHECK_EQ(write(fd, "<6>contract: a line\n", 20), 20);
+	expect_exit(reader, 0);
+	close(fd);
+}
+
+TEST(dmesg_restrict_holds_for_kmsg)
+{
+	char before[16];
+
+	snprintf(before, sizeof(before), "%s", read_text("/proc/sys/kernel/dmesg_restrict"));
+	write_file("/proc/sys/kernel/dmesg_restrict", "1");
+	pid_t pid = FORK();
+
+	if (!pid) {
+		become_user(1000, 1000);
+		CHECK_ERR(open("/dev/kmsg", O_RDONLY), EPERM);
+		_exit(0);
+	}
+	int status = wait_status(pid);
+	write_file("/proc/sys/kernel/dmesg_restrict", before);
+	CHECK_EQ(status, 0);
+}
