@@ -75,12 +75,18 @@ INIT_OPTION("mem", option_mem);
 /* Loaders put it at the end of RAM; where mem= leaves that out, it moves. */
 static void take_initrd(u64 start, u64 len, u64 limit)
 {
-	if (start + len > limit)
+	struct boot_info *b = &g_boot_info;
+	int own = b->nr_reserved;
+	u64 from = start;
+
+	x86_reserve(start, len); /* also while its copy is placed */
+	if (start + len > limit) {
 		start = virt_to_phys(
-			memcpy(x86_early_alloc(len, PAGE_SIZE), phys_to_virt(start), len));
-	else
-		x86_reserve(start, len);
-	g_boot_info.initrd = (struct boot_range){start, len};
+			memcpy(x86_early_alloc(len, PAGE_SIZE), phys_to_virt(from), len));
+		if (b->reserved[own].start == round_down(from, PAGE_SIZE)) /* joined no other */
+			b->reserved[own] = b->reserved[--b->nr_reserved];
+	}
+	b->initrd = (struct boot_range){start, len};
 }
 
 static void take_start_info(const struct pvh_start_info *si)

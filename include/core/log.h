@@ -63,6 +63,9 @@ extern int g_console_loglevel; /* 1..8: records below it are shown; atomic */
  * to it), every CPU's thread, the user registers that it came in with, and its last trace events;
  * then arch_panic_exit() or wait/reboot as panic= says. Any context. */
 noreturn void panic(const char *fmt, ...) printf_like(1, 2);
+/* Before the machine is left: the other CPUs stand still when it returns, and interrupts are off.
+ * The second to call it doesn't come back. */
+void stop_other_cpus(void);
 noreturn void panic_main(const char *fmt, ...) printf_like(1, 2); /* arch's panic() jumps here */
 void panic_set_thread_hook(void (*fn)(void)); /* logs this CPU's thread; set by sched */
 void panic_stop_cpu(void); /* upcall for IPI_STOP: prints this CPU's thread and halts it */

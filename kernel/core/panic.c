@@ -40,6 +40,8 @@ static void print_cpu(void)
 		log_err("CPU %d", cpu_id());
 }
 
+static bool g_quiet; /* the others are stopped without a panic */
+
 static void stop_others(void)
 {
 	u64 mask = READ_ONCE(g_cpus_online_mask) & ~(1ull << cpu_id());
@@ -108,7 +110,9 @@ void panic_stop_cpu(void)
 	static u32 printing;
 
 	irq_disable();
-	if (!(load_acquire(&g_stopped) >> cpu_id() & 1)) {
+	if (READ_ONCE(g_quiet)) {
+		__atomic_fetch_or(&g_stopped, 1ull << cpu_id(), __ATOMIC_SEQ_CST);
+	} else if (!(load_acquire(&g_stopped) >> cpu_id() & 1)) {
 		while (xchg(&printing, 1))
 			cpu_relax();
 		print_cpu();
@@ -118,6 +122,19 @@ void panic_stop_cpu(void)
 		__atomic_fetch_or(&g_stopped, 1ull << cpu_id(), __ATOMIC_SEQ_CST);
 	}
 	arch_halt();
+}
+
+void stop_other_cpus(void)
+{
+	int nobody = -1;
+
+	irq_disable();
+	if (!__atomic_compare_exchange_n(
+		    &g_panic_cpu, &nobody, cpu_id(), false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		panic_stop_cpu(); /* somebody else does it */
+	WRITE_ONCE(g_quiet, true);
+	stop_others();
+	log_flush_consoles(true);
 }
 
 void log_warn_at(const char *file, int line, const char *what)

@@ -188,16 +188,20 @@ long sys_reboot(unsigned int magic1, unsigned int magic2, unsigned int cmd, void
 		if (n < 0)
 			return n;
 		log_info("Restarting system with command '%.*s'", (int)min_t(ssize_t, n, 255), how);
+		stop_other_cpus();
 		arch_reboot();
 	}
 	case LINUX_REBOOT_CMD_RESTART:
 		log_info("Restarting system");
+		stop_other_cpus();
 		arch_reboot();
 	case LINUX_REBOOT_CMD_HALT:
 		log_info("System halted");
+		stop_other_cpus();
 		arch_halt();
 	case LINUX_REBOOT_CMD_POWER_OFF:
 		log_info("Power down");
+		stop_other_cpus();
 		arch_poweroff();
 	default:
 		return -EINVAL;
