@@ -261,7 +261,7 @@ def main():
     counted = instructions(names, rows)
     timed, units = wall_times(names, rows, o.boots)
     facts = [] if o.skip_machine or rows else machine_facts(names, o.boots)
-    order = list(dict.fromkeys(row for k in names for row in counted.get(k, {})))
+    order = list(dict.fromkeys(row for table in (counted, timed) for k in names for row in table.get(k, {})))
     page, chart = report.write(order, units, counted, timed, facts, circumstances(o.boots))
     if o.dry_run:
         print(page)

@@ -411,7 +411,7 @@ static void tree_before(long n)
 static void tree_there(long n)
 {
 	start();
-	if (!g_trees)
+	if (access(DISK "/tree1", F_OK)) /* another row's process may have made it */
 		tree_make(n);
 	walk(DISK "/tree1");
 }

@@ -25,7 +25,8 @@ MODE_TERMINAL, MODE_SHELL, MODE_CTTY = 1, 2, 4
 
 PENDING = 1 << 20        # bytes of guest output that wait for our reader before we stop reading
 LOG_KEPT = 4 << 20       # bytes of kernel log kept for the case of a panic
-POWER_OFF_SECONDS = 15   # from the command's end to the machine's
+DRAIN_SECONDS = 2        # for who reads our output, after a limit or a signal has ended the machine
+POWER_OFF_SECONDS = 120  # from the command's end to the machine's: file systems may have much to write
 ESCAPE = b"\x1d"         # Ctrl-], three times in a row: stop the machine
 
 
@@ -43,7 +44,8 @@ class Session:
         self.machine = machine
         self.command = command
         self.env = env
-        self.deadline = time.monotonic() + timeout if timeout else None
+        self.limit = time.monotonic() + timeout if timeout else None
+        self.deadline = self.limit  # the limit, or nearer: until when the machine has to end
         self.timeout = timeout
         self.verbose = verbose
         self.terminal = os.isatty(0) and os.isatty(1)
@@ -269,17 +271,31 @@ class Session:
         """For messages of ends that came after the command's own."""
         return "" if self.status is None else f" after the command had ended with {self.status}"
 
-    def _drain(self):
-        """QEMU has ended: what it still had to say, and what our readers have not read yet."""
+    def _drain(self, signals, seconds=None):
+        """QEMU has ended: what it still had to say, and what our readers have not read yet; those may take
+        their time (within the time limit or seconds), until a signal comes."""
         with contextlib.suppress(OSError):
             while self.read_log():
                 pass
             before = None
             while before != (before := (len(self.output[1]), len(self.output[2]), self.status)):
                 self.read_channel()
-        for fd in (1, 2):
-            while self.output[fd]:
-                self.flush_output(fd)
+        limit = self.limit if seconds is None else time.monotonic() + seconds
+        while any(self.output.values()):
+            poller = select.poll()
+            poller.register(signals, select.POLLIN)
+            for fd, data in self.output.items():
+                if data:
+                    poller.register(fd, select.POLLOUT)
+            left = max(0, limit - time.monotonic()) * 1000 if limit else None
+            ready = dict(poller.poll(left))
+            if signals in ready:
+                self.take_signals(os.read(signals, 64))
+            for fd in (1, 2):
+                if fd in ready:
+                    self.flush_output(fd)
+            if limit and time.monotonic() >= limit:
+                raise Ended(124, "the command's output was not read in time" + self._command_status())
 
     def _verdict(self):
         status = self.machine.process.wait()
@@ -306,13 +322,13 @@ class Session:
         with _signals() as signals, _raw_terminal(self.terminal):
             try:
                 self._loop(signals)
-                self._drain()
+                self._drain(signals)
                 return self._verdict()
             except Ended as e:
                 self.machine.kill()
                 if e.status != 97:
                     with contextlib.suppress(Ended, OSError):
-                        self._drain()
+                        self._drain(signals, DRAIN_SECONDS)
                 raise
 
 
