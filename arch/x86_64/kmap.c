@@ -9,8 +9,11 @@
 #include <core/log.h>
 #include <core/spinlock.h>
 #include <kmem/page.h>
+#include <lib/seq_buf.h>
 
 u64 x86_pte_nx;
+static u64 g_direct[3]; /* bytes of the direct map in 4 KiB, 2 MiB, 1 GiB pages; immutable after
+			   boot */
 
 static u64 *next_table_early(u64 *entry)
 {
@@ -26,15 +29,18 @@ void x86_map(u64 *root, unsigned long va, u64 phys, size_t len, u32 prot)
 	while (len) {
 		u64 *pdpt = next_table_early(&root[pt_index(va, 3)]);
 		size_t step = PAGE_SIZE;
+		int size = 0;
 
 		if (g_x86.gbpages && is_aligned(va | phys, GiB(1)) && len >= GiB(1)) {
 			step = GiB(1);
+			size = 2;
 			pdpt[pt_index(va, 2)] = pte_leaf_huge(phys, prot);
 		} else {
 			u64 *pd = next_table_early(&pdpt[pt_index(va, 2)]);
 
 			if (is_aligned(va | phys, HUGE_SIZE) && len >= HUGE_SIZE) {
 				step = HUGE_SIZE;
+				size = 1;
 				pd[pt_index(va, 1)] = pte_leaf_huge(phys, prot);
 			} else {
 				u64 *pt = next_table_early(&pd[pt_index(va, 1)]);
@@ -42,10 +48,20 @@ void x86_map(u64 *root, unsigned long va, u64 phys, size_t len, u32 prot)
 				pt[pt_index(va, 0)] = pte_leaf(phys, prot);
 			}
 		}
+		if (va >= DIRECT_MAP && va < VMALLOC_START)
+			g_direct[size] += step;
 		va += step;
 		phys += step;
 		len -= step;
 	}
+}
+
+void arch_show_meminfo(struct seq_buf *s)
+{
+	seq_printf(s, "DirectMap4k:    %8llu kB\nDirectMap2M:    %8llu kB\n", g_direct[0] >> 10,
+		g_direct[1] >> 10);
+	if (g_x86.gbpages)
+		seq_printf(s, "DirectMap1G:    %8llu kB\n", g_direct[2] >> 10);
 }
 
 static u64 *next_table(u64 *entry, bool early)

@@ -90,11 +90,11 @@ static void kb(struct seq_buf *s, const char *name, u64 pages)
 static int show_meminfo(struct seq_buf *s, struct proc_node *n)
 {
 	struct mem_stats m;
-	u64 evictable, active, inactive;
+	u64 evictable, active, inactive, unaged;
 
 	mem_get_stats(&m);
-	/* tmpfs pages are cached but cannot be given up */
-	evictable = m.cached > m.shmem ? m.cached - m.shmem : 0;
+	/* tmpfs's and locked pages are cached but cannot be given up */
+	evictable = m.cached > m.shmem + m.mlocked_file ? m.cached - m.shmem - m.mlocked_file : 0;
 	kb(s, "MemTotal", m.total);
 	kb(s, "MemFree", m.free);
 	kb(s, "MemAvailable", m.free + evictable + m.slab_reclaimable);
@@ -102,14 +102,17 @@ static int show_meminfo(struct seq_buf *s, struct proc_node *n)
 	kb(s, "Cached", m.cached);
 	kb(s, "SwapCached", 0);
 	lru_get_stats(&active, &inactive);
-	/* Without swap anonymous memory and tmpfs don't age: all of it is as new. */
+	/* Without swap anonymous memory and tmpfs don't age: all of it is as new. Locked pages of
+	 * files stay where they are among the others. */
 	kb(s, "Active", active);
-	kb(s, "Inactive", m.anon + m.shmem + inactive);
+	unaged = m.anon + m.shmem - min(m.anon + m.shmem, m.mlocked - m.mlocked_file);
+	kb(s, "Inactive", unaged + inactive);
 	kb(s, "Active(anon)", 0);
-	kb(s, "Inactive(anon)", m.anon + m.shmem);
+	kb(s, "Inactive(anon)", unaged);
 	kb(s, "Active(file)", active);
 	kb(s, "Inactive(file)", inactive);
-	kb(s, "Unevictable", 0);
+	kb(s, "Unevictable", m.mlocked);
+	kb(s, "Mlocked", m.mlocked);
 	kb(s, "SwapTotal", 0);
 	kb(s, "SwapFree", 0);
 	kb(s, "Dirty", m.dirty);
@@ -132,6 +135,13 @@ static int show_meminfo(struct seq_buf *s, struct proc_node *n)
 	kb(s, "VmallocUsed", m.vmalloc);
 	kb(s, "VmallocChunk", 0); /* Linux says 0 always */
 	kb(s, "Percpu", m.percpu);
+	/* 2 MiB pages are for anonymous memory only. */
+	kb(s, "AnonHugePages", m.anon_huge);
+	kb(s, "ShmemHugePages", 0);
+	kb(s, "ShmemPmdMapped", 0);
+	kb(s, "FileHugePages", 0);
+	kb(s, "FilePmdMapped", 0);
+	arch_show_meminfo(s);
 	return 0;
 }
 
@@ -227,17 +237,36 @@ static int show_version(struct seq_buf *s, struct proc_node *n)
 	return 0;
 }
 
+static void row(struct seq_buf *s, const char *name, u64 v)
+{
+	seq_printf(s, "%s %llu\n", name, (unsigned long long)v);
+}
+
 static int show_vmstat(struct seq_buf *s, struct proc_node *n)
 {
 	struct mem_stats m;
+	u64 read, written;
 
 	mem_get_stats(&m);
-	seq_printf(s,
-		"nr_free_pages %llu\nnr_anon_pages %llu\nnr_mapped %llu\nnr_file_pages %llu\nnr_dirty %llu\nnr_writeback %llu\nnr_shmem %llu\n",
-		(unsigned long long)m.free, (unsigned long long)m.anon,
-		(unsigned long long)m.mapped, (unsigned long long)m.cached,
-		(unsigned long long)m.dirty, (unsigned long long)m.writeback,
-		(unsigned long long)m.shmem);
+	block_sectors(&read, &written);
+	row(s, "nr_free_pages", m.free);
+	row(s, "nr_unevictable", m.mlocked);
+	row(s, "nr_slab_reclaimable", m.slab_reclaimable);
+	row(s, "nr_slab_unreclaimable", m.slab - min(m.slab, m.slab_reclaimable));
+	row(s, "nr_anon_pages", m.anon);
+	row(s, "nr_mapped", m.mapped);
+	row(s, "nr_file_pages", m.cached);
+	row(s, "nr_dirty", m.dirty);
+	row(s, "nr_writeback", m.writeback);
+	row(s, "nr_shmem", m.shmem);
+	row(s, "nr_anon_transparent_hugepages", m.anon_huge / (HUGE_SIZE >> PAGE_SHIFT));
+	row(s, "nr_kernel_stack", m.kernel_stacks << (PAGE_SHIFT - 10)); /* KiB */
+	row(s, "nr_page_table_pages", m.page_tables);
+	row(s, "nr_mlock", m.mlocked);
+	row(s, "pgpgin", read / 2); /* KiB */
+	row(s, "pgpgout", written / 2);
+	row(s, "pswpin", 0); /* no swap */
+	row(s, "pswpout", 0);
 	return 0;
 }
 

@@ -284,9 +284,10 @@ struct request *disk_request(struct disk *d, u32 queue, u32 tag); /* by tag; NUL
 /* ---- shown
  * -------------------------------------------------------------------------------------------
  */
-void diskstats_show(struct seq_buf *s);                               /* /proc/diskstats */
-void partitions_show(struct seq_buf *s);                              /* /proc/partitions */
-void bdev_in_flight(const struct block_device *b, u64 out[2]);        /* bios: reads, writes */
+void block_sectors(u64 *read, u64 *written);                   /* of all devices since start-up */
+void diskstats_show(struct seq_buf *s);                        /* /proc/diskstats */
+void partitions_show(struct seq_buf *s);                       /* /proc/partitions */
+void bdev_in_flight(const struct block_device *b, u64 out[2]); /* bios: reads, writes */
 void bdev_stat_show(const struct block_device *b, struct seq_buf *s); /* /sys/block/NAME/stat */
 
 #endif

@@ -30,14 +30,18 @@ enum page_flag_bits {
 	PG_RESERVED,
 	PG_WAITERS, /* someone sleeps on this page */
 };
+/* The upper half of page->flags counts the leaves of locked regions (mlock) that map the page. */
+#define PAGE_MLOCK_SHIFT 32
+#define PAGE_MLOCK_ONE   (1ul << PAGE_MLOCK_SHIFT)
+#define PAGE_MLOCK_MASK  (~0ul << PAGE_MLOCK_SHIFT)
 
 struct vm_object;
 struct slab_cache;
 
 struct page {
-	unsigned long flags; /* PG_* bits, atomic */
+	unsigned long flags; /* PG_* bits and PAGE_MLOCK_*, atomic */
 	u32 refs;            /* atomic; users of the frame */
-	s32 mapcount;        /* atomic; page-table leaves that map it */
+	s32 mapcount;        /* atomic; leaves that map it; anonymous: 2 MiB leaves (vm/huge.c) */
 	union {
 		struct { /* page cache; guarded by object->lock, stable while locked */
 			struct vm_object *object;
@@ -121,7 +125,7 @@ static inline struct page *page_alloc(u32 gfp)
 void get_page(struct page *p);
 void put_page(struct page *p); /* frees at zero; any context */
 /* Turn a compound of 1 << order pages into single pages, each with the head's reference count and
- * PG_ANON, PG_UPTODATE state. The caller excludes changes of the count. Any context. */
+ * PG_ANON, PG_UPTODATE and mlock state. The caller excludes changes of the count. Any context. */
 void page_split(struct page *head, int order);
 /* Only for the holder of the sole reference of kernel memory: */
 void pages_free(struct page *p, int order);
@@ -129,7 +133,7 @@ void pages_free(struct page *p, int order);
 struct mem_stats {
 	u64 total, free; /* pages */
 	u64 slab, slab_reclaimable, page_tables, kernel_stacks, vmalloc, anon, cached, mapped,
-		shmem, dirty, writeback, percpu, kernel_image;
+		shmem, dirty, writeback, percpu, kernel_image, mlocked, mlocked_file, anon_huge;
 };
 void mem_get_stats(struct mem_stats *s);
 /* Statistics kept by other levels; per-CPU, summed on read. */
@@ -145,6 +149,9 @@ enum mem_counter {
 	MEM_SLAB,
 	MEM_SLAB_RECLAIMABLE,
 	MEM_VMALLOC,
+	MEM_MLOCKED,      /* distinct pages that locked regions map */
+	MEM_MLOCKED_FILE, /* of these, pages of files that storage has a copy of */
+	MEM_ANON_HUGE,    /* in blocks that have a 2 MiB leaf somewhere */
 	NR_MEM_COUNTERS,
 };
 void mem_count(enum mem_counter c, long pages);

@@ -99,8 +99,23 @@ static void end_on(struct block_device *d, const struct bio *b, u64 ns)
 	__atomic_fetch_sub(&d->stats->in_flight, 1, __ATOMIC_RELAXED);
 }
 
+static DEFINE_PER_CPU(u64, g_sectors[2]); /* read and written since start-up */
+
+void block_sectors(u64 *read, u64 *written)
+{
+	*read = *written = 0;
+	for_each_cpu(cpu) {
+		*read += READ_ONCE((*per_cpu_ptr(&g_sectors, cpu))[0]);
+		*written += READ_ONCE((*per_cpu_ptr(&g_sectors, cpu))[1]);
+	}
+}
+
 void stats_end(struct bio *b)
 {
+	u32 g = group_of(b);
+
+	if (g == STAT_READ || g == STAT_WRITE)
+		this_cpu_add(g_sectors[g == STAT_WRITE], b->nr_sectors);
 	u64 ns = (u64)clock_mono_ns() - b->start_ns;
 
 	end_on(b->bdev, b, ns);

@@ -18,9 +18,10 @@
 
 #define BATCH_MAX   32 /* pages moved between a CPU's list and the buddy allocator */
 #define POISON_FREE 0x6b
-#define BAD_ON_FREE                                                                \
-	(1ul << PG_LOCKED | 1ul << PG_WRITEBACK | 1ul << PG_LRU | 1ul << PG_SLAB | \
-		1ul << PG_TABLE | 1ul << PG_BUDDY | 1ul << PG_TAIL | 1ul << PG_RESERVED)
+#define BAD_ON_FREE                                                                       \
+	(1ul << PG_LOCKED | 1ul << PG_WRITEBACK | 1ul << PG_LRU | 1ul << PG_SLAB |        \
+		1ul << PG_TABLE | 1ul << PG_BUDDY | 1ul << PG_TAIL | 1ul << PG_RESERVED | \
+		PAGE_MLOCK_MASK)
 
 struct page_list { /* own CPU, interrupts off; linked through lru.next */
 	struct page *first;
@@ -207,7 +208,7 @@ static void free_compound(struct page *p, int order)
 
 void page_split(struct page *p, int order)
 {
-	const unsigned long keep = 1ul << PG_ANON | 1ul << PG_UPTODATE;
+	const unsigned long keep = 1ul << PG_ANON | 1ul << PG_UPTODATE | PAGE_MLOCK_MASK;
 
 	ASSERT(page_test(p, PG_HEAD) && p->private == (u64)order);
 	for (u32 i = 1; i < 1u << order; i++) {
@@ -298,6 +299,9 @@ void mem_get_stats(struct mem_stats *s)
 		.shmem = counter_sum(MEM_SHMEM),
 		.dirty = counter_sum(MEM_DIRTY),
 		.writeback = counter_sum(MEM_WRITEBACK),
+		.mlocked = counter_sum(MEM_MLOCKED),
+		.mlocked_file = counter_sum(MEM_MLOCKED_FILE),
+		.anon_huge = counter_sum(MEM_ANON_HUGE),
 		.kernel_image = g_nr_frames - mem_total_pages(),
 	};
 	for_each_cpu(cpu)

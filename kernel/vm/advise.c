@@ -109,7 +109,10 @@ static struct region *change_flags(
 		if (is_err(rest))
 			return rest;
 	}
-	region_set_flags(r, flags);
+	if ((r->flags ^ flags) & REG_LOCKED)
+		region_set_locked(r, flags);
+	else
+		region_set_flags(r, flags);
 	return region_merge(r);
 }
 

@@ -82,7 +82,9 @@ static int fault_anon(struct region *r, unsigned long addr, u32 access, pte_t *p
 	if (unlikely(!page))
 		return -ENOMEM;
 	page->flags |= 1ul << PG_ANON; /* not shared yet */
+	leaf_comes(r, page);
 	if (unlikely(!pte_cas(p, 0, pte_leaf(page_to_phys(page), prot | MMU_DIRTY)))) {
+		leaf_goes(r, page);
 		put_page(page);
 		return 0;
 	}
@@ -130,10 +132,13 @@ static int fault_copy(struct region *r, unsigned long addr, pte_t *p, pte_t e)
 	if (old)
 		copy_page(page_address(new), page_address(old));
 	new->flags |= 1ul << PG_ANON;
+	leaf_comes(r, new);
 	leaf = pte_leaf(page_to_phys(new), region_prot(r->flags) | MMU_DIRTY);
 	if (unlikely(!switch_leaf(r->mm, addr, p, e, leaf))) {
+		leaf_goes(r, new);
 		put_page(new);
 	} else if (anon) {
+		leaf_goes(r, old);
 		put_page(old);
 		if (!r->has_anon)
 			WRITE_ONCE(r->has_anon, true);
@@ -141,6 +146,7 @@ static int fault_copy(struct region *r, unsigned long addr, pte_t *p, pte_t e)
 	} else {
 		count_anon(r);
 		if (old) {
+			leaf_goes(r, old);
 			page_unmapped(old);
 			atomic_dec(
 				r->object->unevictable ? &r->mm->shmem_pages : &r->mm->file_pages);
@@ -164,7 +170,9 @@ static bool install_cached(
 	pte_t e;
 
 	page_mapped(page);
+	leaf_comes(r, page);
 	if (!pte_cas(p, 0, leaf)) {
+		leaf_goes(r, page);
 		page_unmapped(page);
 		return false;
 	}
@@ -175,6 +183,7 @@ static bool install_cached(
 	while (pte_present(e) && pte_phys(e) == pte_phys(leaf)) {
 		if (pte_cas(p, e, 0)) {
 			arch_tlb_flush(&r->mm->arch, addr, addr + PAGE_SIZE, false);
+			leaf_goes(r, page);
 			page_unmapped(page);
 			return false;
 		}
@@ -325,13 +334,16 @@ static int fault_object(struct region *r, unsigned long addr, u32 access, pte_t 
 	if (copy) {
 		copy_page(page_address(copy), page_address(page));
 		copy->flags |= 1ul << PG_ANON;
+		leaf_comes(r, copy);
 		page_lock(page); /* truncation takes out copies after it had this lock */
 		if (page->object == o &&
 			pte_cas(p, 0,
-				pte_leaf(page_to_phys(copy), region_prot(r->flags) | MMU_DIRTY)))
+				pte_leaf(page_to_phys(copy), region_prot(r->flags) | MMU_DIRTY))) {
 			count_anon(r);
-		else
+		} else {
+			leaf_goes(r, copy);
 			put_page(copy);
+		}
 		page_unlock(page);
 	}
 	put_page(page);

@@ -8,6 +8,9 @@
  * g_divide_lock guards the transition and every change of the counts of 2 MiB leaves, so that the
  * head's count is exact when it is copied to the 512 pages. Nobody else holds references to
  * whole memory: who wants one divides it first (huge_pin).
+ *
+ * The head's mapcount is the number of 2 MiB leaves in either state: AnonHugePages tells of blocks
+ * that have one.
  */
 #include <lib/string.h>
 #include <core/init.h>
@@ -17,9 +20,38 @@
 int g_huge_policy = 2;
 static DEFINE_SPINLOCK(g_divide_lock, RANK_PAGE_TABLE);
 
+/* g_divide_lock held, or p isn't shared yet. */
+static void leaf_added(struct page *p)
+{
+	if (p->mapcount++ == 0)
+		mem_count(MEM_ANON_HUGE, PT_ENTRIES);
+}
+
+static void leaf_removed(struct page *p)
+{
+	if (--p->mapcount == 0)
+		mem_count(MEM_ANON_HUGE, -PT_ENTRIES);
+}
+
+static void mlock_block(const struct region *r, struct page *p, bool lock)
+{
+	int n = page_test(p, PG_HEAD) ? 1 : PT_ENTRIES;
+
+	for (int i = 0; i < n; i++)
+		(lock ? page_mlocked : page_munlocked)(r, p + i, PT_ENTRIES / n);
+}
+
+void huge_mlock(const struct region *r, struct page *p, bool lock)
+{
+	spin_lock(&g_divide_lock);
+	mlock_block(r, p, lock);
+	spin_unlock(&g_divide_lock);
+}
+
 void huge_get(struct page *p)
 {
 	spin_lock(&g_divide_lock);
+	leaf_added(p);
 	if (page_test(p, PG_HEAD))
 		get_page(p);
 	else
@@ -29,10 +61,13 @@ void huge_get(struct page *p)
 }
 
 /* The leaf was cleared. TLBs are flushed here, because the count must be exact at once. */
-void huge_put(struct gather *g, struct page *p)
+void huge_put(struct gather *g, const struct region *r, struct page *p)
 {
 	gather_flush(g);
 	spin_lock(&g_divide_lock);
+	leaf_removed(p);
+	if (r->flags & REG_LOCKED)
+		mlock_block(r, p, false);
 	if (page_test(p, PG_HEAD))
 		put_page(p);
 	else
@@ -57,12 +92,27 @@ static pte_t small_of_huge(pte_t e, u64 phys)
 	return pte_leaf(phys, prot);
 }
 
-static void divide(struct page *p)
+/*
+ * Divide the memory of leaf e and replace it by table t, whose leaves count single pages. False:
+ * the entry has changed. The leaf is uncounted first: behind it, anybody may drop the pages.
+ */
+static bool divide(pte_t *pmd, pte_t e, pte_t *t)
 {
+	struct page *p = phys_to_page(pte_phys(e));
+	bool done = false;
+
 	spin_lock(&g_divide_lock);
-	if (page_test(p, PG_HEAD))
-		page_split(p, HUGE_ORDER);
+	/* While the leaf is there, the block is: only the hardware can change its bits meanwhile. */
+	if (pte_read(pmd) == e) {
+		if (page_test(p, PG_HEAD))
+			page_split(p, HUGE_ORDER);
+		leaf_removed(p);
+		done = pte_cas(pmd, e, pte_table(virt_to_phys(t)));
+		if (!done)
+			leaf_added(p);
+	}
 	spin_unlock(&g_divide_lock);
+	return done;
 }
 
 struct page *huge_pin(pte_t *pmd, pte_t e, unsigned long addr)
@@ -113,7 +163,13 @@ int huge_fault(struct region *r, unsigned long addr, pte_t *pmd)
 	if (!p)
 		return -EAGAIN;
 	page_set(p, PG_ANON);
+	leaf_added(p);
+	if (r->flags & REG_LOCKED)
+		mlock_block(r, p, true);
 	if (!pte_cas(pmd, 0, pte_leaf_huge(page_to_phys(p), prot))) {
+		if (r->flags & REG_LOCKED)
+			mlock_block(r, p, false);
+		leaf_removed(p);
 		put_page(p);
 		return 0;
 	}
@@ -171,9 +227,7 @@ int huge_split(struct mm *mm, pte_t *pmd, unsigned long addr)
 
 		for (int i = 0; i < PT_ENTRIES; i++)
 			t[i] = small_of_huge(e, phys + i * PAGE_SIZE);
-		/* Before the table is visible: its entries count single pages. */
-		divide(phys_to_page(phys));
-		if (pte_cas(pmd, e, pte_table(virt_to_phys(t)))) {
+		if (divide(pmd, e, t)) {
 			arch_tlb_flush(&mm->arch, base, base + HUGE_SIZE, false);
 			return 0;
 		}

@@ -116,6 +116,8 @@ long map_locked(struct mm *mm, const struct map_request *rq, unsigned long addr,
 		return err;
 	if ((flags & REG_LOCKED) && memlock_check(mm, pages))
 		return -EAGAIN;
+	if (flags & REG_SPECIAL) /* never goes away anyway, and isn't counted */
+		flags &= ~(REG_LOCKED | REG_LOCKONFAULT);
 	err = object_admit_writer(rq->object, flags);
 	if (err)
 		return err;

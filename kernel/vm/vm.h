@@ -102,6 +102,23 @@ void zap_leaf(struct gather *g, struct region *r, pte_t e, unsigned long addr);
 void page_unmapped(struct page *p);
 void page_mapped(struct page *p);
 
+/* ---- mlock.c ------------------------------------------------------------------------------ */
+/* A locked region gains, loses a leaf that maps p: a page, or the whole block of 2 MiB. */
+void page_mlocked(const struct region *r, struct page *p, long pages);
+void page_munlocked(const struct region *r, struct page *p, long pages);
+static inline void leaf_comes(const struct region *r, struct page *p)
+{
+	if (unlikely(r->flags & REG_LOCKED))
+		page_mlocked(r, p, 1);
+}
+static inline void leaf_goes(const struct region *r, struct page *p)
+{
+	if (unlikely(r->flags & REG_LOCKED))
+		page_munlocked(r, p, 1);
+}
+/* region_set_flags where REG_LOCKED changes; r is frozen, map_lock held for writing. */
+void region_set_locked(struct region *r, u32 flags);
+
 /* ---- huge.c ------------------------------------------------------------------------------- */
 #define HUGE_ORDER (HUGE_SHIFT - PAGE_SHIFT)
 /* Try to map the 2 MiB around addr. 0 done or retry, -EAGAIN: use small pages. */
@@ -112,13 +129,16 @@ int huge_cow(struct region *r, unsigned long addr, pte_t *pmd, pte_t e) must_che
 /* Replace a 2 MiB leaf at addr, if there is one, by a table of small leaves. -ENOMEM. */
 int huge_split_at(struct mm *mm, unsigned long addr) must_check;
 int huge_split(struct mm *mm, pte_t *pmd, unsigned long addr) must_check;
-/* One more, one less 2 MiB leaf that maps p (see huge.c: whole or divided). */
 /* References to the page of leaf e, and to the single page at addr of a 2 MiB leaf of anonymous
  * memory (which is divided for it). NULL: the entry has changed. map_lock held. */
 struct page *pin_leaf(pte_t *p, pte_t e);
 struct page *huge_pin(pte_t *pmd, pte_t e, unsigned long addr);
+/* One more, one less 2 MiB leaf that maps p (see huge.c: whole or divided); huge_get is for a leaf
+ * of a region that isn't locked. */
 void huge_get(struct page *p);
-void huge_put(struct gather *g, struct page *p);
+void huge_put(struct gather *g, const struct region *r, struct page *p);
+/* r, which maps p with a 2 MiB leaf, becomes locked or is no longer. */
+void huge_mlock(const struct region *r, struct page *p, bool lock);
 bool huge_wanted(const struct region *r, unsigned long addr);
 
 /* ---- fault.c ------------------------------------------------------------------------------ */

@@ -25,6 +25,7 @@ void zap_leaf(struct gather *g, struct region *r, pte_t e, unsigned long addr)
 	if (pte_special(e))
 		return;
 	p = phys_to_page(pte_phys(e));
+	leaf_goes(r, p);
 	if (page_test(p, PG_ANON)) {
 		g->anon++;
 	} else {
@@ -75,7 +76,7 @@ static int zap_huge(struct pt_walk *w, pte_t *pmd, unsigned long addr, unsigned 
 
 	gather_range(z->g, round_down(addr, HUGE_SIZE), round_down(addr, HUGE_SIZE) + HUGE_SIZE);
 	z->g->anon += PT_ENTRIES;
-	huge_put(z->g, phys_to_page(pte_phys(e)));
+	huge_put(z->g, z->r, phys_to_page(pte_phys(e)));
 	return 0;
 }
 

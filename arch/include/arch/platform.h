@@ -124,6 +124,7 @@ noreturn void arch_panic_exit(void); /* writes 0x30 to isa-debug-exit (status 97
 const char *arch_cpu_vendor(void);
 struct seq_buf;
 void arch_show_cpuinfo(struct seq_buf *s); /* /proc/cpuinfo text */
+void arch_show_meminfo(struct seq_buf *s); /* /proc/meminfo: page sizes of the direct map */
 
 /* The vDSO image: pages to map (code) and the data page before it; see kernel/vdso. */
 struct vdso_image {
