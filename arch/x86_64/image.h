@@ -7,6 +7,7 @@
 extern const u8 __image_start[], __image_end[];
 extern const u8 __text_start[], __text_end[], __rodata_start[], __data_start[];
 extern const u8 __nofault_start[], __nofault_end[];
+extern const u8 __sched_start[], __sched_end[]; /* kernel/sched's code */
 extern const u8 x86_trampoline[], x86_trampoline_end[], x86_trampoline_data[];
 
 /* The symbol table of tools/gen/symtab.py. */

@@ -8,6 +8,11 @@
 
 #define SYMTAB_STEP 16 /* as in tools/gen/symtab.py */
 
+bool arch_symbol_is_sched(unsigned long addr)
+{
+	return addr >= (unsigned long)__sched_start && addr < (unsigned long)__sched_end;
+}
+
 bool arch_symbol(
 	unsigned long addr, char *name, size_t size, unsigned long *offset, unsigned long *length)
 {

@@ -1,4 +1,4 @@
-/* Numbers in the text that is written to /proc/sys. */
+/* Numbers in the text that is written to /proc/sys and files of processes. */
 #include "procfs.h"
 #include <lib/string.h>
 
@@ -59,4 +59,20 @@ int proc_one_u64(const char *text, size_t len, u64 *v)
 	int err = len ? take(&at, text + len, &negative, v) : 0;
 
 	return err || negative ? -EINVAL : (int)(at - text);
+}
+
+static bool is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+char *proc_trim(char *text)
+{
+	size_t len = strlen(text);
+
+	while (len && is_space(text[len - 1]))
+		text[--len] = 0;
+	while (is_space(*text))
+		text++;
+	return text;
 }

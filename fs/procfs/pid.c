@@ -252,33 +252,16 @@ static int show_oom_adj(struct seq_buf *s, struct proc_node *n)
 }
 
 #define OOM_TEXT_MAX 12 /* bytes of one write that count, as Linux has it */
+#define OOM_MAX      1000
+#define OOM_OLD_MAX  15 /* of the old scale, whose -17 means never */
+#define OOM_OLD_MIN  (-17)
 
-static bool is_space(char c)
+static int set_oom_adj(struct proc_node *n, s64 v)
 {
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static int store_oom_adj(struct proc_node *n, char *text, size_t len)
-{
-	struct task *t;
+	struct task *t = node_task(n);
 	struct mm *mm;
-	int err, used = (int)min_t(size_t, len, OOM_TEXT_MAX);
-	s64 v;
+	int err = 0;
 
-	if (len > OOM_TEXT_MAX)
-		text[len = OOM_TEXT_MAX] = 0;
-	while (len && is_space(text[len - 1]))
-		text[--len] = 0;
-	while (is_space(*text))
-		text++;
-	err = parse_s64(text, 0, &v);
-	if (!err && (v < INT_MIN || v > INT_MAX))
-		err = -ERANGE;
-	if (!err && (v < -1000 || v > 1000))
-		err = -EINVAL;
-	if (err)
-		return err;
-	t = node_task(n);
 	if (!t)
 		return -ESRCH;
 	if (v < READ_ONCE(t->process->oom_score_adj_min) && !capable(CAP_SYS_RESOURCE)) {
@@ -294,6 +277,54 @@ static int store_oom_adj(struct proc_node *n, char *text, size_t len)
 		}
 	}
 	put_task(t);
+	return err;
+}
+
+/* The number that is written. -EINVAL, -ERANGE: no int. */
+static int take_oom_number(char *text, size_t len, s64 min, s64 max, s64 *v)
+{
+	int err;
+
+	if (len > OOM_TEXT_MAX)
+		text[OOM_TEXT_MAX] = 0;
+	err = parse_s64(proc_trim(text), 0, v);
+	if (!err && (*v < INT_MIN || *v > INT_MAX))
+		err = -ERANGE;
+	return err ? err : *v < min || *v > max ? -EINVAL : 0;
+}
+
+static int store_oom_adj(struct proc_node *n, char *text, size_t len)
+{
+	int used = (int)min_t(size_t, len, OOM_TEXT_MAX), err;
+	s64 v;
+
+	err = take_oom_number(text, len, -OOM_MAX, OOM_MAX, &v);
+	err = err ? err : set_oom_adj(n, v);
+	return err ? err : used;
+}
+
+/* The old scale (linux-doc: filesystems/proc.rst): 15 and 1000 are the same, the rest is in
+ * proportion to 17. */
+static int show_oom_old(struct seq_buf *s, struct proc_node *n)
+{
+	struct task *t = node_task(n);
+	int v;
+
+	if (!t)
+		return -ESRCH;
+	v = READ_ONCE(t->process->oom_score_adj);
+	put_task(t);
+	seq_printf(s, "%d\n", v == OOM_MAX ? OOM_OLD_MAX : v * -OOM_OLD_MIN / OOM_MAX);
+	return 0;
+}
+
+static int store_oom_old(struct proc_node *n, char *text, size_t len)
+{
+	int used = (int)min_t(size_t, len, OOM_TEXT_MAX), err;
+	s64 v;
+
+	err = take_oom_number(text, len, OOM_OLD_MIN, OOM_OLD_MAX, &v);
+	err = err ? err : set_oom_adj(n, v == OOM_OLD_MAX ? OOM_MAX : v * OOM_MAX / -OOM_OLD_MIN);
 	return err ? err : used;
 }
 
@@ -373,9 +404,26 @@ static int show_cgroup(struct seq_buf *s, struct proc_node *n)
 	return 0;
 }
 
-static int show_wchan(struct seq_buf *s, struct proc_node *n)
+/* Of this thread, by number. */
+static int show_children(struct seq_buf *s, struct proc_node *n)
 {
-	seq_putc(s, '0'); /* without a newline, as Linux when it does not tell */
+	struct task *t = node_task(n);
+	s32 nr = s->at > INT_MAX ? INT_MAX : (s32)s->at;
+	struct process *p;
+
+	if (!t)
+		return -ESRCH;
+	while ((p = process_next(&nr))) {
+		bool mine = process_is_child(p, t);
+
+		put_process(p);
+		if (mine)
+			seq_printf(s, "%d ", nr);
+		if (seq_pause(s, (u64)nr))
+			break;
+		cond_resched();
+	}
+	put_task(t);
 	return 0;
 }
 
@@ -393,65 +441,83 @@ static int show_wchan(struct seq_buf *s, struct proc_node *n)
 	{                                                            \
 		.name = name_, .mode = S_IFLNK | 0777, .jump = jump_ \
 	}
-#define COMMON                                                                                   \
-	{.name = "auxv",                                                                         \
-		.mode = S_IFREG | 0400,                                                          \
-		.show = show_auxv,                                                               \
-		.flags = PROC_PTRACE | PROC_SNAPSHOT | PROC_PLAIN},                              \
-		FILE("cgroup", 0444, show_cgroup, NULL),                                         \
-		{.name = "cmdline",                                                              \
-			.mode = S_IFREG | 0444,                                                  \
-			.show = show_cmdline,                                                    \
-			.flags = PROC_PLAIN},                                                    \
-		FILE("comm", 0644, show_comm, store_comm), LINK("cwd", jump_cwd),                \
-		{.name = "environ",                                                              \
-			.mode = S_IFREG | 0400,                                                  \
-			.show = show_environ,                                                    \
-			.flags = PROC_PTRACE | PROC_MM | PROC_PLAIN},                            \
-		LINK("exe", jump_exe), {.name = "fd", .mode = S_IFDIR | 0500, .dir = &g_fd_dir}, \
-		{.name = "fdinfo", .mode = S_IFDIR | 0555, .dir = &g_fdinfo_dir},                \
-		SECRET("io", show_io), FILE("limits", 0444, show_limits, NULL),                  \
-		{.name = "maps",                                                                 \
-			.mode = S_IFREG | 0444,                                                  \
-			.show = pid_show_maps,                                                   \
-			.flags = PROC_PTRACE | PROC_MM},                                         \
-		{.name = "mem", .mode = S_IFREG | 0600, .fops = &g_pid_mem_fops},                \
-		{.name = "mountinfo",                                                            \
-			.mode = S_IFREG | 0444,                                                  \
-			.show = show_mountinfo,                                                  \
-			.changes = mount_changes},                                               \
-		{.name = "mounts",                                                               \
-			.mode = S_IFREG | 0444,                                                  \
-			.show = show_mounts,                                                     \
-			.changes = mount_changes},                                               \
-		{.name = "net",                                                                  \
-			.mode = S_IFDIR | 0555,                                                  \
-			.children = g_net_entries,                                               \
-			.flags = PROC_REFUSE},                                                   \
-		FILE("oom_score", 0444, show_oom_score, NULL),                                   \
-		{.name = "oom_score_adj",                                                        \
-			.mode = S_IFREG | 0644,                                                  \
-			.show = show_oom_adj,                                                    \
-			.store = store_oom_adj,                                                  \
-			.flags = PROC_PLAIN},                                                    \
-		SECRET("personality", show_personality), LINK("root", jump_root),                \
-		{.name = "smaps",                                                                \
-			.mode = S_IFREG | 0444,                                                  \
-			.show = pid_show_smaps,                                                  \
-			.flags = PROC_PTRACE | PROC_MM},                                         \
-		{.name = "smaps_rollup",                                                         \
-			.mode = S_IFREG | 0444,                                                  \
-			.show = pid_show_rollup,                                                 \
-			.flags = PROC_PTRACE | PROC_MM},                                         \
-		FILE("stat", 0444, pid_show_stat, NULL),                                         \
-		FILE("statm", 0444, pid_show_statm, NULL),                                       \
-		FILE("status", 0444, pid_show_status, NULL), FILE("wchan", 0444, show_wchan, NULL)
+#define COMMON                                                                                    \
+	{.name = "attr", .mode = S_IFDIR | 0555, .children = g_attr_entries},                     \
+		{.name = "auxv",                                                                  \
+			.mode = S_IFREG | 0400,                                                   \
+			.show = show_auxv,                                                        \
+			.flags = PROC_PTRACE | PROC_SNAPSHOT | PROC_PLAIN},                       \
+		FILE("cgroup", 0444, show_cgroup, NULL),                                          \
+		FILE("clear_refs", 0200, NULL, pid_store_clear_refs),                             \
+		{.name = "cmdline",                                                               \
+			.mode = S_IFREG | 0444,                                                   \
+			.show = show_cmdline,                                                     \
+			.flags = PROC_PLAIN},                                                     \
+		FILE("comm", 0644, show_comm, store_comm), LINK("cwd", jump_cwd),                 \
+		{.name = "environ",                                                               \
+			.mode = S_IFREG | 0400,                                                   \
+			.show = show_environ,                                                     \
+			.flags = PROC_PTRACE | PROC_MM | PROC_PLAIN},                             \
+		LINK("exe", jump_exe), {.name = "fd", .mode = S_IFDIR | 0500, .dir = &g_fd_dir},  \
+		{.name = "fdinfo", .mode = S_IFDIR | 0555, .dir = &g_fdinfo_dir},                 \
+		FILE("gid_map", 0644, pid_show_id_map, pid_store_refused), SECRET("io", show_io), \
+		FILE("limits", 0444, show_limits, NULL),                                          \
+		{.name = "maps",                                                                  \
+			.mode = S_IFREG | 0444,                                                   \
+			.show = pid_show_maps,                                                    \
+			.flags = PROC_PTRACE | PROC_MM},                                          \
+		{.name = "mem", .mode = S_IFREG | 0600, .fops = &g_pid_mem_fops},                 \
+		{.name = "mountinfo",                                                             \
+			.mode = S_IFREG | 0444,                                                   \
+			.show = show_mountinfo,                                                   \
+			.changes = mount_changes},                                                \
+		{.name = "mounts",                                                                \
+			.mode = S_IFREG | 0444,                                                   \
+			.show = show_mounts,                                                      \
+			.changes = mount_changes},                                                \
+		{.name = "net",                                                                   \
+			.mode = S_IFDIR | 0555,                                                   \
+			.children = g_net_entries,                                                \
+			.flags = PROC_REFUSE},                                                    \
+		{.name = "ns", .mode = S_IFDIR | 0511, .children = g_ns_entries},                 \
+		FILE("oom_adj", 0644, show_oom_old, store_oom_old),                               \
+		FILE("oom_score", 0444, show_oom_score, NULL),                                    \
+		{.name = "oom_score_adj",                                                         \
+			.mode = S_IFREG | 0644,                                                   \
+			.show = show_oom_adj,                                                     \
+			.store = store_oom_adj,                                                   \
+			.flags = PROC_PLAIN},                                                     \
+		{.name = "pagemap", .mode = S_IFREG | 0400, .fops = &g_pid_pagemap_fops},         \
+		SECRET("personality", show_personality),                                          \
+		FILE("projid_map", 0644, pid_show_id_map, pid_store_refused),                     \
+		LINK("root", jump_root), FILE("sched", 0644, pid_show_sched, NULL),               \
+		FILE("schedstat", 0444, pid_show_schedstat, NULL),                                \
+		FILE("setgroups", 0644, pid_show_setgroups, pid_store_refused),                   \
+		{.name = "smaps",                                                                 \
+			.mode = S_IFREG | 0444,                                                   \
+			.show = pid_show_smaps,                                                   \
+			.flags = PROC_PTRACE | PROC_MM},                                          \
+		{.name = "smaps_rollup",                                                          \
+			.mode = S_IFREG | 0444,                                                   \
+			.show = pid_show_rollup,                                                  \
+			.flags = PROC_PTRACE | PROC_MM},                                          \
+		SECRET("stack", pid_show_stack), FILE("stat", 0444, pid_show_stat, NULL),         \
+		FILE("statm", 0444, pid_show_statm, NULL),                                        \
+		FILE("status", 0444, pid_show_status, NULL), SECRET("syscall", pid_show_syscall), \
+		FILE("uid_map", 0644, pid_show_id_map, pid_store_refused),                        \
+		FILE("wchan", 0444, pid_show_wchan, NULL)
 
-static const struct proc_entry g_tid_entries[] = {COMMON, {0}};
+static const struct proc_entry g_tid_entries[] = {
+	COMMON, FILE("children", 0444, show_children, NULL), {0}};
 static const struct proc_entry g_pid_entries[] = {
 	COMMON,
+	FILE("coredump_filter", 0644, pid_show_dump_filter, pid_store_dump_filter),
+	{.name = "map_files", .mode = S_IFDIR | 0500, .dir = &g_map_files_dir},
 	{.name = "mountstats", .mode = S_IFREG | 0400, .show = show_mountstats},
 	{.name = "task", .mode = S_IFDIR | 0555, .dir = &g_tasks_dir},
+	FILE("timens_offsets", 0644, pid_show_time_offsets, pid_store_time_offsets),
+	FILE("timers", 0444, pid_show_timers, NULL),
+	FILE("timerslack_ns", 0666, pid_show_slack, pid_store_slack),
 	{0},
 };
 const struct proc_entry g_pid_entry = {.mode = S_IFDIR | 0555, .children = g_pid_entries};

@@ -51,9 +51,10 @@ struct proc_entry {
 #define PROC_MM       2u /* besides: about the address space that it has at open, no later one */
 #define PROC_SNAPSHOT 4u /* besides: the text is made at open and stays */
 /* No sequence of records: pwrite goes by the position, and there is an end to seek from. */
-#define PROC_PLAIN     8u
-#define PROC_REFUSE    16u /* who may write may still not open for it, where there is no store */
-#define PROC_INHERITED (PROC_PLAIN | PROC_REFUSE)
+#define PROC_PLAIN        8u
+#define PROC_REFUSE       16u /* who may write may still not open for it, where there is no store */
+#define PROC_FOLLOW_ADMIN 32u /* a link that only administrators may follow */
+#define PROC_INHERITED    (PROC_PLAIN | PROC_REFUSE)
 
 /* tree.c */
 extern const struct inode_ops g_proc_link_ops;
@@ -81,18 +82,41 @@ int proc_take_s64(const char **at, const char *end, s64 *v) must_check;
 int proc_one_within(const char *text, size_t len, s64 min, s64 max, s64 *v) must_check;
 int proc_one_u64(const char *text, size_t len, u64 *v) must_check;
 
+/* The text without white space at its ends; cut in place. */
+char *proc_trim(char *text);
+
 /* A variable of type int in entry->data, between min and max. */
 int proc_show_int(struct seq_buf *s, struct proc_node *n);
 int proc_store_int(struct proc_node *n, char *text, size_t len);
 extern const struct proc_entry g_pid_entry, g_tid_entry;
-extern const struct proc_dir_ops g_pids_dir, g_tasks_dir, g_fd_dir, g_fdinfo_dir;
+extern const struct proc_dir_ops g_pids_dir, g_tasks_dir, g_fd_dir, g_fdinfo_dir, g_map_files_dir;
 
 /* sysblock.c */
 extern const struct proc_dir_ops g_block_links, g_class_block_links, g_dev_block_links, g_disks_dir;
 extern const struct proc_dir_ops g_netifs_dir, g_class_net_links; /* sysnet.c */
 
-/* pid_stat.c, pid_maps.c, pid_fd.c */
-extern const struct file_ops g_pid_mem_fops;
+/* pid_mem.c */
+extern const struct file_ops g_pid_mem_fops, g_pid_pagemap_fops;
+int pid_store_clear_refs(struct proc_node *n, char *text, size_t len);
+int pid_show_dump_filter(struct seq_buf *s, struct proc_node *n);
+int pid_store_dump_filter(struct proc_node *n, char *text, size_t len);
+/* pid_sched.c */
+int pid_show_sched(struct seq_buf *s, struct proc_node *n);
+int pid_show_schedstat(struct seq_buf *s, struct proc_node *n);
+int pid_show_slack(struct seq_buf *s, struct proc_node *n);
+int pid_store_slack(struct proc_node *n, char *text, size_t len);
+int pid_show_stack(struct seq_buf *s, struct proc_node *n);
+int pid_show_syscall(struct seq_buf *s, struct proc_node *n);
+int pid_show_wchan(struct seq_buf *s, struct proc_node *n);
+/* pid_ns.c */
+extern const struct proc_entry g_ns_entries[], g_attr_entries[];
+int pid_show_id_map(struct seq_buf *s, struct proc_node *n);
+int pid_show_timers(struct seq_buf *s, struct proc_node *n); /* pid_timers.c */
+int pid_show_time_offsets(struct seq_buf *s, struct proc_node *n);
+int pid_store_time_offsets(struct proc_node *n, char *text, size_t len);
+int pid_show_setgroups(struct seq_buf *s, struct proc_node *n);
+int pid_store_refused(struct proc_node *n, char *text, size_t len);
+/* pid_stat.c, pid_maps.c */
 int pid_show_stat(struct seq_buf *s, struct proc_node *n);
 int pid_show_statm(struct seq_buf *s, struct proc_node *n);
 int pid_show_status(struct seq_buf *s, struct proc_node *n);

@@ -274,6 +274,11 @@ static int jump(struct inode *i, const struct cred *c, struct path *out)
 
 	if (!t)
 		return -ENOENT;
+	if (c && (n->entry->flags & PROC_FOLLOW_ADMIN) && !cred_capable(c, CAP_SYS_ADMIN) &&
+		!cred_capable(c, CAP_CHECKPOINT_RESTORE)) {
+		put_task(t);
+		return -EPERM;
+	}
 	for (;;) {
 		struct task_access a;
 

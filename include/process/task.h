@@ -267,6 +267,7 @@ struct process *process_find_of_thread(s32 tid); /* the same, by any thread's nu
 /* Iterate: next live-or-zombie process with pid > *pid, referenced; NULL at the end; *pid is set to
  * the one found. Start with 0. */
 struct process *process_next(s32 *pid);
+bool process_is_child(struct process *p, struct task *of); /* made or adopted by that thread */
 struct task *process_thread_next(
 	struct process *p, s32 after_tid); /* referenced; NULL at the end */
 /* The thread that stands for the process, referenced; NULL once reaped. */
@@ -302,6 +303,8 @@ struct task_work {
 };
 int task_work_add(struct task *t, struct task_work *w) must_check; /* -ESRCH: it has exited */
 
+/* How late its sleeps may end; 0, or more than can be: its default again. Any thread. */
+void task_set_timer_slack(struct task *t, u64 ns);
 /* Rename the task (at most 15 bytes); any thread. */
 void task_set_name(struct task *t, const char *name);
 

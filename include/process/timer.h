@@ -19,4 +19,12 @@ int posix_timer_get(s32 id, s64 *value, s64 *interval) must_check;
 int posix_timer_overrun(s32 id) must_check;
 int posix_timer_delete(s32 id) must_check;
 
+struct posix_timer_info {           /* of any process, for /proc */
+	int signo, notify, clockid; /* notify: SIGEV_* */
+	u64 value;                  /* what the signal carries */
+	s32 target;                 /* process or, with SIGEV_THREAD_ID, thread */
+};
+/* The timer with the lowest id >= *id, which becomes its id. False: none. */
+bool posix_timer_next(struct process *p, s32 *id, struct posix_timer_info *info) must_check;
+
 #endif

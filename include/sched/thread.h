@@ -51,7 +51,8 @@ struct sched_entity { /* guarded by the run queue's lock */
 	u64 exec_start_ns, sum_exec_ns;
 	struct list_head rt_link;
 	struct list_head movable_link; /* in the queue's list, or empty */
-	u64 rt_since_ns; /* sum_exec_ns when it last went to sleep or became real-time */
+	u64 rt_since_ns;           /* sum_exec_ns when it last went to sleep or became real-time */
+	u64 queued_at_ns, wait_ns; /* when it began to wait for a CPU, and all such waits so far */
 };
 
 struct thread {
@@ -85,8 +86,6 @@ struct thread {
 	const struct cred *cred; /* effective credentials (cred/cred.h), referenced; own
 				   thread changes; NULL, as in kernel threads: the first */
 	struct arch_mm *mm; /* user address space or NULL; changed by own thread in thread_use_mm */
-	u32 block_reason;   /* a short tag for /proc wchan and the hung-task watcher */
-	unsigned long wait_channel; /* return address of the sleeper, for /proc/PID/wchan */
 	/* WORK_* to set when the thread is switched in, having been interrupted in user mode or on
 	 * another CPU than worked_cpu, where it was set last; own thread */
 	u32 switch_work;
@@ -238,5 +237,19 @@ struct cpu_times {
 };
 void sched_cpu_times(int cpu, struct cpu_times *t);
 void threads_for_each(void (*fn)(struct thread *t, void *arg), void *arg); /* under RCU */
+
+/* inspect.c: other threads, from outside. t is referenced. */
+/* fn looks at t, which sleeps and is kept so: interrupts off, its run queue locked. False: it runs,
+ * wants to or is dead, fn wasn't called. */
+bool thread_if_blocked(struct thread *t, void (*fn)(struct thread *t, void *arg), void *arg);
+/* Return addresses on the stack of a thread that sleeps, innermost first; -1: it doesn't. */
+int thread_blocked_at(struct thread *t, unsigned long *at, int max);
+struct thread_run_stats {
+	u64 run_ns, wait_ns, periods; /* on CPUs, waiting for one, and how often it got one */
+	u64 exec_start_ns;
+	s64 vruntime_ns;
+	u32 weight;
+};
+void thread_get_run_stats(struct thread *t, struct thread_run_stats *s);
 
 #endif

@@ -231,7 +231,8 @@ struct inode_ops {
 	/* Target of a symlink: pointer valid while the inode is referenced, or kmalloc'ed with
 	 * *free set. */
 	const char *(*get_link)(struct inode *inode, bool *free);
-	/* A magic link (/proc/PID/fd/N): jump to a path (referenced). NULL: ordinary link. */
+	/* A magic link (/proc/PID/fd/N): jump to a path (referenced); c: NULL: only to name it.
+	 * NULL: ordinary link. */
 	int (*jump)(struct inode *inode, const struct cred *c, struct path *out);
 	int (*permission)(
 		struct inode *inode, int mask, const struct cred *c); /* NULL: mode bits and ACL */

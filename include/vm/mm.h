@@ -110,13 +110,23 @@ struct mm {
 	s64 committed_pages;
 	u32 def_flags;        /* MCL_FUTURE: REG_LOCKED */
 	u32 dumpable;         /* 0, 1, 2 */
+	u32 dump_filter;      /* MM_DUMP_*: what of it core files hold; atomic */
 	u64 membarrier_state; /* atomic; registrations */
 	s16 oom_score_adj;
 	bool oom_reaped;
 	bool no_huge; /* PR_SET_THP_DISABLE; atomic */
 };
 
-#define USER_START 0x10000ul /* vm.mmap_min_addr */
+/* mm->dump_filter, as core(5) numbers them */
+#define MM_DUMP_ANON        0x01u /* private memory that was written */
+#define MM_DUMP_SHARED      0x02u /* memory shared without a file */
+#define MM_DUMP_FILE        0x04u /* private mappings of files */
+#define MM_DUMP_SHARED_FILE 0x08u
+#define MM_DUMP_HEADERS     0x10u /* the first page of ELF files */
+#define MM_DUMP_ALL         0x1ffu /* those above, and of huge and DAX pages, which we have none of */
+#define MM_DUMP_DEFAULT     0x33u
+
+#define USER_START          0x10000ul /* vm.mmap_min_addr */
 
 static inline u64 mm_rss_pages(const struct mm *mm)
 {

@@ -8,6 +8,7 @@ struct core_segment {
 	unsigned long start, end;
 	u32 flags;
 	size_t dumped; /* bytes of it that are in the file */
+	bool if_elf;   /* only when it begins as an ELF file does */
 };
 
 struct core_writer {

@@ -158,15 +158,41 @@ bool core_put(struct core_writer *w, const void *data, size_t n)
 	return kernel_write(w->file, data, n, &w->pos) == (ssize_t)n;
 }
 
-static size_t dump_size(const struct region *r)
+/* What mm->dump_filter says of r (core(5)); the vdso always is in. */
+static struct core_segment choose(const struct region *r, u32 filter)
 {
-	bool private_writable = !(r->flags & REG_SHARED) && (r->flags & REG_WRITE);
+	struct core_segment s = {.start = r->start, .end = r->end, .flags = r->flags};
+	const struct file *f = r->file;
+	bool whole;
 
-	if (r->flags & (REG_DONTDUMP | REG_SPECIAL))
-		return 0;
-	if (!r->object || private_writable)
-		return r->end - r->start;
-	return r->pgoff == 0 && (r->flags & REG_READ) ? PAGE_SIZE : 0; /* ELF headers */
+	if (r->start == r->mm->vdso) {
+		whole = true;
+	} else if (r->flags & (REG_DONTDUMP | REG_SPECIAL)) {
+		return s;
+	} else if (r->flags & REG_SHARED) {
+		/* A file without a name is shared memory. */
+		whole = filter &
+			(f && READ_ONCE(f->inode->nlink) ? MM_DUMP_SHARED_FILE : MM_DUMP_SHARED);
+	} else {
+		whole = (r->has_anon && (filter & MM_DUMP_ANON)) || (f && (filter & MM_DUMP_FILE));
+		s.if_elf = !whole && f && (filter & MM_DUMP_HEADERS) && r->pgoff == 0 &&
+			(r->flags & REG_READ);
+	}
+	s.dumped = whole ? r->end - r->start : s.if_elf ? PAGE_SIZE : 0;
+	return s;
+}
+
+static void drop_other_files(struct core_writer *w, struct mm *mm)
+{
+	for (u32 i = 0; i < w->nr_seg; i++) {
+		struct core_segment *s = &w->seg[i];
+		char magic[SELFMAG];
+
+		if (s->if_elf &&
+			(mm_access(mm, s->start, magic, SELFMAG, 0) != SELFMAG ||
+				memcmp(magic, ELFMAG, SELFMAG) != 0))
+			s->dumped = 0;
+	}
 }
 
 static bool collect_segments(struct core_writer *w, struct mm *mm)
@@ -181,9 +207,9 @@ static bool collect_segments(struct core_writer *w, struct mm *mm)
 		return false;
 	rwsem_read_lock(&mm->map_lock);
 	for (r = mm_first_region(mm); r && w->nr_seg < room; r = mm_next_region(r))
-		w->seg[w->nr_seg++] = (struct core_segment){
-			r->start, r->end, r->flags, dump_size(r)};
+		w->seg[w->nr_seg++] = choose(r, READ_ONCE(mm->dump_filter));
 	rwsem_read_unlock(&mm->map_lock);
+	drop_other_files(w, mm);
 	return true;
 }
 

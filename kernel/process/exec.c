@@ -266,7 +266,10 @@ static int prepare_mm(struct exec *x)
 	if (x->secure)
 		x->stack_limit = min(x->stack_limit, STACK_LIMIT_SECURE);
 	x->mm->oom_score_adj = p->oom_score_adj;
-	x->mm->no_huge = current_task()->mm && current_task()->mm->no_huge;
+	if (current_task()->mm) {
+		x->mm->no_huge = current_task()->mm->no_huge;
+		x->mm->dump_filter = READ_ONCE(current_task()->mm->dump_filter);
+	}
 	x->mm->dumpable = x->setid || x->secure || x->unreadable ? (u32)g_suid_dumpable : 1;
 	return 0;
 }

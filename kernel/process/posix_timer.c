@@ -682,3 +682,24 @@ void posix_timers_exit(struct process *p)
 	while (!list_empty(&p->posix_timers))
 		destroy(p, list_first_entry(&p->posix_timers, struct posix_timer, link));
 }
+
+bool posix_timer_next(struct process *p, s32 *id, struct posix_timer_info *info)
+{
+	u64 index = (u64)*id;
+	struct posix_timer *pt;
+
+	spin_lock_irq(&p->siglock);
+	pt = xa_find(&p->posix_timer_ids, &index, INT_MAX);
+	if (pt) {
+		*id = (s32)index;
+		*info = (struct posix_timer_info){
+			.signo = pt->queue.info.si_signo,
+			.notify = pt->notify,
+			.clockid = pt->clockid,
+			.value = (u64)(uintptr_t)pt->queue.info.si_ptr,
+			.target = pt->target ? task_tid(pt->target) : process_pid(p),
+		};
+	}
+	spin_unlock_irq(&p->siglock);
+	return pt;
+}

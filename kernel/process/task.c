@@ -284,6 +284,21 @@ void task_creds_changed(const struct cred *new_cred)
 	t->nproc_exceeded = task_over_nproc(new_cred);
 }
 
+bool process_is_child(struct process *p, struct task *of)
+{
+	bool is;
+
+	spin_lock_irq(&g_tasklist_lock);
+	is = p->parent_task == of && !(p->leader->state_flags & TASK_DEAD);
+	spin_unlock_irq(&g_tasklist_lock);
+	return is;
+}
+
+void task_set_timer_slack(struct task *t, u64 ns)
+{
+	WRITE_ONCE(t->thread.timer_slack_ns, (s64)ns > 0 ? (s64)ns : t->default_slack_ns);
+}
+
 void task_set_name(struct task *t, const char *name)
 {
 	unsigned long flags = spin_lock_irqsave(&t->lock);

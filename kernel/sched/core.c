@@ -143,6 +143,7 @@ void arrive(struct run_queue *rq, struct thread *t, bool fresh)
 void enqueue(struct run_queue *rq, struct thread *t, bool fresh)
 {
 	update_curr(rq);
+	t->se.queued_at_ns = (u64)rq->clock_ns;
 	arrive(rq, t, fresh);
 	if (rq->curr == rq->idle)
 		resched(rq);
@@ -312,6 +313,8 @@ static inline void switch_to(struct run_queue *rq, struct thread *prev, struct t
 	rq->prev = prev;
 	next->on_cpu = true;
 	next->se.exec_start_ns = (u64)rq->clock_ns;
+	/* Another CPU's clock may have been a little ahead when it came. */
+	next->se.wait_ns += (u64)max(rq->clock_ns - (s64)next->se.queued_at_ns, 0ll);
 	next->se.switched_in_ns = next->se.sum_exec_ns;
 	if (next->switch_work && (next->worked_cpu != rq->cpu || !arch_in_syscall(next->stack))) {
 		next->worked_cpu = rq->cpu;
@@ -398,6 +401,7 @@ static always_inline void schedule(enum switch_kind how)
 	}
 	if (stays) {
 		link_in(rq, stays, how != SWITCH_YIELD);
+		stays->se.queued_at_ns = (u64)rq->clock_ns;
 		prev->nivcsw++;
 	} else {
 		prev->nvcsw++;

@@ -23,25 +23,25 @@ struct look {
 	int due; /* still to be reported in this round */
 };
 
-/* Where t waits; 0 when it has been woken. Its run queue's lock keeps it where it is. */
-static int where(struct thread *t, u64 switches, unsigned long *at)
-{
-	unsigned long flags;
-	struct run_queue *rq = lock_thread_rq(t, &flags);
-	int n = 0;
+struct place {
+	u64 switches;
+	unsigned long at[MAX_FRAMES];
+	int n;
+};
 
-	if (t->state == THREAD_SLEEPING && !t->on_cpu && t->nvcsw + t->nivcsw == switches)
-		n = arch_thread_backtrace(&t->arch, at, MAX_FRAMES);
-	spin_unlock_irqrestore(&rq->lock, flags);
-	return n;
+static void note_place(struct thread *t, void *arg)
+{
+	struct place *p = arg;
+
+	if (t->state == THREAD_SLEEPING && t->nvcsw + t->nivcsw == p->switches)
+		p->n = arch_thread_backtrace(&t->arch, p->at, MAX_FRAMES);
 }
 
 static void look_at(struct thread *t, void *arg)
 {
 	struct look *l = arg;
 	u64 switches = READ_ONCE(t->nvcsw) + READ_ONCE(t->nivcsw);
-	unsigned long at[MAX_FRAMES];
-	int n;
+	struct place p = {.switches = switches};
 
 	if (READ_ONCE(t->state) != THREAD_SLEEPING) {
 		t->hung_since_ns = 0;
@@ -54,13 +54,13 @@ static void look_at(struct thread *t, void *arg)
 	}
 	if (l->now - t->hung_since_ns < l->limit_ns || !l->due)
 		return;
-	n = where(t, switches, at);
-	t->hung_since_ns = l->now; /* again after another timeout */
+	thread_if_blocked(t, note_place, &p); /* woken meanwhile: no place */
+	t->hung_since_ns = l->now;            /* again after another timeout */
 	if (l->due > 0)
 		l->due--;
 	log_err("INFO: task %s (%p) blocked for more than %lld seconds.", t->name, t,
 		(long long)(l->limit_ns / NS_PER_SEC));
-	log_addresses(LOG_ERR, at, n);
+	log_addresses(LOG_ERR, p.at, p.n);
 }
 
 static void look(struct work *w)

@@ -119,14 +119,12 @@ void wait_queue_retire(struct wait_queue *q)
 
 void wait_prepare(struct wait_queue *q, struct waiter *w, u32 state)
 {
-	current_thread()->wait_channel = (unsigned long)__builtin_return_address(0);
 	add(q, w, false);
 	thread_set_state(state);
 }
 
 void wait_prepare_exclusive(struct wait_queue *q, struct waiter *w, u32 state)
 {
-	current_thread()->wait_channel = (unsigned long)__builtin_return_address(0);
 	add(q, w, true);
 	thread_set_state(state);
 }

@@ -224,14 +224,6 @@ static long set_pdeathsig(unsigned long sig)
 	return 0;
 }
 
-static long set_slack(unsigned long ns)
-{
-	struct task *t = current_task();
-
-	t->thread.timer_slack_ns = (s64)ns > 0 ? (s64)ns : t->default_slack_ns;
-	return 0;
-}
-
 long sys_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4, unsigned long a5)
 {
 	struct task *t = current_task();
@@ -259,7 +251,8 @@ long sys_prctl(int option, unsigned long a2, unsigned long a3, unsigned long a4,
 	case PR_GET_CHILD_SUBREAPER:
 		return put_user((int)t->process->child_subreaper, (int __user *)a2);
 	case PR_SET_TIMERSLACK:
-		return set_slack(a2);
+		task_set_timer_slack(t, a2);
+		return 0;
 	case PR_GET_TIMERSLACK:
 		return t->thread.timer_slack_ns;
 	case PR_SET_THP_DISABLE:

@@ -113,16 +113,17 @@ struct file *file_anon(const char *name, const struct file_ops *ops, void *priv,
 	return f;
 }
 
-/* "pipe:[7]", "anon_inode:[eventfd]", "/memfd:x (deleted)" or a path. */
+/* "pipe:[7]", "net:[9]", "anon_inode:[eventfd]", "/memfd:x (deleted)" or a path. */
 char *link_text(const struct path *p, const struct path *root, char *buf, size_t size)
 {
 	struct dentry *d = p->dentry;
 	const char *prefix = "anon_inode:";
 	size_t len;
 
-	if (p->mnt != g_anon_mount && p->mnt != g_pipe_mount && p->mnt != g_sock_mount)
+	if (p->mnt != g_anon_mount && p->mnt != g_pipe_mount && p->mnt != g_sock_mount &&
+		p->mnt->super->magic != NSFS_MAGIC)
 		return path_format(p, root, buf, size);
-	if (S_ISFIFO(d->inode->mode) || S_ISSOCK(d->inode->mode)) {
+	if (p->mnt != g_anon_mount) {
 		ksnprintf(buf, size, "%s[%llu]", d->name.name, (unsigned long long)d->inode->ino);
 		return buf;
 	}

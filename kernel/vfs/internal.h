@@ -60,6 +60,8 @@ struct mount *mount_lookup(struct mount *parent, struct dentry *at);
 struct mount *mount_find_rcu(struct mount *parent, struct dentry *at);
 extern struct rwsem g_namespace_lock;
 bool dentry_is_mountpoint(struct dentry *d);
+/* As vfs_kern_mount, of a type that need not be registered. */
+struct mount *kern_mount(const struct fs_type *t, const char *source, const char *data) must_check;
 /* All of these: g_namespace_lock held for writing. */
 enum clone_mode { CLONE_PEER, CLONE_SLAVE, CLONE_SLAVE_SHARED };
 /* A detached copy of old and of the mounts below it, showing from root on. NULL: no memory.

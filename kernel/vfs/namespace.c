@@ -329,20 +329,23 @@ again:
 	namespace_unlock();
 }
 
-struct mount *vfs_kern_mount(const char *type, const char *source, const char *data)
+struct mount *kern_mount(const struct fs_type *t, const char *source, const char *data)
 {
-	struct fs_type *t = fs_type_find(type);
-	struct super *s;
+	struct super *s = t->mount(t, source, 0, data);
 	struct mount *m;
 
-	if (!t)
-		return err_ptr(-ENODEV);
-	s = t->mount(t, source, 0, data);
 	if (is_err(s))
 		return err_ptr(ptr_err(s));
-	m = mount_alloc(s, s->root, source ? source : type, MS_RELATIME);
+	m = mount_alloc(s, s->root, source ? source : t->name, MS_RELATIME);
 	put_super(s);
 	return m ? m : err_ptr(-ENOMEM);
+}
+
+struct mount *vfs_kern_mount(const char *type, const char *source, const char *data)
+{
+	const struct fs_type *t = fs_type_find(type);
+
+	return t ? kern_mount(t, source, data) : err_ptr(-ENODEV);
 }
 
 /* ---- mount(2)

@@ -125,6 +125,7 @@ static void copy_layout(struct mm *to, const struct mm *from)
 	to->vdso = from->vdso;
 	memcpy(to->auxv, from->auxv, sizeof(to->auxv));
 	to->dumpable = from->dumpable;
+	to->dump_filter = from->dump_filter;
 	to->no_huge = from->no_huge;
 	to->oom_score_adj = from->oom_score_adj;
 	to->membarrier_state = from->membarrier_state;

@@ -35,6 +35,7 @@ struct mm *mm_create(void)
 	mm->map_gen = 1; /* regions start with frozen == 0 */
 	mm->mmap_top = USER_END;
 	mm->dumpable = 1;
+	mm->dump_filter = MM_DUMP_DEFAULT;
 	return mm;
 }
 

@@ -106,6 +106,8 @@ void arch_ipi_send_others(enum ipi_kind kind);
  * bytes. False: none. Any context. */
 bool arch_symbol(
 	unsigned long addr, char *name, size_t size, unsigned long *offset, unsigned long *length);
+/* Is addr in the code of kernel/sched? Who waits there was called by who is of interest. */
+bool arch_symbol_is_sched(unsigned long addr);
 
 /* Console of last resort: polled, any context, before and after everything. */
 void arch_early_putc(char c);
