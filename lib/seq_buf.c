@@ -53,12 +53,12 @@ void seq_printf(struct seq_buf *s, const char *fmt, ...)
 	s->overflow = true;
 }
 
-void seq_escape(struct seq_buf *s, const char *str, const char *more)
+void seq_escape(struct seq_buf *s, const char *str, const char *chars)
 {
 	for (; *str; str++) {
 		u8 c = (u8)*str;
 
-		if (c == ' ' || c == '\t' || c == '\n' || c == '\\' || (more && strchr(more, c)))
+		if (strchr(chars, c))
 			seq_printf(s, "\\%03o", c);
 		else
 			seq_putc(s, (char)c);

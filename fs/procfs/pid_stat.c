@@ -197,6 +197,16 @@ static u32 umask_of(struct task *t, bool *known)
 	return mask;
 }
 
+/* Newlines and backslashes as C writes them. */
+static void show_name(struct seq_buf *s, const char *name)
+{
+	for (; *name; name++) {
+		if (*name == '\n' || *name == '\\')
+			seq_putc(s, '\\');
+		seq_putc(s, *name == '\n' ? 'n' : *name);
+	}
+}
+
 int pid_show_status(struct seq_buf *s, struct proc_node *n)
 {
 	struct task *t = node_task(n);
@@ -209,7 +219,7 @@ int pid_show_status(struct seq_buf *s, struct proc_node *n)
 		return -ESRCH;
 	task_get_info(t, false, &in);
 	seq_puts(s, "Name:\t");
-	seq_escape(s, in.name, "");
+	show_name(s, in.name);
 	seq_putc(s, '\n');
 	mask = umask_of(t, &known);
 	if (known)

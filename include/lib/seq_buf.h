@@ -36,7 +36,7 @@ void seq_printf(struct seq_buf *s, const char *fmt, ...) printf_like(2, 3);
 void seq_puts(struct seq_buf *s, const char *str);
 void seq_putc(struct seq_buf *s, char c);
 void seq_write(struct seq_buf *s, const void *data, size_t n);
-/* A path or name with space, tab, newline, backslash (and chars in "more") as \ooo. */
-void seq_escape(struct seq_buf *s, const char *str, const char *more);
+/* A path or name with each of chars as \ooo. */
+void seq_escape(struct seq_buf *s, const char *str, const char *chars);
 
 #endif

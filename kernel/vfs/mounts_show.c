@@ -4,6 +4,8 @@
 #include <lib/string.h>
 #include "internal.h"
 
+#define ESCAPED " \t\n\\" /* fields are separated by spaces */
+
 static void show_flags(struct seq_buf *s, u32 flags)
 {
 	static const struct {
@@ -41,9 +43,9 @@ static void show_one(
 		seq_printf(s, "%u %u %u:%u ", m->id, m->parent ? m->parent->id : m->id,
 			dev_major(m->super->dev), dev_minor(m->super->dev));
 		sub = dentry_format(in_fs.dentry, buf + PATH_MAX, PATH_MAX);
-		seq_escape(s, is_err(sub) ? "/" : sub, NULL);
+		seq_escape(s, is_err(sub) ? "/" : sub, ESCAPED);
 		seq_putc(s, ' ');
-		seq_escape(s, where, NULL);
+		seq_escape(s, where, ESCAPED);
 		seq_puts(s, m->flags & MS_RDONLY ? " ro" : " rw");
 		show_flags(s, m->flags);
 		if (m->peer_group)
@@ -53,20 +55,20 @@ static void show_one(
 		if (m->unbindable)
 			seq_puts(s, " unbindable");
 		seq_printf(s, " - %s ", m->super->type->name);
-		seq_escape(s, m->source, "#");
+		seq_escape(s, m->source, ESCAPED "#");
 		seq_puts(s, m->super->flags & MS_RDONLY ? " ro" : " rw");
 		show_super_flags(s, m->super->flags);
 	} else if (style == 2) {
 		seq_puts(s, "device ");
-		seq_escape(s, m->source, "#");
+		seq_escape(s, m->source, ESCAPED "#");
 		seq_puts(s, " mounted on ");
-		seq_escape(s, where, NULL);
+		seq_escape(s, where, ESCAPED);
 		seq_printf(s, " with fstype %s\n", m->super->type->name);
 		return;
 	} else {
-		seq_escape(s, m->source, "#");
+		seq_escape(s, m->source, ESCAPED "#");
 		seq_putc(s, ' ');
-		seq_escape(s, where, NULL);
+		seq_escape(s, where, ESCAPED);
 		seq_printf(s, " %s %s", m->super->type->name, ro ? "ro" : "rw");
 		show_super_flags(s, m->super->flags);
 		show_flags(s, m->flags);

@@ -125,7 +125,7 @@ UNIT(a_growing_buffer_keeps_every_byte_or_says_so)
 	EXPECT(!s.overflow);
 	EXPECT_EQ(s.len, n);
 	EXPECT_MEM(s.buf, want, (size_t)n);
-	seq_escape(&s, "a b\tc\nd\\e#", "#");
+	seq_escape(&s, "a b\tc\nd\\e#", " \t\n\\#");
 	EXPECT_MEM(s.buf + n, "a\\040b\\011c\\012d\\134e\\043", 25);
 	EXPECT_EQ(s.len, (size_t)n + 25);
 	seq_printf(&s, "%300d", 1);
