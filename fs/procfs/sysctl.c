@@ -3,6 +3,7 @@
 #include <core/init.h>
 #include <core/log.h>
 #include <core/trace.h>
+#include <ipc/aio.h>
 #include <ipc/ipc.h>
 #include <ipc/pipe.h>
 #include <kmem/page.h>
@@ -179,6 +180,12 @@ static int show_boot_id(struct seq_buf *s, struct proc_node *n)
 static int show_entropy(struct seq_buf *s, struct proc_node *n)
 {
 	seq_printf(s, "%d\n", random_ready() ? 256 : 0);
+	return 0;
+}
+
+static int show_aio_nr(struct seq_buf *s, struct proc_node *n)
+{
+	seq_printf(s, "%llu\n", (unsigned long long)aio_nr());
 	return 0;
 }
 
@@ -405,6 +412,12 @@ static const struct proc_entry g_quota_entries[] = {
 };
 
 static const struct proc_entry g_fs_entries[] = {
+	{.name = "aio-max-nr",
+		.mode = S_IFREG | 0644,
+		.show = show_u64,
+		.store = store_u64,
+		.data = &g_aio_max_nr},
+	SHOW("aio-nr", show_aio_nr),
 	DIR("epoll", g_epoll_entries),
 	{.name = "file-max",
 		.mode = S_IFREG | 0644,

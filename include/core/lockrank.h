@@ -20,6 +20,7 @@ enum lock_rank {
 	RANK_PROC_FILE,   /* the text of an open /proc file while it is made */
 	RANK_EPOLL,       /* epoll instance */
 	RANK_EPOLL_LINKS, /* the lists of who watches a file */
+	RANK_AIO,         /* who takes events of an io_submit context */
 	RANK_SOCKET_CALL, /* a socket's calls, one at a time: sending, receiving */
 	RANK_NET_CONFIG,  /* a network namespace's interfaces, addresses, routes */
 	RANK_PIPE,        /* pipe buffer ring */

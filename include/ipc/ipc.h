@@ -8,6 +8,8 @@
 
 /* eventfd(2): file or error pointer. semaphore: EFD_SEMAPHORE. */
 struct file *eventfd_create(u64 count, bool semaphore, u32 o_flags) must_check;
+bool file_is_eventfd(const struct file *f);
+void eventfd_add(struct file *f, u64 value); /* the counter stops at its end; any context */
 
 /* timerfd */
 struct file *timerfd_create(int clockid, u32 o_flags) must_check; /* -EINVAL -EPERM -ENOMEM */

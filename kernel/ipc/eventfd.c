@@ -128,6 +128,22 @@ static const struct file_ops g_eventfd_fops = {
 	.show_fdinfo = eventfd_fdinfo,
 };
 
+bool file_is_eventfd(const struct file *f)
+{
+	return f->ops == &g_eventfd_fops;
+}
+
+void eventfd_add(struct file *f, u64 value)
+{
+	struct eventfd *e = f->priv;
+	unsigned long flags = spin_lock_irqsave(&e->wait.lock);
+
+	if (__builtin_add_overflow(e->count, value, &e->count))
+		e->count = U64_MAX;
+	spin_unlock_irqrestore(&e->wait.lock, flags);
+	poll_wake(&e->wait, EPOLLIN | EPOLLRDNORM);
+}
+
 struct file *eventfd_create(u64 count, bool semaphore, u32 o_flags)
 {
 	static int next_id;

@@ -8,6 +8,7 @@
 #include <asm/unistd.h>
 #include <process/task.h>
 #include <syscall/syscall.h>
+#include "file.h"
 #include "path.h"
 
 #define FAST_IOV 8
@@ -252,6 +253,28 @@ long sys_pwrite64(int fd, const void __user *buf, size_t count, off64_t pos)
 	return rw_buf_at(fd, (void __user *)buf, count, pos, true);
 }
 
+int transfer_flags_check(int flags)
+{
+	if (flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND))
+		return -EOPNOTSUPP;
+	return flags & RWF_NOWAIT ? -EOPNOTSUPP : 0; /* no file here knows what would block */
+}
+
+ssize_t transfer(struct file *f, struct iter *it, off64_t *pos, int flags, bool write)
+{
+	ssize_t n;
+
+	it->append = (flags & RWF_APPEND) != 0;
+	n = write ? vfs_write(f, it, pos) : vfs_read(f, it, pos);
+	if (n > 0 && write && (flags & (RWF_DSYNC | RWF_SYNC)) && f->ops->fsync) {
+		int err = vfs_fsync(f, 0, S64_MAX, !(flags & RWF_SYNC));
+
+		if (err)
+			n = err;
+	}
+	return n;
+}
+
 /* The vector calls. pos -1 with at_pos false: the file's own position. flags: RWF_*. */
 static long rw_vec(int fd, const struct iovec __user *vec, unsigned long nr, const off64_t *pos,
 	int flags, bool write)
@@ -273,21 +296,11 @@ static long rw_vec(int fd, const struct iovec __user *vec, unsigned long nr, con
 	n = may_transfer(f, write);
 	if (n || !it.count)
 		goto out_iov;
-	n = -EOPNOTSUPP;
-	if (flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND))
-		goto out_iov;
-	if (flags & RWF_NOWAIT)
-		goto out_iov; /* no file here knows what would block */
-	it.append = (flags & RWF_APPEND) != 0;
-	if (pos)
-		n = rw_at(f, &it, *pos, write);
-	else
-		n = write ? vfs_write(f, &it, NULL) : vfs_read(f, &it, NULL);
-	if (n > 0 && write && (flags & (RWF_DSYNC | RWF_SYNC)) && f->ops->fsync) {
-		int err = vfs_fsync(f, 0, S64_MAX, !(flags & RWF_SYNC));
+	n = transfer_flags_check(flags);
+	if (!n) {
+		off64_t at = pos ? *pos : 0;
 
-		if (err)
-			n = err;
+		n = transfer(f, &it, pos ? &at : NULL, flags, write);
 	}
 out_iov:
 	iov_free(iov, fast);

@@ -6,6 +6,7 @@
 #include <process/task.h>
 #include <sched/thread.h>
 #include <syscall/syscall.h>
+#include "sched.h"
 
 #define RT_PRIO_MAX    99
 #define NICE_MIN       (-20)
@@ -443,7 +444,7 @@ long sys_getpriority(int which, int who)
 	return err ? err : best;
 }
 
-static int check_ioprio(int ioprio)
+int ioprio_check(int ioprio)
 {
 	int class = IOPRIO_PRIO_CLASS(ioprio), data = IOPRIO_PRIO_DATA(ioprio);
 
@@ -478,7 +479,7 @@ static long set_ioprio(struct task *t, void *arg)
 long sys_ioprio_set(int which, int who, int ioprio)
 {
 	struct who w = {.id = who};
-	int err = check_ioprio(ioprio);
+	int err = ioprio_check(ioprio);
 
 	if (err)
 		return err;
