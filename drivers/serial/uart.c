@@ -3,44 +3,47 @@
 #include <arch/impl/port.h>
 #include <arch/uaccess.h>
 #include <lib/string.h>
+#include <sched/timer.h>
+#include <tty/sysrq.h>
 
-#define REG_DATA     0 /* with LCR_DLAB: divisor, low and high */
-#define REG_IER      1
-#define REG_IIR      2
-#define REG_FCR      2
-#define REG_LCR      3
-#define REG_MCR      4
-#define REG_LSR      5
-#define REG_MSR      6
-#define REG_SCR      7
+#define REG_DATA      0 /* with LCR_DLAB: divisor, low and high */
+#define REG_IER       1
+#define REG_IIR       2
+#define REG_FCR       2
+#define REG_LCR       3
+#define REG_MCR       4
+#define REG_LSR       5
+#define REG_MSR       6
+#define REG_SCR       7
 
-#define IER_RX       0x01
-#define IER_TX       0x02
-#define IER_LINE     0x04
-#define IIR_NONE     0x01
-#define FCR_ENABLE   0xc1 /* FIFOs on, receive trigger at 14 bytes (with the device's timeout) */
-#define LCR_DLAB     0x80
-#define LCR_PARITY   0x08
-#define LCR_EVEN     0x10
-#define LCR_STICK    0x20
-#define LCR_STOP2    0x04
-#define MCR_DTR_RTS  0x03
-#define MCR_OUT2     0x08 /* gates the interrupt line on PCs */
-#define MCR_LOOP     0x10
-#define LSR_READY    0x01
-#define LSR_OVERRUN  0x02
-#define LSR_PARITY   0x04
-#define LSR_FRAME    0x08
-#define LSR_BREAK    0x10
-#define LSR_THR_FREE 0x20
-#define LSR_IDLE     0x40
+#define IER_RX        0x01
+#define IER_TX        0x02
+#define IER_LINE      0x04
+#define IIR_NONE      0x01
+#define FCR_ENABLE    0xc1 /* FIFOs on, receive trigger at 14 bytes (with the device's timeout) */
+#define LCR_DLAB      0x80
+#define LCR_PARITY    0x08
+#define LCR_EVEN      0x10
+#define LCR_STICK     0x20
+#define LCR_STOP2     0x04
+#define MCR_DTR_RTS   0x03
+#define MCR_OUT2      0x08 /* gates the interrupt line on PCs */
+#define MCR_LOOP      0x10
+#define LSR_READY     0x01
+#define LSR_OVERRUN   0x02
+#define LSR_PARITY    0x04
+#define LSR_FRAME     0x08
+#define LSR_BREAK     0x10
+#define LSR_THR_FREE  0x20
+#define LSR_IDLE      0x40
 
-#define FIFO_BYTES   16
-#define BASE_BAUD    115200
-#define BURSTS       16     /* FIFO loads sent in one go while the device takes them at once */
-#define IRQ_ROUNDS   64     /* causes handled per interrupt */
-#define POLL_ROUNDS  100000 /* of waiting for a dead transmitter */
-#define LOCK_ROUNDS  1000000
+#define FIFO_BYTES    16
+#define BASE_BAUD     115200
+#define BURSTS        16     /* FIFO loads sent in one go while the device takes them at once */
+#define IRQ_ROUNDS    64     /* causes handled per interrupt */
+#define POLL_ROUNDS   100000 /* of waiting for a dead transmitter */
+#define LOCK_ROUNDS   1000000
+#define SYSRQ_WAIT_NS (5 * NS_PER_SEC) /* behind a break, as Linux waits for the key */
 
 static u8 reg_read(const struct uart *u, int reg)
 {
@@ -315,6 +318,24 @@ static bool deliver_held(struct uart *u)
 	return u->nr_held == 0;
 }
 
+/* On a console's line, a key for emergencies stands behind a break; two breaks are a break. */
+static bool is_sysrq(struct uart *u, u8 byte, u8 flag)
+{
+	s64 until = u->sysrq_until_ns;
+
+	u->sysrq_until_ns = 0;
+	if (!u->console.name || !READ_ONCE(g_sysrq))
+		return false;
+	if (flag == TTY_BREAK && !until) {
+		u->sysrq_until_ns = clock_mono_ns() + SYSRQ_WAIT_NS;
+		return true;
+	}
+	if (flag != TTY_NORMAL || clock_mono_ns() >= until)
+		return false;
+	sysrq_key(byte);
+	return true;
+}
+
 /* Never takes out of the device more than the terminal has taken from here; without the lock, as
  * the terminal calls back. */
 static void receive(struct uart *u)
@@ -322,7 +343,7 @@ static void receive(struct uart *u)
 	for (;;) {
 		while (u->nr_held < ARRAY_SIZE(u->held) &&
 			take_byte(u, &u->held[u->nr_held], &u->held_flags[u->nr_held]))
-			u->nr_held++;
+			u->nr_held += !is_sysrq(u, u->held[u->nr_held], u->held_flags[u->nr_held]);
 		if (!u->nr_held || !deliver_held(u))
 			return;
 	}

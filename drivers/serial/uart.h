@@ -22,6 +22,7 @@ struct uart {
 	/* receive handler only, one at a time: bytes that the terminal had no room for */
 	u8 held[16], held_flags[16];
 	u32 nr_held;
+	s64 sysrq_until_ns; /* the same: a byte until then is a key for emergencies; 0: not */
 };
 
 extern const struct tty_ops g_uart_ops;

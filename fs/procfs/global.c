@@ -11,6 +11,7 @@
 #include <net/context.h>
 #include <process/uts.h>
 #include <sched/timer.h>
+#include <tty/sysrq.h>
 
 #define LOAD_SHIFT 11 /* sched_stats.load_avg */
 
@@ -97,7 +98,8 @@ static int show_meminfo(struct seq_buf *s, struct proc_node *n)
 	evictable = m.cached > m.shmem + m.mlocked_file ? m.cached - m.shmem - m.mlocked_file : 0;
 	kb(s, "MemTotal", m.total);
 	kb(s, "MemFree", m.free);
-	kb(s, "MemAvailable", m.free + evictable + m.slab_reclaimable);
+	kb(s, "MemAvailable",
+		m.free - min(m.free, page_low_watermark()) + evictable + m.slab_reclaimable);
 	kb(s, "Buffers", 0);
 	kb(s, "Cached", m.cached);
 	kb(s, "SwapCached", 0);
@@ -365,6 +367,14 @@ static const struct file_ops g_kmsg_fops = {
 	.poll = kmsg_poll,
 };
 
+/* The first byte of each write is a key. */
+static int store_sysrq(struct proc_node *n, char *text, size_t len)
+{
+	if (len)
+		sysrq_run((u8)text[0]);
+	return 0;
+}
+
 const struct proc_entry g_root_entries[] = {
 	{.name = "aramid", .mode = S_IFDIR | 0555, .children = g_aramid_entries},
 	FILE("cmdline", show_cmdline),
@@ -387,6 +397,7 @@ const struct proc_entry g_root_entries[] = {
 		.mode = S_IFDIR | 0555,
 		.children = g_sys_entries,
 		.flags = PROC_PLAIN | PROC_REFUSE},
+	{.name = "sysrq-trigger", .mode = S_IFREG | 0200, .store = store_sysrq},
 	LINK("thread-self", link_thread_self),
 	{.name = "tty", .mode = S_IFDIR | 0555, .children = g_tty_entries},
 	FILE("uptime", show_uptime),

@@ -10,6 +10,7 @@
 #include <lib/printf.h>
 #include <lib/string.h>
 #include <process/uts.h>
+#include <tty/sysrq.h>
 #include <vfs/inotify.h>
 #include <vfs/quota.h>
 #include <vm/writeback.h>
@@ -224,6 +225,87 @@ static int store_rr_timeslice(struct proc_node *n, char *text, size_t len)
 	return used;
 }
 
+static int show_min_free(struct seq_buf *s, struct proc_node *n)
+{
+	seq_printf(s, "%llu\n", (unsigned long long)page_min_free_kib());
+	return 0;
+}
+
+static int store_min_free(struct proc_node *n, char *text, size_t len)
+{
+	s64 kib;
+	int used = proc_one_within(text, len, 0, INT_MAX, &kib);
+
+	if (used > 0)
+		page_set_min_free_kib((u64)kib);
+	return used;
+}
+
+/* The limit is a share of memory or a number: setting one clears the other. */
+static int store_overcommit(struct proc_node *n, char *text, size_t len)
+{
+	u64 v;
+	int used = proc_one_u64(text, len, &v);
+
+	if (used <= 0)
+		return used;
+	if (n->entry->data == &g_overcommit_kbytes) {
+		WRITE_ONCE(g_overcommit_kbytes, v);
+		WRITE_ONCE(g_overcommit_ratio, 0);
+		return used;
+	}
+	if (v > INT_MAX)
+		return -EINVAL;
+	WRITE_ONCE(g_overcommit_ratio, (int)v);
+	WRITE_ONCE(g_overcommit_kbytes, 0);
+	return used;
+}
+
+static int show_last_pid(struct seq_buf *s, struct proc_node *n)
+{
+	seq_printf(s, "%d\n", READ_ONCE(g_last_pid));
+	return 0;
+}
+
+/* For who restores processes with the numbers that they had. */
+static int store_last_pid(struct proc_node *n, char *text, size_t len)
+{
+	s64 nr;
+	int used;
+
+	if (!capable(CAP_SYS_ADMIN) && !capable(CAP_CHECKPOINT_RESTORE))
+		return -EPERM;
+	used = proc_one_within(text, len, 0, READ_ONCE(g_pid_max), &nr);
+	if (used > 0)
+		pid_set_last((s32)nr);
+	return used;
+}
+
+/* Inodes that nobody uses don't stay: names keep those that are worth it. */
+static int show_inode_nr(struct seq_buf *s, struct proc_node *n)
+{
+	seq_printf(s, "%llu\t0\n", (unsigned long long)inodes_allocated());
+	return 0;
+}
+
+static int show_inode_state(struct seq_buf *s, struct proc_node *n)
+{
+	seq_printf(s, "%llu\t0\t0\t0\t0\t0\t0\n", (unsigned long long)inodes_allocated());
+	return 0;
+}
+
+#define DENTRY_AGE_LIMIT 45 /* a number that Linux shows and doesn't use, either */
+
+static int show_dentry_state(struct seq_buf *s, struct proc_node *n)
+{
+	u64 all, unused, negative;
+
+	dcache_get_stats(&all, &unused, &negative);
+	seq_printf(s, "%llu\t%llu\t%d\t0\t%llu\t0\n", (unsigned long long)all,
+		(unsigned long long)unused, DENTRY_AGE_LIMIT, (unsigned long long)negative);
+	return 0;
+}
+
 #define INT(name_, var, min_, max_)                                               \
 	{                                                                         \
 		.name = name_, .mode = S_IFREG | 0644, .show = proc_show_int,     \
@@ -266,12 +348,14 @@ static int store_hung_timeout(struct proc_node *n, char *text, size_t len)
 }
 
 static const struct proc_entry g_kernel_entries[] = {
+	STRING("arch", "x86_64"),
 	CONST("cap_last_cap", CAP_LAST_CAP),
 	{.name = "core_pattern",
 		.mode = S_IFREG | 0644,
 		.show = show_string,
 		.store = store_core_pattern,
 		.data = g_core_pattern},
+	INT("core_uses_pid", g_core_uses_pid, INT_MIN, INT_MAX),
 	INT("dmesg_restrict", g_dmesg_restrict, 0, 1),
 	{.name = "domainname",
 		.mode = S_IFREG | 0644,
@@ -279,6 +363,7 @@ static const struct proc_entry g_kernel_entries[] = {
 		.store = store_hostname,
 		.data = "domain"},
 	{.name = "hostname", .mode = S_IFREG | 0644, .show = show_hostname, .store = store_hostname},
+	INT("hung_task_panic", g_hung_task_panic, 0, 1),
 	{.name = "hung_task_timeout_secs",
 		.mode = S_IFREG | 0644,
 		.show = proc_show_int,
@@ -288,15 +373,22 @@ static const struct proc_entry g_kernel_entries[] = {
 		.max = INT_MAX / 4},
 	INT("hung_task_warnings", g_hung_task_warnings, -1, INT_MAX),
 	CONST("ngroups_max", NGROUPS_MAX),
+	{.name = "ns_last_pid",
+		.mode = S_IFREG | 0666,
+		.show = show_last_pid,
+		.store = store_last_pid},
 	STRING("osrelease", UTS_RELEASE),
 	STRING("ostype", "Linux"),
 	CONST("overflowgid", OVERFLOW_ID),
 	CONST("overflowuid", OVERFLOW_ID),
+	INT("panic", g_panic_timeout, INT_MIN, INT_MAX),
+	INT("panic_on_warn", g_panic_on_warn, 0, 1),
 	INT("pid_max", g_pid_max, 301, PROC_NR_MAX_LIMIT),
 	{.name = "printk", .mode = S_IFREG | 0644, .show = show_printk, .store = store_printk},
 	DIR("pty", g_pty_entries),
 	DIR("random", g_random_entries),
 	INT("randomize_va_space", g_randomize_va_space, INT_MIN, INT_MAX),
+	INT("sysrq", g_sysrq, INT_MIN, INT_MAX),
 	CONST("tainted", 0),
 	{.name = "sched_rr_timeslice_ms",
 		.mode = S_IFREG | 0644,
@@ -362,7 +454,14 @@ static int store_dirty(struct proc_node *n, char *text, size_t len)
 		.data = &(var)                                                              \
 	}
 
+#define U64(name_, var)                                                                      \
+	{                                                                                    \
+		.name = name_, .mode = S_IFREG | 0644, .show = show_u64, .store = store_u64, \
+		.data = &(var)                                                               \
+	}
+
 static const struct proc_entry g_vm_entries[] = {
+	U64("admin_reserve_kbytes", g_admin_reserve_kbytes),
 	DIRTY("dirty_background_bytes", g_dirty_background_bytes, show_u64),
 	DIRTY("dirty_background_ratio", g_dirty_background_ratio, proc_show_int),
 	DIRTY("dirty_bytes", g_dirty_bytes, show_u64),
@@ -371,9 +470,27 @@ static const struct proc_entry g_vm_entries[] = {
 	INT("dirty_writeback_centisecs", g_dirty_writeback_centisecs, 0, INT_MAX),
 	{.name = "drop_caches", .mode = S_IFREG | 0200, .store = store_drop_caches},
 	INT("max_map_count", g_max_map_count, 0, INT_MAX),
+	{.name = "min_free_kbytes",
+		.mode = S_IFREG | 0644,
+		.show = show_min_free,
+		.store = store_min_free},
 	CONST("mmap_min_addr", USER_START),
+	INT("oom_kill_allocating_task", g_oom_kill_allocating_task, INT_MIN, INT_MAX),
+	{.name = "overcommit_kbytes",
+		.mode = S_IFREG | 0644,
+		.show = show_u64,
+		.store = store_overcommit,
+		.data = &g_overcommit_kbytes},
 	INT("overcommit_memory", g_overcommit_memory, 0, 2),
-	INT("overcommit_ratio", g_overcommit_ratio, 0, INT_MAX),
+	{.name = "overcommit_ratio",
+		.mode = S_IFREG | 0644,
+		.show = proc_show_int,
+		.store = store_overcommit,
+		.data = &g_overcommit_ratio},
+	INT("panic_on_oom", g_panic_on_oom, 0, 2),
+	CONST("swappiness", 0), /* there is no swap */
+	U64("user_reserve_kbytes", g_user_reserve_kbytes),
+	INT("vfs_cache_pressure", g_vfs_cache_pressure, 0, INT_MAX),
 	{0},
 };
 
@@ -412,12 +529,16 @@ static const struct proc_entry g_quota_entries[] = {
 };
 
 static const struct proc_entry g_fs_entries[] = {
+<<<<<<< HEAD
 	{.name = "aio-max-nr",
 		.mode = S_IFREG | 0644,
 		.show = show_u64,
 		.store = store_u64,
 		.data = &g_aio_max_nr},
 	SHOW("aio-nr", show_aio_nr),
+=======
+	SHOW("dentry-state", show_dentry_state),
+>>>>>>> 4652381 (Settings and keys of the machine: kernel.panic, vm.min_free_kbytes, /proc/sysrq-trigger and more)
 	DIR("epoll", g_epoll_entries),
 	{.name = "file-max",
 		.mode = S_IFREG | 0644,
@@ -425,8 +546,13 @@ static const struct proc_entry g_fs_entries[] = {
 		.store = store_u64,
 		.data = &g_max_files},
 	SHOW("file-nr", show_file_nr),
+	SHOW("inode-nr", show_inode_nr),
+	SHOW("inode-state", show_inode_state),
 	DIR("inotify", g_inotify_entries),
+	INT("mount-max", g_mount_max, 1, INT_MAX),
 	INT("nr_open", g_nr_open_max, 64, 1 << 20),
+	CONST("overflowgid", OVERFLOW_ID),
+	CONST("overflowuid", OVERFLOW_ID),
 	{.name = "pipe-max-size",
 		.mode = S_IFREG | 0644,
 		.show = proc_show_int,

@@ -74,6 +74,8 @@ void panic_stop_cpu(void); /* upcall for IPI_STOP: prints this CPU's thread and 
 		if (unlikely(cond))                                    \
 			panic("%s:%d: %s", __FILE__, __LINE__, #cond); \
 	} while (0)
+/* kernel.panic and kernel.panic_on_warn; atomic. */
+extern int g_panic_timeout, g_panic_on_warn;
 /* Prints a warning with backtrace once per place, goes on; counted in /proc/aramid/counters. */
 #define WARN_ON(cond)                                           \
 	({                                                      \

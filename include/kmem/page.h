@@ -136,6 +136,10 @@ struct mem_stats {
 		shmem, dirty, writeback, percpu, kernel_image, mlocked, mlocked_file, anon_huge;
 };
 void mem_get_stats(struct mem_stats *s);
+/* vm.min_free_kbytes: what ordinary allocations leave. */
+u64 page_min_free_kib(void);
+void page_set_min_free_kib(u64 kib);
+u64 page_low_watermark(void); /* pages; below it kswapd is woken */
 /* Statistics kept by other levels; per-CPU, summed on read. */
 enum mem_counter {
 	MEM_ANON,

@@ -27,6 +27,7 @@ struct slab_cache {
 
 void *slab_alloc(struct slab_cache *c, u32 gfp) must_check; /* NULL: no memory */
 void slab_free(struct slab_cache *c, void *obj);            /* NULL allowed; any context */
+u64 slab_in_use(const struct slab_cache *c);                /* objects allocated now, about */
 
 /* Up to 4 MiB, physically contiguous; NULL: no memory. size 0 gives a unique pointer. */
 void *kmalloc(size_t size, u32 gfp) must_check __attribute__((malloc));

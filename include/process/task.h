@@ -415,10 +415,15 @@ int clock_cpu_get(int clockid, s64 *ns) must_check;
 #define PROC_NR_MAX_DEFAULT 32768 /* pid_max */
 #define PROC_NR_MAX_LIMIT   4194304
 extern s32 g_pid_max;
-extern s32 g_last_pid; /* loadavg's last field */
+extern s32 g_last_pid;     /* loadavg's last field */
+void pid_set_last(s32 nr); /* the next one is above it */
 extern s32 g_threads_max;
-extern s32 g_nr_tasks; /* atomic */
+extern s32 g_nr_tasks;                                 /* atomic */
+extern int g_panic_on_oom, g_oom_kill_allocating_task; /* vm.*; atomic */
+/* Kill whom the OOM killer would kill, or has begun to. False: nobody may be. */
+bool oom_kill_now(void);
 extern char g_core_pattern[128];
+extern int g_core_uses_pid; /* kernel.core_uses_pid; atomic */
 extern int g_suid_dumpable;
 
 #endif

@@ -225,6 +225,7 @@ void sched_tick_ipi(void);           /* IPI_RESCHED */
 void sched_irq_exit(void);
 /* kernel.hung_task_timeout_secs (0: off) and _warnings (left to print; -1: without end). */
 extern int g_hung_task_timeout_secs, g_hung_task_warnings;
+extern int g_hung_task_panic; /* kernel.hung_task_panic: the first report is a panic */
 void hung_task_restart(void); /* the timeout was changed */
 struct sched_stats {
 	u64 context_switches, forks;

@@ -118,7 +118,11 @@ void fs_types_show(struct seq_buf *s); /* /proc/filesystems */
 struct fs_type *fs_type_find(const char *name);
 const struct fs_type *fs_type_at(int index); /* sysfs(2); NULL at the end */
 int vfs_sync_all(bool wait);                 /* sync(2) */
-void vfs_set_device_sync(void (*fn)(void));  /* its part for pages of block devices; may sleep */
+/* In emergencies: file systems of devices become read-only, those that are frozen go on. The log
+ * names the ones that are written to, and stay as they are. Sleep. */
+void vfs_remount_all_read_only(void);
+void vfs_thaw_all(void);
+void vfs_set_device_sync(void (*fn)(void)); /* its part for pages of block devices; may sleep */
 /* Start-up: m becomes the first root; consumes the reference. */
 int namespace_set_root(struct mount *m) must_check;
 
@@ -362,7 +366,7 @@ struct dentry {
 	struct super *super;
 	struct list_head children, sibling; /* parent's lock */
 	struct list_head lru, alias;
-	bool on_lru; /* the LRU list's lock */
+	bool on_lru, lru_negative; /* the LRU list's lock */
 	struct rcu_head rcu;
 	void *priv;
 	char inline_name[40];
@@ -375,6 +379,11 @@ struct dentry {
 
 struct dentry *dentry_alloc(struct dentry *parent, const struct qstr *name) must_check; /* NULL */
 struct dentry *dentry_make_root(struct inode *i) must_check; /* consumes the reference; NULL */
+/* For /proc/sys/fs. negative: of the unused ones. */
+void dcache_get_stats(u64 *all, u64 *unused, u64 *negative);
+extern int g_vfs_cache_pressure; /* vm.vfs_cache_pressure: percent; atomic */
+extern int g_mount_max;          /* fs.mount-max; atomic */
+u64 inodes_allocated(void);
 void dentry_instantiate(
 	struct dentry *d, struct inode *i); /* consumes the inode reference; NULL stays negative */
 void get_dentry(struct dentry *d);

@@ -244,6 +244,9 @@ long mm_setup_stack(
 extern int g_randomize_va_space; /* 0, 1, 2: kernel.randomize_va_space */
 extern int g_overcommit_memory;  /* 0, 1, 2: vm.overcommit_memory */
 extern int g_overcommit_ratio;
+extern u64 g_overcommit_kbytes; /* 0: by ratio; KiB, as the next ones; all atomic */
+/* In mode 2: what is left to administrators, and to others than the one who asks. */
+extern u64 g_admin_reserve_kbytes, g_user_reserve_kbytes;
 extern int g_huge_policy; /* transparent_hugepage: 0 never, 1 madvise, 2 always */
 void lru_get_stats(u64 *active, u64 *inactive); /* pages of files that have storage behind them */
 u64 vm_committed_pages(void);

@@ -18,11 +18,11 @@
 
 #define STOP_WAIT_NS (100 * NS_PER_MS) /* for one CPU to print and halt */
 #define SHOWN_EVENTS 32                /* of each CPU */
-#define NO_OPTION    INT_MIN           /* no panic= was given */
 
 static int g_panic_cpu = -1; /* atomic */
 static u64 g_stopped;        /* atomic: CPUs that have printed and halted */
-static int g_timeout = NO_OPTION;
+int g_panic_timeout = -1;    /* seconds until the machine is left; 0: never, less: at once */
+int g_panic_on_warn;
 static void (*g_thread_hook)(void);
 static u64 g_warnings;      /* atomic */
 static char g_message[512]; /* of the panicking CPU */
@@ -61,10 +61,12 @@ static void stop_others(void)
 
 static noreturn void leave(void)
 {
-	if (g_timeout == 0)
+	int timeout = READ_ONCE(g_panic_timeout);
+
+	if (timeout == 0)
 		arch_halt();
-	if (g_timeout > 0 && g_timeout != NO_OPTION) {
-		u64 end = arch_clock_ns() + (u64)g_timeout * NS_PER_SEC;
+	if (timeout > 0) {
+		u64 end = arch_clock_ns() + (u64)timeout * NS_PER_SEC;
 
 		while (arch_clock_ns() < end)
 			cpu_relax();
@@ -141,6 +143,8 @@ void log_warn_at(const char *file, int line, const char *what)
 {
 	__atomic_fetch_add(&g_warnings, 1, __ATOMIC_RELAXED);
 	log_print(LOG_WARN, "WARNING: %s:%d: %s", file, line, what);
+	if (READ_ONCE(g_panic_on_warn))
+		panic("panic_on_warn is set");
 	print_cpu();
 	log_backtrace(LOG_WARN, (unsigned long)__builtin_frame_address(0));
 }
@@ -162,7 +166,7 @@ static int option_panic(const char *value)
 
 	if (parse_s64(value, 10, &n) || n > S32_MAX || n < -1)
 		return -EINVAL;
-	g_timeout = (int)n;
+	g_panic_timeout = (int)n;
 	return 0;
 }
 INIT_OPTION("panic", option_panic);

@@ -29,7 +29,7 @@ struct page_list { /* own CPU, interrupts off; linked through lru.next */
 };
 static DEFINE_PER_CPU(struct page_list, g_list);
 static DEFINE_PER_CPU(long, g_counters[NR_MEM_COUNTERS]);
-static u64 g_min, g_low, g_high; /* written when memory is added */
+static u64 g_min, g_low, g_high; /* vm.min_free_kbytes; atomic */
 static u32 g_batch = 1;
 
 void page_set_watermarks(u64 total)
@@ -38,6 +38,21 @@ void page_set_watermarks(u64 total)
 	g_low = g_min + g_min / 2;
 	g_high = g_min * 2;
 	g_batch = (u32)clamp(total / 1024 / (u64)g_nr_cpus, 4ull, (u64)BATCH_MAX);
+}
+
+u64 page_min_free_kib(void)
+{
+	return READ_ONCE(g_min) << (PAGE_SHIFT - 10);
+}
+
+void page_set_min_free_kib(u64 kib)
+{
+	u64 pages = kib >> (PAGE_SHIFT - 10);
+
+	WRITE_ONCE(g_min, pages);
+	WRITE_ONCE(g_low, pages + pages / 2);
+	WRITE_ONCE(g_high, pages * 2);
+	reclaim_wake();
 }
 
 u64 page_low_watermark(void)

@@ -377,6 +377,13 @@ static u64 in_use(const struct slab_impl *s)
 	return n;
 }
 
+u64 slab_in_use(const struct slab_cache *c)
+{
+	const struct slab_impl *s = load_acquire(&c->impl);
+
+	return s ? in_use(s) : 0;
+}
+
 void slab_show(struct seq_buf *b)
 {
 	seq_puts(b,

@@ -14,7 +14,7 @@
 #define CORE_MODE 0600
 
 char g_core_pattern[128] = "core";
-int g_suid_dumpable;
+int g_suid_dumpable, g_core_uses_pid;
 
 /* ---- who may, and where ---- */
 
@@ -22,6 +22,7 @@ static bool format_name(char *out, size_t size, int sig)
 {
 	struct task *t = current_task();
 	const struct cred *c = current_cred();
+	bool with_pid = false;
 	size_t n = 0;
 
 	for (const char *p = g_core_pattern; *p && n + 1 < size; p++) {
@@ -34,6 +35,8 @@ static bool format_name(char *out, size_t size, int sig)
 			out[n++] = '%';
 			break;
 		case 'p':
+			with_pid = true;
+			fallthrough;
 		case 'P':
 			n += ksnprintf(out + n, size - n, "%d", process_pid(t->process));
 			break;
@@ -58,6 +61,8 @@ static bool format_name(char *out, size_t size, int sig)
 			break;
 		}
 	}
+	if (!with_pid && READ_ONCE(g_core_uses_pid) && n < size)
+		n += ksnprintf(out + n, size - n, ".%d", process_pid(t->process));
 	if (n >= size)
 		return false;
 	out[n] = 0;

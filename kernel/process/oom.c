@@ -12,6 +12,7 @@
 #define PATIENCE_NS 100000000ull /* then a victim that has not gone is not waited for any more */
 
 static u64 g_total_pages; /* immutable after start-up */
+int g_panic_on_oom, g_oom_kill_allocating_task;
 
 /* What t's descriptors may hold in pipes and the like. t->lock held. */
 static u64 descriptor_pages_locked(struct task *t)
@@ -100,6 +101,23 @@ static bool choose_locked(struct victim *v)
 	return false;
 }
 
+/* vm.oom_kill_allocating_task: who asks for memory goes, if it may be killed at all. */
+static void choose_current_locked(struct victim *v)
+{
+	struct task *t = thread_is_task(current_thread()) ? current_task() : NULL;
+	s64 points;
+
+	if (!t)
+		return;
+	spin_lock(&t->process->siglock);
+	spin_lock(&t->lock);
+	points = t->mm ? badness_locked(t->process, t, t->mm) : -1;
+	if (points > 0)
+		note_victim(v, t->process, t->mm, points);
+	spin_unlock(&t->lock);
+	spin_unlock(&t->process->siglock);
+}
+
 static void kill_sharers_locked(const struct victim *v)
 {
 	struct process *p;
@@ -120,7 +138,7 @@ static void kill_sharers_locked(const struct victim *v)
 	}
 }
 
-static bool oom_kill(u32 gfp)
+static bool kill_one(u32 gfp, bool by_hand)
 {
 	struct victim v = {.points = 1};
 	char name[16];
@@ -129,11 +147,15 @@ static bool oom_kill(u32 gfp)
 
 	if (gfp & (GFP_ATOMIC | GFP_NORETRY))
 		return false;
+	if (READ_ONCE(g_panic_on_oom) && !by_hand)
+		panic("Out of memory: vm.panic_on_oom is set");
 	spin_lock_irq(&g_tasklist_lock);
 	if (choose_locked(&v)) {
 		spin_unlock_irq(&g_tasklist_lock);
 		return true;
 	}
+	if (READ_ONCE(g_oom_kill_allocating_task) && !by_hand)
+		choose_current_locked(&v);
 	if (v.process) {
 		nr = process_pid(v.process);
 		adj = v.process->oom_score_adj;
@@ -148,6 +170,16 @@ static bool oom_kill(u32 gfp)
 		"Out of memory: Killed process %d (%s) total-vm:%llukB, anon-rss:%llukB, file-rss:%llukB, shmem-rss:%llukB, UID:%u pgtables:%llukB oom_score_adj:%d",
 		nr, name, v.total, v.anon, v.file, v.shmem, uid, v.tables, adj);
 	return true;
+}
+
+static bool oom_kill(u32 gfp)
+{
+	return kill_one(gfp, false);
+}
+
+bool oom_kill_now(void)
+{
+	return kill_one(GFP_KERNEL, true);
 }
 
 static int oom_init(void)

@@ -92,6 +92,13 @@ void put_pid(struct pid *p)
 		rcu_call(&p->rcu, pid_free_rcu);
 }
 
+void pid_set_last(s32 nr)
+{
+	spin_lock_irq(&g_pid_lock);
+	g_last_pid = nr;
+	spin_unlock_irq(&g_pid_lock);
+}
+
 static bool nr_is_free(s32 nr)
 {
 	struct pid_leaf *l = leaf_of(nr);

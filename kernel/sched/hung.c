@@ -14,6 +14,7 @@
 
 int g_hung_task_timeout_secs = 120; /* 0: off */
 int g_hung_task_warnings = 10;      /* so many more; -1: without end */
+int g_hung_task_panic;
 
 static struct timer g_timer;
 static struct work g_work;
@@ -61,6 +62,8 @@ static void look_at(struct thread *t, void *arg)
 	log_err("INFO: task %s (%p) blocked for more than %lld seconds.", t->name, t,
 		(long long)(l->limit_ns / NS_PER_SEC));
 	log_addresses(LOG_ERR, p.at, p.n);
+	if (READ_ONCE(g_hung_task_panic))
+		panic("hung_task: blocked tasks");
 }
 
 static void look(struct work *w)

@@ -29,7 +29,8 @@ u64 g_name_seed;
 static struct spinlock g_bucket_locks[NR_BUCKET_LOCKS];
 static DEFINE_SPINLOCK(g_lru_lock, RANK_LRU);
 static LIST_HEAD(g_lru);
-static u64 g_nr_lru; /* g_lru_lock */
+static u64 g_nr_lru, g_nr_negative; /* g_lru_lock; negative: of those on the list */
+int g_vfs_cache_pressure = 100;
 static DEFINE_SPINLOCK(g_rename_lock, RANK_MOUNT);
 struct seqcount g_rename_seq;
 
@@ -89,16 +90,22 @@ static void unhash_locked(struct dentry *d)
 	spin_unlock(&g_bucket_locks[b % NR_BUCKET_LOCKS]);
 }
 
+/* g_lru_lock held; d is on the list. */
+static void lru_take(struct dentry *d)
+{
+	d->on_lru = false;
+	list_del(&d->lru);
+	g_nr_lru--;
+	g_nr_negative -= d->lru_negative;
+}
+
 static void lru_remove(struct dentry *d)
 {
 	if (!READ_ONCE(d->on_lru))
 		return; /* d->lock is held: nobody puts it there now */
 	spin_lock(&g_lru_lock);
-	if (d->on_lru) {
-		d->on_lru = false;
-		list_del(&d->lru);
-		g_nr_lru--;
-	}
+	if (d->on_lru)
+		lru_take(d);
 	spin_unlock(&g_lru_lock);
 }
 
@@ -177,6 +184,8 @@ void put_dentry(struct dentry *d)
 			d->on_lru = true;
 			list_add(&d->lru, &g_lru);
 			g_nr_lru++;
+			d->lru_negative = !d->inode;
+			g_nr_negative += d->lru_negative;
 			spin_unlock(&g_lru_lock);
 		}
 		/* A concurrent shrinker may free it as soon as the lock is gone: RCU keeps it. */
@@ -252,6 +261,12 @@ void dentry_instantiate(struct dentry *d, struct inode *i)
 	seq_write_begin(&d->seq);
 	rcu_publish(d->inode, i);
 	seq_write_end(&d->seq);
+	if (unlikely(d->lru_negative)) {
+		spin_lock(&g_lru_lock);
+		g_nr_negative -= d->on_lru && d->lru_negative;
+		d->lru_negative = false;
+		spin_unlock(&g_lru_lock);
+	}
 	spin_unlock(&d->lock);
 	spin_lock(&i->spin);
 	list_add_tail(&d->alias, &i->dentries);
@@ -619,7 +634,14 @@ char *dentry_format(struct dentry *d, char *buf, size_t size)
 
 static unsigned long dcache_count(void)
 {
-	return READ_ONCE(g_nr_lru);
+	return READ_ONCE(g_nr_lru) * (u64)READ_ONCE(g_vfs_cache_pressure) / 100;
+}
+
+void dcache_get_stats(u64 *all, u64 *unused, u64 *negative)
+{
+	*all = slab_in_use(&g_dentry_cache);
+	*unused = READ_ONCE(g_nr_lru);
+	*negative = READ_ONCE(g_nr_negative);
 }
 
 /* d's content has still to be written, which its flusher does better than whoever needs memory.
@@ -656,9 +678,7 @@ static unsigned long dcache_scan(unsigned long nr, u32 gfp)
 		if (d) {
 			s = d->super; /* not gone: its end takes d from the list first */
 			super_pin(s);
-			d->on_lru = false;
-			list_del(&d->lru);
-			g_nr_lru--;
+			lru_take(d);
 		}
 		spin_unlock(&g_lru_lock);
 		if (d && ref_read(&d->refs) == 0) {

@@ -175,6 +175,26 @@ int vfs_sync_all(bool wait)
 	return err;
 }
 
+void supers_for_each(void (*fn)(struct super *s))
+{
+	struct super *s, *prev = NULL;
+
+	spin_lock(&g_supers_lock);
+	list_for_each_entry(s, &g_supers, link) {
+		if (!ref_get_unless_zero(&s->refs))
+			continue;
+		spin_unlock(&g_supers_lock);
+		if (prev)
+			put_super(prev);
+		prev = s;
+		fn(s);
+		spin_lock(&g_supers_lock);
+	}
+	spin_unlock(&g_supers_lock);
+	if (prev)
+		put_super(prev);
+}
+
 /* ---- life
  * ---------------------------------------------------------------------------------------- */
 
@@ -202,6 +222,11 @@ struct inode *inode_alloc(struct super *s)
 		list_init(&i->super_link);
 	}
 	return i;
+}
+
+u64 inodes_allocated(void)
+{
+	return slab_in_use(&g_inode_cache);
 }
 
 static void free_inode_rcu(struct rcu_head *head)

@@ -57,6 +57,7 @@ int path_follow_mounts(struct path *p, u32 flags) must_check;
 /* What is mounted there, referenced, or NULL. Sleeps while an umount of it is decided. */
 struct mount *mount_lookup(struct mount *parent, struct dentry *at);
 /* The same without the reference: RCU is held, the caller checks g_rename_seq. */
+void supers_for_each(void (*fn)(struct super *s)); /* referenced; sleeps */
 struct mount *mount_find_rcu(struct mount *parent, struct dentry *at);
 extern struct rwsem g_namespace_lock;
 bool dentry_is_mountpoint(struct dentry *d);

@@ -24,7 +24,7 @@
 struct rwsem g_namespace_lock;
 struct mount_ns *g_init_mount_ns;
 
-#define MAX_MOUNTS 100000 /* fs.mount-max */
+int g_mount_max = 100000; /* fs.mount-max */
 #define TABLE_SIZE 1024
 static struct hlist_head g_table[TABLE_SIZE]; /* lock for writers, RCU for readers */
 static struct wait_queue g_change_wait = WAIT_QUEUE_INIT(g_change_wait);
@@ -366,7 +366,7 @@ static int attach_at(struct mount *m, struct path *p)
 		return -ENOENT;
 	if (!p->mnt->ns)
 		return -EINVAL;
-	if (p->mnt->ns->count >= MAX_MOUNTS)
+	if (p->mnt->ns->count >= (u32)READ_ONCE(g_mount_max))
 		return -ENOSPC;
 	return mount_attach_shared(m, p);
 }
@@ -492,7 +492,7 @@ static int bind_mount(
 	if ((at->dentry->flags & DENTRY_UNHASHED) && at->dentry != at->dentry->parent)
 		goto out;
 	err = -ENOSPC;
-	if (g_init_mount_ns->count >= MAX_MOUNTS)
+	if (g_init_mount_ns->count >= (u32)READ_ONCE(g_mount_max))
 		goto out;
 	/* Copied before the copy is attached, or it would contain itself. */
 	err = -ENOMEM;
@@ -604,6 +604,43 @@ static int remount(struct path *at, u32 flags, const char *data, bool only_mount
 		super_end(s, FREEZE_WRITES);
 	}
 	return err;
+}
+
+static int make_read_only(struct super *s)
+{
+	u32 old;
+	int err = 0;
+
+	if (!super_may_remount(s))
+		return -EBUSY;
+	rwsem_write_lock(&g_namespace_lock);
+	old = s->flags;
+	if (!(old & MS_RDONLY)) {
+		__atomic_store_n(&s->flags, old | MS_RDONLY, __ATOMIC_SEQ_CST);
+		err = super_is_written(s) ? -EBUSY : s->ops->remount(s, old | MS_RDONLY, NULL);
+		if (err)
+			s->flags = old;
+		changed(g_init_mount_ns);
+	}
+	rwsem_write_unlock(&g_namespace_lock);
+	super_end(s, FREEZE_WRITES);
+	return err;
+}
+
+static void remount_one(struct super *s)
+{
+	int err = 0;
+
+	if ((s->type->flags & FS_REQUIRES_DEV) && s->ops->remount)
+		err = make_read_only(s);
+	if (err)
+		log_err("%s %u:%u stays writable: %s", s->type->name, dev_major(s->dev),
+			dev_minor(s->dev), err == -EBUSY ? "it is in use" : errno_name(err));
+}
+
+void vfs_remount_all_read_only(void)
+{
+	supers_for_each(remount_one);
 }
 
 static int change_propagation(struct path *at, unsigned long flags)

@@ -2,11 +2,18 @@
  * Promises and limits: committed memory (vm.overcommit_memory), RLIMIT_AS, RLIMIT_DATA,
  * RLIMIT_MEMLOCK, the number of regions.
  */
+#include <core/init.h>
 #include <cred/cred.h>
 #include "vm.h"
 
 int g_overcommit_memory;
 int g_overcommit_ratio = 50;
+u64 g_overcommit_kbytes;
+u64 g_admin_reserve_kbytes, g_user_reserve_kbytes;
+
+#define ADMIN_RESERVE_MAX (8 << 10) /* KiB: the defaults, unless memory is small */
+#define USER_RESERVE_MAX  (128 << 10)
+#define RESERVE_SHARE     32 /* of free memory, of a process's size */
 int g_max_map_count = 65530;
 
 static atomic64_t g_committed; /* pages */
@@ -21,9 +28,6 @@ u64 vm_limit(int resource)
 {
 	return g_limit ? g_limit(resource) : RLIM_INFINITY;
 }
-
-/* In mode 2 ordinary users leave this share of the limit to root (admin_reserve_kbytes). */
-#define ADMIN_RESERVE_PAGES (MiB(8) >> PAGE_SHIFT)
 
 static u64 total_pages(void)
 {
@@ -44,10 +48,30 @@ u64 vm_committed_pages(void)
 	return n > 0 ? n : 0;
 }
 
+static u64 kib_to_pages(u64 kib)
+{
+	return kib >> (PAGE_SHIFT - 10);
+}
+
 u64 vm_commit_limit_pages(void)
 {
-	return total_pages() * READ_ONCE(g_overcommit_ratio) / 100;
+	u64 kib = READ_ONCE(g_overcommit_kbytes);
+
+	return kib ? kib_to_pages(kib) : total_pages() * READ_ONCE(g_overcommit_ratio) / 100;
 }
+
+static int account_init(void)
+{
+	struct mem_stats s;
+	u64 share;
+
+	mem_get_stats(&s);
+	share = (s.free << (PAGE_SHIFT - 10)) / RESERVE_SHARE;
+	g_admin_reserve_kbytes = min_t(u64, share, ADMIN_RESERVE_MAX);
+	g_user_reserve_kbytes = min_t(u64, share, USER_RESERVE_MAX);
+	return 0;
+}
+INIT_HOOK(INIT_CORE, account_init);
 
 int commit_charge(struct mm *mm, s64 pages)
 {
@@ -61,7 +85,10 @@ int commit_charge(struct mm *mm, s64 pages)
 		u64 limit = vm_commit_limit_pages();
 
 		if (!capable(CAP_SYS_ADMIN))
-			limit -= min(limit / 32, ADMIN_RESERVE_PAGES);
+			limit -= min(limit, kib_to_pages(READ_ONCE(g_admin_reserve_kbytes)));
+		limit -= min(limit,
+			min(mm->total_pages / RESERVE_SHARE,
+				kib_to_pages(READ_ONCE(g_user_reserve_kbytes))));
 		ok = vm_committed_pages() <= limit;
 	}
 	if (!ok) {

@@ -145,3 +145,22 @@ def test_exception_in_the_kernel_prints_its_registers(start, tmp_path):
                                                        0x12345000), part
     assert "kernel mode, ip 0x12345000" in part and "thread idle/0" in part, part
     assert "interrupt 4" in part, "the serial line's among the trace events\n" + part
+
+
+def test_keys_behind_a_break_on_the_console(start, tmp_path):
+    """kernel.sysrq is Debian's 438: no dumps, but help and a reset."""
+    path = tmp_path / "qmp"
+    guest = start("build/stress/idle_init", qemu=["-qmp", f"unix:{path},server=on,wait=off"])
+    log, _ = guest.read(b"init sleeps")
+    assert "init sleeps" in log, log
+    monitor = socket.socket(socket.AF_UNIX)
+    monitor.connect(str(path))
+    monitor.sendall(b'{"execute": "qmp_capabilities"}\n')
+    for key, said in (("h", "terminate-all-tasks(e)"), ("m", "This sysrq operation is disabled."),
+                      ("b", "sysrq: Resetting")):
+        monitor.sendall(b'{"execute": "chardev-send-break", "arguments": {"id": "log"}}\n')
+        time.sleep(0.5)  # a break and a byte are different things for QEMU's line
+        guest.vm.log.send(key.encode())
+        log, _ = guest.read(said.encode(), 20)
+        assert said in log, log
+    assert "Mem-Info" not in log
