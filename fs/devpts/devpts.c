@@ -11,7 +11,8 @@
 #include <process/task.h>
 #include <tty/pty.h>
 
-#define MAX_PTYS         4096 /* per system, as kernel.pty.max */
+#define MAX_PTYS         4096       /* per system, as kernel.pty.max */
+#define NR_NUMBERS       (1u << 20) /* minors */
 #define PTMX_INO         2
 #define SLAVE_INO(index) ((u64)(index) + 3)
 
@@ -452,6 +453,14 @@ fail:
 	return err_ptr(err);
 }
 
+/* Nodes of these numbers outside of devpts: no pair belongs to them. */
+static int no_pty_open(struct inode *i, struct file *f)
+{
+	return -EIO;
+}
+
+static const struct file_ops g_no_pty_fops = {.open = no_pty_open};
+
 static struct fs_type g_devpts_type = {.name = "devpts", .mount = devpts_mount};
 
 static int devpts_init(void)
@@ -459,6 +468,8 @@ static int devpts_init(void)
 	int err = fs_type_register(&g_devpts_type);
 
 	err = err ?: chrdev_register(TTYAUX_MAJOR, 2, 1, "/dev/ptmx", &g_ptmx_fops);
-	return err ?: devtmpfs_add("ptmx", S_IFCHR | 0666, dev_make(TTYAUX_MAJOR, 2));
+	err = err ?: devtmpfs_add("ptmx", S_IFCHR | 0666, dev_make(TTYAUX_MAJOR, 2));
+	err = err ?: chrdev_register(UNIX98_PTY_MASTER_MAJOR, 0, NR_NUMBERS, "ptm", &g_no_pty_fops);
+	return err ?: chrdev_register(UNIX98_PTY_SLAVE_MAJOR, 0, NR_NUMBERS, "pts", &g_no_pty_fops);
 }
 INIT_HOOK(INIT_FS, devpts_init);

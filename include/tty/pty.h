@@ -22,7 +22,8 @@ struct tty_pty {
 	bool stopped;   /* TCOOFF on the master: its writes wait */
 	bool exclusive; /* TIOCEXCL on the master */
 	bool slave_opened, slave_closed;
-	u8 packet_bits;                          /* pending TIOCPKT_* */
+	bool hung;      /* TIOCVHANGUP on the master: its file is dead; set once, atomic */
+	u8 packet_bits; /* pending TIOCPKT_* */
 	struct wait_queue read_wait, write_wait; /* the master's */
 	struct fasync_list async;                /* the master's */
 	int index;

@@ -14,7 +14,7 @@ struct range {
 };
 
 #define NR_MAJORS 512
-static struct range *g_majors[NR_MAJORS]; /* RCU list heads; g_lock for writers */
+static struct range *g_majors[NR_MAJORS]; /* RCU lists, by order of coming; g_lock for writers */
 static DEFINE_SPINLOCK(g_lock, RANK_DEVICE);
 
 static struct mutex g_nodes_lock = MUTEX_INIT(g_nodes_lock, RANK_CGROUP);
@@ -24,7 +24,7 @@ static void (*g_remove)(const char *name);
 
 int chrdev_register(u32 major, u32 minor, u32 count, const char *name, const struct file_ops *fops)
 {
-	struct range *r = kmalloc(sizeof(*r), GFP_KERNEL), *o;
+	struct range *r = kmalloc(sizeof(*r), GFP_KERNEL), *o, **to;
 
 	if (!r)
 		return -ENOMEM;
@@ -36,8 +36,9 @@ int chrdev_register(u32 major, u32 minor, u32 count, const char *name, const str
 			kfree(r);
 			return -EBUSY;
 		}
-	r->next = g_majors[major % NR_MAJORS];
-	rcu_publish(g_majors[major % NR_MAJORS], r);
+	for (to = &g_majors[major % NR_MAJORS]; *to; to = &(*to)->next)
+		;
+	rcu_publish(*to, r);
 	spin_unlock(&g_lock);
 	return 0;
 }

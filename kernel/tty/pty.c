@@ -224,7 +224,7 @@ static ssize_t master_read_locked(struct tty_pty *p, struct file *f, struct iter
 	ssize_t done = 0;
 	int err;
 
-	while (to->count) {
+	while (to->count && !READ_ONCE(p->hung)) {
 		u32 n = master_take(
 			p, bytes, min_t(size_t, sizeof(bytes), to->count), &data_packet);
 
@@ -242,8 +242,8 @@ static ssize_t master_read_locked(struct tty_pty *p, struct file *f, struct iter
 			return -EIO;
 		if (f->flags & O_NONBLOCK)
 			return -EAGAIN;
-		err = wait_event_interruptible(
-			&p->read_wait, master_readable(p) || READ_ONCE(p->slave_closed));
+		err = wait_event_interruptible(&p->read_wait,
+			master_readable(p) || READ_ONCE(p->slave_closed) || READ_ONCE(p->hung));
 		if (err)
 			return err;
 	}
@@ -294,11 +294,14 @@ static ssize_t master_write_locked(struct tty_pty *p, struct file *f, struct ite
 			at += took;
 			if (took)
 				continue;
-			if (f->flags & O_NONBLOCK)
+			if (READ_ONCE(p->hung))
+				err = -EIO;
+			else if (f->flags & O_NONBLOCK)
 				err = -EAGAIN;
 			else
 				err = wait_event_interruptible(&p->write_wait,
-					master_may_send(p) && n_tty_takes_input(slave));
+					(master_may_send(p) && n_tty_takes_input(slave)) ||
+						READ_ONCE(p->hung));
 			if (err)
 				break;
 		}
@@ -320,7 +323,7 @@ static ssize_t master_write(struct file *f, struct iter *from, off64_t *pos)
 
 	if (err)
 		return err;
-	ret = master_write_locked(p, f, from);
+	ret = READ_ONCE(p->hung) ? -EIO : master_write_locked(p, f, from);
 	mutex_unlock(&p->write_lock);
 	return ret;
 }
@@ -332,6 +335,8 @@ static u32 master_poll(struct file *f, struct poll_table *pt)
 
 	poll_wait(f, &p->read_wait, pt);
 	poll_wait(f, &p->write_wait, pt);
+	if (READ_ONCE(p->hung))
+		return EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM | EPOLLERR | EPOLLHUP;
 	if (master_readable(p))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (READ_ONCE(p->packet) && READ_ONCE(p->packet_bits))
@@ -406,6 +411,17 @@ static long master_flow(struct tty_pty *p, unsigned long how)
 	}
 }
 
+/* The master's file ends: it reads as ended and takes nothing more. The slave isn't told. */
+static long master_hang_up(struct tty_pty *p)
+{
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	WRITE_ONCE(p->hung, true);
+	poll_wake(&p->read_wait, EPOLLIN | EPOLLRDNORM | EPOLLERR | EPOLLHUP);
+	poll_wake(&p->write_wait, EPOLLOUT | EPOLLWRNORM | EPOLLERR | EPOLLHUP);
+	return 0;
+}
+
 /* As if it had been typed at the master: the master reads it. */
 static long master_insert(struct tty_pty *p, const u8 __user *from)
 {
@@ -425,7 +441,11 @@ static long master_ioctl(struct file *f, u32 cmd, unsigned long arg)
 	int __user *ip = (int __user *)arg;
 	int v;
 
+	if (READ_ONCE(p->hung))
+		return -EIO;
 	switch (cmd) {
+	case TIOCVHANGUP:
+		return master_hang_up(p);
 	case TIOCGPTN:
 		return put_user((u32)p->index, (u32 __user *)arg);
 	case TIOCSPTLCK:

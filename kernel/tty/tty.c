@@ -120,7 +120,7 @@ int tty_register(struct tty *t)
 	err = chrdev_register(TTY_MAJOR, minor, 1, "ttyS", &g_tty_fops);
 	if (err)
 		return err;
-	return devtmpfs_add(t->name, S_IFCHR | 0660, t->dev);
+	return devtmpfs_add(t->name, S_IFCHR | 0600, t->dev);
 }
 
 void tty_set_console(struct tty *t)

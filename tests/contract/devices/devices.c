@@ -338,3 +338,34 @@ TEST(dmesg_restrict_holds_for_kmsg)
 	write_file("/proc/sys/kernel/dmesg_restrict", before);
 	CHECK_EQ(status, 0);
 }
+
+TEST(proc_devices_names_the_majors_of_terminals)
+{
+	static const char *const lines[] = {"\n  1 mem\n", "\n  4 ttyS\n", "\n  5 /dev/tty\n",
+		"\n  5 /dev/console\n", "\n  5 /dev/ptmx\n", "\n 10 misc\n", "\n128 ptm\n",
+		"\n136 pts\n"};
+	char *text = read_text("/proc/devices");
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		if (!strstr(text, lines[i]))
+			FAIL("/proc/devices: expected \"%s\" in:\n%s", lines[i], text);
+}
+
+TEST(serial_lines_are_for_root_only_at_first)
+{
+	struct stat st;
+
+	OK(stat("/dev/ttyS0", &st));
+	CHECK_EQ(st.st_mode, S_IFCHR | 0600);
+	CHECK_EQ(st.st_uid, 0);
+	CHECK_EQ(st.st_gid, 0);
+	CHECK_EQ(st.st_rdev, makedev(4, 64));
+}
+
+TEST(nodes_of_ptys_elsewhere_open_nothing)
+{
+	OK(mknod("master", S_IFCHR | 0600, makedev(128, 0)));
+	CHECK_ERR(open("master", O_RDWR | O_NOCTTY), EIO);
+	OK(mknod("slave", S_IFCHR | 0600, makedev(136, 4000)));
+	CHECK_ERR(open("slave", O_RDWR | O_NOCTTY), EIO);
+}

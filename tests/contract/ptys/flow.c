@@ -233,6 +233,61 @@ TEST(TIOCVHANGUP_ends_open_files_and_leaves_the_terminal_usable)
 	CHECK_ERR(read(g_master, b, sizeof(b)), EIO);
 }
 
+TEST(TIOCVHANGUP_on_a_master_ends_the_master_only)
+{
+	struct pollfd p;
+	struct winsize w;
+	char path[32], b[32];
+	int nr, s;
+	pid_t pid;
+
+	open_pty();
+	pid = FORK();
+	if (!pid) {
+		become_user(1000, 1000);
+		CHECK_ERR(ioctl(g_master, TIOCVHANGUP), EPERM);
+		_exit(0);
+	}
+	expect_exit(pid, 0);
+	OK(ioctl(g_master, TIOCGPTN, &nr));
+	OK(ioctl(g_master, TIOCVHANGUP));
+	p = (struct pollfd){g_master, POLLIN | POLLOUT, 0};
+	CHECK_EQ(poll(&p, 1, 0), 1);
+	CHECK_EQ(p.revents, POLLIN | POLLOUT | POLLERR | POLLHUP);
+	CHECK_EQ(read(g_master, b, sizeof(b)), 0);
+	CHECK_ERR(write(g_master, "x", 1), EIO);
+	CHECK_ERR(ioctl(g_master, TIOCGPTN, &nr), EIO);
+	CHECK_ERR(ioctl(g_master, TIOCGWINSZ, &w), EIO);
+	OK(fcntl(g_slave, F_SETFL, O_NONBLOCK));
+	CHECK_ERR(read(g_slave, b, sizeof(b)), EAGAIN);
+	CHECK_EQ(write(g_slave, "y", 1), 1);
+	CHECK_EQ(read(g_master, b, sizeof(b)), 0);
+	OK(ioctl(g_slave, TIOCGWINSZ, &w));
+	snprintf(path, sizeof(path), "/dev/pts/%d", nr);
+	s = OK(open(path, O_RDWR | O_NOCTTY | O_NONBLOCK));
+	CHECK_EQ(write(s, "z", 1), 1);
+	OK(close(s));
+}
+
+static void *hang_up_later(void *master)
+{
+	await_sleep(getpid());
+	OK(ioctl((int)(long)master, TIOCVHANGUP));
+	return NULL;
+}
+
+TEST(TIOCVHANGUP_wakes_who_reads_the_master)
+{
+	pthread_t t;
+	char b[8];
+
+	open_pty();
+	OK(fcntl(g_master, F_SETFL, 0));
+	CHECK_PT(pthread_create(&t, NULL, hang_up_later, (void *)(long)g_master));
+	CHECK_EQ(read(g_master, b, sizeof(b)), 0);
+	CHECK_PT(pthread_join(t, NULL));
+}
+
 TEST(TIOCSTI_on_a_master_is_input_of_the_master)
 {
 	char b[8];
