@@ -8,7 +8,6 @@
 #include <linux/random.h>
 #include <linux/reboot.h>
 #include <linux/sysinfo.h>
-#include <linux/timex.h>
 #include <process/signal.h>
 #include <process/uts.h>
 #include <sched/timer.h>
@@ -72,49 +71,6 @@ long sys_sysinfo(struct sysinfo __user *to)
 	si.sharedram = mem.shmem << PAGE_SHIFT;
 	si.procs = (u16)min(sched.threads, 0xffffu);
 	return copy_to_user(to, &si, sizeof(si)) ? -EFAULT : 0;
-}
-
-/* Only what is there: no phase-locked loop steers this clock. */
-static long read_timex(void __user *to)
-{
-	struct __kernel_timex tx;
-	s64 now = clock_real_ns();
-
-	if (copy_from_user(&tx, to, sizeof(tx)))
-		return -EFAULT;
-	if (tx.modes) {
-		if (!capable(CAP_SYS_TIME))
-			return -EPERM;
-		syscall_log_unknown("adjtimex(modes)", tx.modes);
-		return -EINVAL;
-	}
-	memset(&tx, 0, sizeof(tx));
-	tx.status = STA_UNSYNC | STA_NANO;
-	tx.maxerror = tx.esterror = 16000000;
-	tx.constant = 2;
-	tx.precision = 1;
-	tx.tolerance = 32768000;
-	tx.tick = 10000;
-	tx.time.tv_sec = now / NS_PER_SEC;
-	tx.time.tv_usec = now % NS_PER_SEC; /* STA_NANO: nanoseconds */
-	return copy_to_user(to, &tx, sizeof(tx)) ? -EFAULT : TIME_ERROR;
-}
-
-long sys_adjtimex(void __user *tx)
-{
-	return read_timex(tx);
-}
-
-long sys_clock_adjtime(int clock, void __user *tx)
-{
-	struct __kernel_timex t;
-	s64 ns;
-
-	if (clock == CLOCK_REALTIME)
-		return read_timex(tx);
-	if (copy_from_user(&t, tx, sizeof(t)))
-		return -EFAULT;
-	return clock_get(clock, &ns) ? -EINVAL : -EOPNOTSUPP;
 }
 
 /* ---- random numbers, log ---- */

@@ -359,6 +359,51 @@ TEST(adjtimex_reads)
 	CHECK(tx.tick > 9000 && tx.tick < 11000);
 }
 
+TEST(adjtimex_moves_the_clock_and_tells_it_in_either_unit)
+{
+	struct timex tx = {.modes = ADJ_SETOFFSET, .time = {100, 500000}};
+	long long before = now_ns(CLOCK_REALTIME) - now_ns(CLOCK_MONOTONIC), after;
+
+	CHECK_EQ(OK(adjtimex(&tx)), TIME_ERROR);
+	CHECK(!(tx.status & STA_NANO) && tx.time.tv_usec < 1000000);
+	after = now_ns(CLOCK_REALTIME) - now_ns(CLOCK_MONOTONIC);
+	CHECK(after - before > 100490 * MSEC && after - before < 100510 * MSEC);
+	tx = (struct timex){.modes = ADJ_SETOFFSET | ADJ_NANO, .time = {-101, 500000000}};
+	CHECK_EQ(OK(clock_adjtime(CLOCK_REALTIME, &tx)), TIME_ERROR);
+	CHECK_EQ(tx.status & STA_NANO, STA_NANO);
+	CHECK_EQ(tx.modes, ADJ_SETOFFSET | ADJ_NANO);
+	after = now_ns(CLOCK_REALTIME) - now_ns(CLOCK_MONOTONIC);
+	CHECK(llabs(after - before) < 10 * MSEC);
+	tx = (struct timex){.modes = ADJ_MICRO};
+	CHECK_EQ(OK(adjtimex(&tx)), TIME_ERROR);
+	CHECK_EQ(tx.status & STA_NANO, 0);
+	tx = (struct timex){.modes = ADJ_SETOFFSET, .time = {0, 1000000}};
+	CHECK_ERR(adjtimex(&tx), EINVAL);
+	tx = (struct timex){.modes = ADJ_SETOFFSET, .time = {0, -1}};
+	CHECK_ERR(adjtimex(&tx), EINVAL);
+}
+
+TEST(adjtimex_that_changes_needs_a_capability)
+{
+	pid_t pid = FORK();
+
+	if (!pid) {
+		struct timex tx = {0};
+
+		become_user(1000, 1000);
+		OK(adjtimex(&tx));
+		tx = (struct timex){.modes = ADJ_OFFSET_SS_READ};
+		OK(adjtimex(&tx));
+		CHECK_EQ(tx.offset, 0);
+		tx = (struct timex){.modes = ADJ_SETOFFSET};
+		CHECK_ERR(adjtimex(&tx), EPERM);
+		tx = (struct timex){.modes = ADJ_MICRO};
+		CHECK_ERR(adjtimex(&tx), EPERM);
+		_exit(0);
+	}
+	expect_exit(pid, 0);
+}
+
 TEST(timers_count_as_pending_signals)
 {
 	struct rlimit lim = {40, 40};
