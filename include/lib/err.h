@@ -21,6 +21,8 @@
 
 /* "ENOMEM" for ENOMEM and -ENOMEM, "E?" for what has no name. */
 const char *errno_name(int err);
+/* "Cannot allocate memory", as strerror(3). */
+const char *errno_text(int err);
 
 static inline bool is_err(const void *p)
 {

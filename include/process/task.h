@@ -402,6 +402,14 @@ struct process_tty_ops {
 };
 void process_set_tty_ops(const struct process_tty_ops *ops);
 
+/* Who prints what processes do (trace=syscalls); set once at start-up. */
+struct process_trace {
+	/* t takes a signal, or would if it weren't ignored; info: NULL: the kernel's own. siglock. */
+	void (*signal)(struct task *t, int sig, const siginfo_t *info);
+	void (*exit)(struct task *t, int status); /* the current task ends */
+};
+extern const struct process_trace *g_process_trace; /* NULL: nobody */
+
 /* pidfds */
 struct pid *pidfd_pid(struct file *f); /* NULL: not a pidfd; borrowed from f */
 struct file *pidfd_create(struct pid *pid, u32 o_flags) must_check; /* error pointer */

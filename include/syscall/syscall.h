@@ -26,6 +26,7 @@ void syscall_trace_exit(const struct pt_regs *regs, long nr, long ret);
 
 /* A traced task ends inside a call: free its line. */
 struct task;
+extern const struct process_trace g_syscall_process_trace; /* signals and ends */
 void syscall_trace_forget(struct task *t);
 
 /* Log once per program that it used something this kernel doesn't have. what: a short name, the

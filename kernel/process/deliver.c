@@ -88,6 +88,8 @@ static bool next_signal(struct task *t, struct delivery *d, struct pt_regs *regs
 			spin_unlock_irq(&p->siglock);
 			return false;
 		}
+		if (unlikely(g_process_trace) && d->sig != SIGKILL)
+			g_process_trace->signal(t, d->sig, &d->info);
 		sa = &p->sighand->action[d->sig - 1];
 		spin_lock(&p->sighand->lock);
 		d->sa = *sa;

@@ -379,6 +379,8 @@ noreturn void task_exit(int code)
 	bool group_dead, stopped, dumping;
 
 	trace_event(TRACE_EXIT, (u64)task_tid(t), (u64)code);
+	if (unlikely(g_process_trace))
+		g_process_trace->exit(t, code);
 	spin_lock_irq(&p->siglock);
 	t->exiting = true;
 	t->exit_code = code;

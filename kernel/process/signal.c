@@ -281,8 +281,14 @@ int signal_send_locked(
 	struct sigqueue *q = NULL;
 
 	spin_assert_held(&p->siglock);
-	if (!t || !p->sighand || !prepare_locked(p, t, sig, force))
+	if (!t || !p->sighand)
 		return 0;
+	if (!prepare_locked(p, t, sig, force)) {
+		/* A signal that nobody waits for is seen nowhere else. */
+		if (unlikely(g_process_trace) && !(p->flags & PROC_GROUP_EXIT))
+			g_process_trace->signal(t, sig, info);
+		return 0;
+	}
 	if (sig < SIG_RT_FIRST && (pending->set & sig_bit(sig)))
 		return 0;
 	if (sig != SIGKILL)

@@ -294,6 +294,8 @@ bool process_is_child(struct process *p, struct task *of)
 	return is;
 }
 
+const struct process_trace *g_process_trace;
+
 void task_set_timer_slack(struct task *t, u64 ns)
 {
 	WRITE_ONCE(t->thread.timer_slack_ns, (s64)ns > 0 ? (s64)ns : t->default_slack_ns);

@@ -34,6 +34,8 @@ static const char *call_name(u32 nr)
 static int names_init(void)
 {
 	trace_set_call_names(call_name);
+	if (g_trace_calls)
+		g_process_trace = &g_syscall_process_trace;
 	return 0;
 }
 INIT_HOOK(INIT_CORE, names_init);

@@ -306,7 +306,7 @@ long sys_sched_yield(void)
 
 /* ---- affinity ---- */
 
-long sys_sched_setaffinity(int pid, unsigned int len, void __user *umask)
+long sys_sched_setaffinity(int pid, unsigned int len, const void __user *umask)
 {
 	u64 mask = 0;
 	struct task *t;

@@ -1,6 +1,6 @@
 /*
- * trace=syscalls: each call as strace prints it, one log line per call, or two when others came in
- * between ("<unfinished ...>" is avoided: arguments are formatted at entry, the result appended).
+ * trace=syscalls: each call as strace prints it, one log line per call ("<unfinished ...>" is
+ * avoided: arguments are formatted at entry, the result appended).
  */
 #include "trace.h"
 #include <abi/socket.h>
@@ -30,23 +30,6 @@
 #include <linux/wait.h>
 #include <process/task.h>
 #include <syscall/syscall.h>
-
-/* ---- user memory ---------------------------------------------------------------------------- */
-
-static bool may_copy(struct seq_buf *s, size_t n)
-{
-	struct trace_line *l = container_of(s, struct trace_line, s);
-
-	if (n > TRACE_COPY_MAX - l->copied)
-		return false;
-	l->copied += (u32)n;
-	return true;
-}
-
-bool trace_fetch(struct seq_buf *s, void *dst, unsigned long p, size_t n)
-{
-	return may_copy(s, n) && !copy_from_user(dst, (const void __user *)p, n);
-}
 
 /* ---- names and flags ------------------------------------------------------------------------ */
 
@@ -196,78 +179,6 @@ static void put_name(struct seq_buf *s, u64 v, const char *const *names, size_t 
 #define PUT_VALUE(s, v, values)      trace_put_value(s, v, values, ARRAY_SIZE(values))
 #define PUT_FLAGS(s, v, flags, zero) trace_put_flags(s, v, flags, ARRAY_SIZE(flags), zero)
 
-void trace_put_text(struct seq_buf *s, const char *text, size_t n, bool cut)
-{
-	seq_putc(s, '"');
-	for (size_t i = 0; i < n; i++) {
-		u8 c = (u8)text[i];
-
-		if (c == '\n')
-			seq_puts(s, "\\n");
-		else if (c == '\t')
-			seq_puts(s, "\\t");
-		else if (c == '"' || c == '\\')
-			seq_printf(s, "\\%c", c);
-		else if (c < 32 || c >= 127)
-			seq_printf(s, "\\%o", c);
-		else
-			seq_putc(s, (char)c);
-	}
-	seq_puts(s, cut ? "\"..." : "\"");
-}
-
-void trace_put_address(struct seq_buf *s, unsigned long p)
-{
-	if (p)
-		seq_printf(s, "%#lx", p);
-	else
-		seq_puts(s, "NULL");
-}
-
-void trace_put_string(struct seq_buf *s, unsigned long p, size_t max)
-{
-	char text[256];
-	ssize_t n = -1;
-
-	max = min(max, sizeof(text));
-	if (p && may_copy(s, max))
-		n = strncpy_from_user(text, (const char __user *)p, max);
-	if (n < 0)
-		trace_put_address(s, p);
-	else
-		trace_put_text(s, text, (size_t)n, n == (ssize_t)max);
-}
-
-void trace_put_bytes(struct seq_buf *s, unsigned long p, size_t len)
-{
-	char text[TRACE_STRING_MAX];
-	size_t n = min_t(size_t, len, sizeof(text));
-
-	if (!p || !trace_fetch(s, text, p, n))
-		trace_put_address(s, p);
-	else
-		trace_put_text(s, text, n, len > n);
-}
-
-static void put_strings(struct seq_buf *s, unsigned long p)
-{
-	for (int i = 0;; i++) {
-		unsigned long q;
-
-		if (!p || !trace_fetch(s, &q, p + 8ul * (u32)i, sizeof(q))) {
-			trace_put_address(s, p);
-			return;
-		}
-		seq_puts(s, i == 0 ? "[" : q ? ", " : "");
-		if (q && i == TRACE_ITEMS_MAX)
-			seq_puts(s, "...");
-		if (!q || i == TRACE_ITEMS_MAX)
-			break;
-		trace_put_string(s, q, TRACE_STRING_MAX);
-	}
-	seq_putc(s, ']');
-}
-
 /* [INT CHLD], or ~[KILL] when more than half of them are in. */
 void trace_put_sigset(struct seq_buf *s, u64 set)
 {
@@ -299,63 +210,6 @@ static void put_sigset_at(struct seq_buf *s, unsigned long p)
 		trace_put_sigset(s, set);
 	else
 		trace_put_address(s, p);
-}
-
-/* Descriptors of select(2) that are in the set. */
-static void put_fdset(struct seq_buf *s, unsigned long p, u32 n)
-{
-	const char *sep = "[";
-	u64 word = 0;
-
-	for (u32 fd = 0; fd < n && fd < 1024; fd++) {
-		if (fd % 64 == 0 && (!p || !trace_fetch(s, &word, p + fd / 8, sizeof(word)))) {
-			trace_put_address(s, p);
-			return;
-		}
-		if (word >> fd % 64 & 1) {
-			seq_printf(s, "%s%u", sep, fd);
-			sep = " ";
-		}
-	}
-	if (p)
-		seq_puts(s, *sep == '[' ? "[]" : "]");
-	else
-		seq_puts(s, "NULL");
-}
-
-/* count numbers of 4 or 8 bytes in brackets. */
-static void put_numbers(struct seq_buf *s, unsigned long p, int count, size_t size)
-{
-	s64 v[2] = {0};
-
-	if (!p || !trace_fetch(s, v, p, (size_t)count * size)) {
-		trace_put_address(s, p);
-		return;
-	}
-	for (int i = 0; i < count; i++)
-		seq_printf(s, "%s%lld", i ? ", " : "[", size == 8 ? v[i] : ((const s32 *)v)[i]);
-	seq_putc(s, ']');
-}
-
-static void put_status(struct seq_buf *s, unsigned long p)
-{
-	u32 v;
-
-	if (!p || !trace_fetch(s, &v, p, sizeof(v))) {
-		trace_put_address(s, p);
-	} else if (v == 0xffff) {
-		seq_puts(s, "[{WIFCONTINUED(s)}]");
-	} else if ((v & 0xff) == 0x7f) {
-		seq_puts(s, "[{WIFSTOPPED(s) && WSTOPSIG(s) == ");
-		trace_put_scalar(s, v >> 8 & 0xff, ARG_SIG);
-		seq_puts(s, "}]");
-	} else if (v & 0x7f) {
-		seq_puts(s, "[{WIFSIGNALED(s) && WTERMSIG(s) == ");
-		trace_put_scalar(s, v & 0x7f, ARG_SIG);
-		seq_puts(s, v & 0x80 ? " && WCOREDUMP(s)}]" : "}]");
-	} else {
-		seq_printf(s, "[{WIFEXITED(s) && WEXITSTATUS(s) == %u}]", v >> 8 & 0xff);
-	}
 }
 
 static void put_st_mode(struct seq_buf *s, u32 v)
@@ -627,7 +481,7 @@ static void put_struct(
 static void put_optval(struct seq_buf *s, unsigned long p, long len)
 {
 	if (len == 4 && p)
-		put_numbers(s, p, 1, 4);
+		trace_put_numbers(s, p, 1, 4);
 	else
 		trace_put_bytes(s, p, (size_t)max(len, 0l));
 }
@@ -670,19 +524,28 @@ static void put_out(
 		put_sigset_at(s, v);
 		break;
 	case ARG_OUTSTATUS:
-		put_status(s, v);
+		trace_put_status(s, v);
 		break;
 	case ARG_OUTFDS:
-		put_numbers(s, v, 2, 4);
+		trace_put_numbers(s, v, 2, 4);
 		break;
 	case ARG_OUTUINT:
-		put_numbers(s, v, 1, 4);
+		trace_put_numbers(s, v, 1, 4);
 		break;
 	case ARG_OUTSA:
 		trace_put_sockaddr(s, v, min(l->len_in, length_at(s, regs_arg(regs, i + 1))));
 		break;
 	case ARG_OUTLEN:
 		put_length(s, v, l->len_in);
+		break;
+	case ARG_OUTCPUSET:
+		trace_put_cpu_set(s, v, (u64)ret);
+		break;
+	case ARG_OUTCAPDATA:
+		trace_put_cap_data(s, v, regs_arg(regs, i - 1));
+		break;
+	case ARG_DIRENTS:
+		trace_put_dirents(s, v, ret);
 		break;
 	case ARG_OUTOPTVAL:
 		put_optval(s, v, length_at(s, regs_arg(regs, i + 1)));
@@ -701,6 +564,9 @@ static bool is_out(const struct pt_regs *regs, unsigned int kind)
 	case ARG_OUTSA:
 	case ARG_OUTLEN:
 	case ARG_OUTOPTVAL:
+	case ARG_OUTCPUSET:
+	case ARG_OUTCAPDATA:
+	case ARG_DIRENTS:
 		return true;
 	case ARG_IOCTL_ARG:
 		return trace_ioctl_is_out((u32)regs_arg(regs, 1));
@@ -725,7 +591,10 @@ static void put_memory_in(struct seq_buf *s, const struct pt_regs *regs, unsigne
 		trace_put_bytes(s, v, next);
 		break;
 	case ARG_STRV:
-		put_strings(s, v);
+		if (g_syscalls[regs_syscall_nr(regs)].kinds[i - 1] == ARG_STRV)
+			trace_put_variables(s, v);
+		else
+			trace_put_strings(s, v);
 		break;
 	case ARG_CSIGSET:
 		put_sigset_at(s, v);
@@ -738,21 +607,24 @@ static void put_memory_in(struct seq_buf *s, const struct pt_regs *regs, unsigne
 		break;
 	case ARG_OFFP:
 		if (v)
-			put_numbers(s, v, 1, 8);
+			trace_put_numbers(s, v, 1, 8);
 		else
 			trace_put_address(s, v);
 		break;
 	case ARG_FDSET:
-		put_fdset(s, v, (u32)max((int)regs_arg(regs, 0), 0));
+		trace_put_fdset(s, v, (u32)max((int)regs_arg(regs, 0), 0));
 		break;
 	case ARG_SOCKOPT:
 		trace_put_sockopt(s, (u32)regs_arg(regs, i - 1), (u32)v);
 		break;
-	case ARG_PRCTL_ARG:
-		if (regs_arg(regs, 0) == PR_SET_NAME)
-			trace_put_string(s, v, TRACE_STRING_MAX);
-		else
-			seq_printf(s, "%lu", v);
+	case ARG_CPUSET:
+		trace_put_cpu_set(s, v, regs_arg(regs, i - 1));
+		break;
+	case ARG_CAPHDR:
+		trace_put_cap_header(s, v);
+		break;
+	case ARG_CAPDATA:
+		trace_put_cap_data(s, v, regs_arg(regs, i - 1));
 		break;
 	default:
 		trace_put_scalar(s, v, kind);
@@ -765,7 +637,13 @@ static int put_args(struct trace_line *l, const struct pt_regs *regs, const stru
 	int from, bool after, long ret)
 {
 	struct seq_buf *s = &l->s;
+	long nr = regs_syscall_nr(regs);
 
+	if (trace_has_own_form(nr)) {
+		if (after)
+			trace_put_own_form(s, regs, nr, ret);
+		return 0;
+	}
 	for (int i = from; i < d->nr_args; i++) {
 		unsigned int kind = d->kinds[i];
 
@@ -791,8 +669,11 @@ static int put_args(struct trace_line *l, const struct pt_regs *regs, const stru
 
 static void put_result(struct seq_buf *s, long nr, long ret)
 {
+	bool restarts = ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK;
+
 	if (ret < 0 && ret >= -MAX_ERRNO)
-		seq_printf(s, ") = -1 %s", errno_name((int)-ret));
+		seq_printf(s, ") = %s %s (%s)", restarts ? "?" : "-1", errno_name((int)-ret),
+			errno_text((int)-ret));
 	else if (nr == __NR_mmap || nr == __NR_mremap || nr == __NR_brk)
 		seq_printf(s, ") = %#lx", ret);
 	else
@@ -816,6 +697,11 @@ static void put_remarks(struct seq_buf *s, const struct pt_regs *regs, long nr, 
 		seq_puts(s, " (Timeout)");
 	else if (is_poll(nr) && ret > 0)
 		trace_put_poll_results(s, regs_arg(regs, 0), regs_arg(regs, 1));
+	else if (trace_is_dumpable(regs, nr, ret)) {
+		seq_puts(s, " (");
+		trace_put_dumpable(s, ret);
+		seq_putc(s, ')');
+	}
 }
 
 void syscall_trace_enter(const struct pt_regs *regs)
@@ -841,8 +727,8 @@ void syscall_trace_enter(const struct pt_regs *regs)
 		if (g_syscalls[nr].kinds[i] == ARG_OUTLEN)
 			l->len_in = length_at(&l->s, regs_arg(regs, i));
 	/* Calls that don't come back are shown now. */
-	if (nr == __NR_exit || nr == __NR_exit_group || nr == __NR_execve || nr == __NR_execveat)
-		log_info("[%d] %.*s%s", task_tid(t), (int)l->s.len, l->text, ") ...");
+	if (nr == __NR_exit || nr == __NR_exit_group)
+		log_info("[%d] %.*s) = ?", task_tid(t), (int)l->s.len, l->text);
 }
 
 void syscall_trace_exit(const struct pt_regs *regs, long nr, long ret)
@@ -855,6 +741,11 @@ void syscall_trace_exit(const struct pt_regs *regs, long nr, long ret)
 	t->trace_line = NULL;
 	if ((unsigned long)nr <= SYSCALL_NR_MAX && g_syscalls[nr].name)
 		(void)put_args(l, regs, &g_syscalls[nr], l->next, true, ret);
+	if (nr == __NR_rt_sigreturn) {
+		seq_puts(&l->s, "{mask=");
+		trace_put_sigset(&l->s, t->blocked);
+		seq_putc(&l->s, '}');
+	}
 	put_result(&l->s, nr, ret);
 	put_remarks(&l->s, regs, nr, ret);
 	log_info("[%d] %.*s", task_tid(t), (int)l->s.len, l->text);

@@ -42,17 +42,39 @@ struct trace_layout {
 	bool more; /* members that aren't shown: "..." */
 };
 
+/* ---- trace_memory.c ---- */
 /* False: a wrong pointer, or the call's share is used up; then the address is what is printed. */
 bool trace_fetch(struct seq_buf *s, void *dst, unsigned long p, size_t n);
+void trace_put_bytes(struct seq_buf *s, unsigned long p, size_t len);
+void trace_put_strings(struct seq_buf *s, unsigned long p);   /* argv */
+void trace_put_variables(struct seq_buf *s, unsigned long p); /* how many in envp */
+void trace_put_fdset(struct seq_buf *s, unsigned long p, u32 n);
+/* count numbers of size 4 or 8 bytes in brackets. */
+void trace_put_numbers(struct seq_buf *s, unsigned long p, int count, size_t size);
+void trace_put_status(struct seq_buf *s, unsigned long p); /* of wait4 */
+
+/* ---- trace.c ---- */
 void trace_put_scalar(struct seq_buf *s, u64 v, unsigned int kind);
 void trace_put_address(struct seq_buf *s, unsigned long p); /* NULL or hexadecimal */
 void trace_put_flags(
 	struct seq_buf *s, u64 v, const struct flag_name *f, size_t n, const char *zero);
 void trace_put_value(struct seq_buf *s, u64 v, const struct flag_name *f, size_t n);
-void trace_put_bytes(struct seq_buf *s, unsigned long p, size_t len);
 void trace_put_text(struct seq_buf *s, const char *text, size_t n, bool cut);
 void trace_put_string(struct seq_buf *s, unsigned long p, size_t max);
 void trace_put_sigset(struct seq_buf *s, u64 set);
+
+/* trace_calls.c */
+void trace_put_cpu_set(struct seq_buf *s, unsigned long p, u64 len);
+void trace_put_cap_header(struct seq_buf *s, unsigned long p);
+void trace_put_cap_data(struct seq_buf *s, unsigned long p, unsigned long header);
+void trace_put_dirents(struct seq_buf *s, unsigned long p, long len);
+void trace_put_control(struct seq_buf *s, unsigned long p, u64 len);
+/* Calls whose arguments are printed as a whole, when they have returned. */
+bool trace_has_own_form(long nr);
+void trace_put_own_form(struct seq_buf *s, const struct pt_regs *regs, long nr, long ret);
+/* prctl(PR_GET_DUMPABLE): its result has a name. */
+bool trace_is_dumpable(const struct pt_regs *regs, long nr, long ret);
+void trace_put_dumpable(struct seq_buf *s, long v);
 
 /* trace_struct.c: count structures at p, in brackets when array. left: bytes that buffers of an
  * iovec hold at most (-1: all). */

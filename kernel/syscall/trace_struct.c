@@ -213,8 +213,12 @@ static void put_msghdr(struct seq_buf *s, const struct user_msghdr *m, long left
 	trace_put_sockaddr(s, (unsigned long)m->msg_name, m->msg_namelen);
 	seq_printf(s, ", msg_namelen=%d, msg_iov=", m->msg_namelen);
 	trace_put_structs(s, (unsigned long)m->msg_iov, ARG_S_iovec, m->msg_iovlen, true, left);
-	seq_printf(s, ", msg_iovlen=%llu, msg_controllen=%llu, msg_flags=",
-		(unsigned long long)m->msg_iovlen, (unsigned long long)m->msg_controllen);
+	seq_printf(s, ", msg_iovlen=%llu", (unsigned long long)m->msg_iovlen);
+	if (m->msg_control && m->msg_controllen) {
+		seq_puts(s, ", msg_control=");
+		trace_put_control(s, (unsigned long)m->msg_control, m->msg_controllen);
+	}
+	seq_printf(s, ", msg_controllen=%llu, msg_flags=", (unsigned long long)m->msg_controllen);
 	trace_put_scalar(s, m->msg_flags, ARG_MSG_FLAGS);
 	seq_putc(s, '}');
 }

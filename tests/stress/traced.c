@@ -3,7 +3,10 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/netlink.h>
+#include <linux/sched.h>
+#include <linux/securebits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -141,6 +144,113 @@ static void processes(void)
 	syscall(SYS_wait4, -1, &status, WNOHANG, NULL);
 }
 
+static void about_itself(void)
+{
+	struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct some[2] = {
+		{1 << CAP_CHOWN | 1 << CAP_NET_RAW, 1 << CAP_CHOWN | 1 << CAP_NET_RAW, 0},
+		{1 << (CAP_SYSLOG - 32), 1 << (CAP_SYSLOG - 32), 0}};
+	unsigned long cpus = 1, got[16];
+	char name[16];
+	int v;
+
+	syscall(SYS_sched_setaffinity, 0, 8, &cpus);
+	syscall(SYS_sched_getaffinity, 0, 128, got);
+	syscall(SYS_sched_getaffinity, 0, 8, 8);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	prctl(PR_GET_PDEATHSIG, &v);
+	prctl(PR_SET_PDEATHSIG, 0);
+	prctl(PR_SET_DUMPABLE, 1);
+	prctl(PR_GET_DUMPABLE);
+	prctl(PR_SET_NAME, "xyz");
+	prctl(PR_GET_NAME, name);
+	prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN);
+	prctl(PR_CAPBSET_DROP, 99);
+	prctl(PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	prctl(PR_GET_CHILD_SUBREAPER, &v);
+	prctl(PR_SET_TIMERSLACK, 60000);
+	prctl(PR_SET_SECUREBITS, SECBIT_KEEP_CAPS);
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_CHOWN, 0, 0);
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	if (!fork()) {
+		syscall(SYS_capset, &head, some);
+		syscall(SYS_capget, &head, some);
+		_exit(0);
+	}
+	wait(NULL);
+}
+
+static void entries_and_control(void)
+{
+	union {
+		struct cmsghdr c;
+		char room[128];
+	} control;
+	struct iovec v = {"hi", 2};
+	struct msghdr mh = {.msg_iov = &v,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = CMSG_SPACE(2 * sizeof(int))};
+	int fd, pair[2], one = 1, fds[2] = {0, 1};
+	char buf[1024];
+
+	mkdir("/traced.d", 0755);
+	close(open("/traced.d/a", O_CREAT | O_WRONLY, 0600));
+	fd = open("/traced.d", O_RDONLY | O_DIRECTORY);
+	syscall(SYS_getdents64, fd, buf, sizeof(buf));
+	syscall(SYS_getdents64, fd, buf, sizeof(buf));
+	close(fd);
+	(void)!socketpair(AF_UNIX, SOCK_DGRAM, 0, pair);
+	setsockopt(pair[1], SOL_SOCKET, SO_PASSCRED, &one, sizeof(one));
+	control.c = (struct cmsghdr){CMSG_LEN(sizeof(fds)), SOL_SOCKET, SCM_RIGHTS};
+	memcpy(CMSG_DATA(&control.c), fds, sizeof(fds));
+	sendmsg(pair[0], &mh, 0);
+	v = (struct iovec){buf, 16};
+	mh.msg_controllen = sizeof(control);
+	recvmsg(pair[1], &mh, MSG_DONTWAIT);
+}
+
+static void info_handler(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	(void)info;
+	(void)context;
+}
+
+static void signals_and_ends(void)
+{
+	struct sigaction sa = {.sa_sigaction = info_handler, .sa_flags = SA_SIGINFO};
+	struct clone_args ca = {.flags = CLONE_PARENT_SETTID, .exit_signal = SIGCHLD};
+	struct itimerval soon = {{0, 0}, {0, 1000}};
+	volatile unsigned long nowhere = 8;
+	sigset_t mask;
+	int tid;
+
+	if (!syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0))
+		_exit(2);
+	wait(NULL);
+	sigaction(SIGRTMIN + 1, &sa, NULL);
+	signal(SIGUSR1, handler);
+	signal(SIGALRM, handler);
+	kill(getpid(), SIGUSR1);
+	sigqueue(getpid(), SIGRTMIN + 1, (union sigval){.sival_int = 77});
+	kill(getpid(), SIGWINCH);
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGALRM);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	sigemptyset(&mask);
+	sigsuspend(&mask);
+	ca.parent_tid = (unsigned long)&tid;
+	if (!syscall(SYS_clone3, &ca, sizeof(ca)))
+		kill(getpid(), SIGKILL);
+	wait(NULL);
+	if (!fork())
+		*(volatile int *)nowhere = 1;
+	wait(NULL);
+}
+
 int main(void)
 {
 	int p[2];
@@ -153,5 +263,8 @@ int main(void)
 	syscall(SYS_rt_sigaction, SIGINT, 8, 0, 8);
 	syscall(SYS_poll, 8, 1, 0);
 	syscall(SYS_writev, p[1], 8, 2);
-	return 0;
+	about_itself();
+	entries_and_control();
+	signals_and_ends();
+	return 7;
 }

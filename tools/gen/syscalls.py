@@ -35,7 +35,8 @@ KINDS = {
     "outoptval": "void" + UP, "ioctl_arg": "unsigned long", "fdset": "void" + UP, "offp": "void" + UP,
     "itimer": "int", "rusage_who": "int", "fd_flags": "int", "epoll_flags": "int", "eventfd_flags": "int",
     "timerfd_flags": "int", "signalfd_flags": "int", "inotify_flags": "int", "accept_flags": "int",
-    "prctl_arg": "unsigned long",
+    "cpuset": "const void" + UP, "outcpuset": "void" + UP, "caphdr": "void" + UP,
+    "capdata": "const void" + UP, "outcapdata": "void" + UP, "dirents": "void" + UP,
 }
 # Kinds of members of structures (trace_struct.c).
 MEMBERS = ["poll_events", "epoll_data", "epoll_events", "sa_flags", "sa_handler", "st_mode", "rlim", "chars", "sigset_value",
