@@ -32,7 +32,6 @@ static u32 parse_baud(const char *s)
 	return v;
 }
 
-/* Names of other drivers' consoles (tty0, hvc0) are theirs to know. */
 static int option_console(const char *value)
 {
 	for (int i = 0; i < NR_PORTS; i++) {
@@ -47,8 +46,9 @@ static int option_console(const char *value)
 		g_consoles[i].wanted = true;
 		g_consoles[i].baud = baud;
 		g_last_console = i;
+		return 0;
 	}
-	return 0;
+	return -EINVAL; /* no other driver has a console */
 }
 INIT_OPTION("console", option_console);
 

@@ -312,7 +312,9 @@ def test_unknown_words_are_inits_arguments_and_environment(kernel):
         'Unknown kernel command line parameters "two foo=baz", will be passed to user space.\n')
 
 
-@pytest.mark.parametrize("word", ["mem=abc", "mem=1", "maxcpus=bogus", "panic=x", "loglevel=zz"])
+@pytest.mark.parametrize("word", ["mem=abc", "mem=1", "maxcpus=bogus", "panic=x", "loglevel=zz", "trace=foo",
+                                  "trace=syscalls,foo", "transparent_hugepage=some", "console=ttyS0,fast",
+                                  "console=nowhere0", "virtio_mmio.device=1"])
 def test_bad_values_are_shown_without_asking(word):
     done = run("busybox", "dmesg", options=["--append", word])
     message = f"command line: bad value: {word}"
