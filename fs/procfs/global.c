@@ -398,6 +398,7 @@ const struct proc_entry g_root_entries[] = {
 		.children = g_sys_entries,
 		.flags = PROC_PLAIN | PROC_REFUSE},
 	{.name = "sysrq-trigger", .mode = S_IFREG | 0200, .store = store_sysrq},
+	{.name = "sysvipc", .mode = S_IFDIR | 0555, .children = g_sysvipc_entries},
 	LINK("thread-self", link_thread_self),
 	{.name = "tty", .mode = S_IFDIR | 0555, .children = g_tty_entries},
 	FILE("uptime", show_uptime),

@@ -90,6 +90,11 @@ int proc_show_int(struct seq_buf *s, struct proc_node *n);
 int proc_store_int(struct proc_node *n, char *text, size_t len);
 extern const struct proc_entry g_pid_entry, g_tid_entry;
 extern const struct proc_dir_ops g_pids_dir, g_tasks_dir, g_fd_dir, g_fdinfo_dir, g_map_files_dir;
+/* sysvipc.c */
+extern const struct proc_entry g_sysvipc_entries[];
+int proc_show_sem_limits(struct seq_buf *s, struct proc_node *n);
+int proc_store_sem_limits(struct proc_node *n, char *text, size_t len);
+int proc_store_shm_forced(struct proc_node *n, char *text, size_t len);
 
 /* sysblock.c */
 extern const struct proc_dir_ops g_block_links, g_class_block_links, g_dev_block_links, g_disks_dir;

@@ -11,6 +11,7 @@
 #include <lib/string.h>
 #include <process/uts.h>
 #include <tty/sysrq.h>
+#include <sysv/sysv.h>
 #include <vfs/inotify.h>
 #include <vfs/quota.h>
 #include <vm/writeback.h>
@@ -328,6 +329,12 @@ static int show_dentry_state(struct seq_buf *s, struct proc_node *n)
 		.name = name_, .mode = S_IFDIR | 0555, .children = list \
 	}
 
+#define U64(name_, var)                                                                      \
+	{                                                                                    \
+		.name = name_, .mode = S_IFREG | 0644, .show = show_u64, .store = store_u64, \
+		.data = &(var)                                                               \
+	}
+
 static const struct proc_entry g_random_entries[] = {
 	SHOW("boot_id", show_boot_id),
 	SHOW("entropy_avail", show_entropy),
@@ -372,6 +379,9 @@ static const struct proc_entry g_kernel_entries[] = {
 		.min = 0,
 		.max = INT_MAX / 4},
 	INT("hung_task_warnings", g_hung_task_warnings, -1, INT_MAX),
+	INT("msgmax", g_msg_max, 0, INT_MAX),
+	INT("msgmnb", g_msg_mnb, 0, INT_MAX),
+	INT("msgmni", g_msg_mni, 0, SYSV_IPC_MNI),
 	CONST("ngroups_max", NGROUPS_MAX),
 	{.name = "ns_last_pid",
 		.mode = S_IFREG | 0666,
@@ -405,6 +415,20 @@ static const struct proc_entry g_kernel_entries[] = {
 		.show = proc_show_int,
 		.store = store_rt_share,
 		.data = &g_sched_rt_runtime_us},
+	{.name = "sem",
+		.mode = S_IFREG | 0644,
+		.show = proc_show_sem_limits,
+		.store = proc_store_sem_limits},
+	{.name = "shm_rmid_forced",
+		.mode = S_IFREG | 0644,
+		.show = proc_show_int,
+		.store = proc_store_shm_forced,
+		.data = &g_shm_forced,
+		.min = 0,
+		.max = 1},
+	U64("shmall", g_shm_all),
+	U64("shmmax", g_shm_max),
+	INT("shmmni", g_shm_mni, 0, SYSV_IPC_MNI),
 	INT("threads-max", g_threads_max, 20, 0x3fffffff),
 	STRING("version", UTS_VERSION),
 	{0},
@@ -529,16 +553,13 @@ static const struct proc_entry g_quota_entries[] = {
 };
 
 static const struct proc_entry g_fs_entries[] = {
-<<<<<<< HEAD
 	{.name = "aio-max-nr",
 		.mode = S_IFREG | 0644,
 		.show = show_u64,
 		.store = store_u64,
 		.data = &g_aio_max_nr},
 	SHOW("aio-nr", show_aio_nr),
-=======
 	SHOW("dentry-state", show_dentry_state),
->>>>>>> 4652381 (Settings and keys of the machine: kernel.panic, vm.min_free_kbytes, /proc/sysrq-trigger and more)
 	DIR("epoll", g_epoll_entries),
 	{.name = "file-max",
 		.mode = S_IFREG | 0644,

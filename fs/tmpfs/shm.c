@@ -1,4 +1,4 @@
-/* The internal tmpfs: memfd_create and shared anonymous memory. */
+/* The internal tmpfs: memfd_create, shared anonymous memory, System V segments. */
 #include <core/init.h>
 #include <core/log.h>
 #include <kmem/slab.h>
@@ -36,6 +36,11 @@ struct file *memfd_create_file(const char *name, u32 seals, u32 o_flags)
 	if (!is_err(f))
 		node_of(f->inode)->seals = seals;
 	return f;
+}
+
+struct file *shm_create_file(const char *name, u64 size)
+{
+	return make_file(name, 0777, size, 0);
 }
 
 static struct tmpfs_node *sealable(struct file *f)

@@ -56,6 +56,8 @@ enum lock_rank {
 	RANK_RCU_DRAIN,  /* one rcu_barrier at a time */
 	/* spinlocks */
 	RANK_SPIN_FIRST = 64,
+	RANK_IPC,           /* an object of System V IPC, a message queue */
+	RANK_IPC_UNDO,      /* a process's list of semaphores to undo; who made which segment */
 	RANK_FASYNC,        /* list of the files that want signals */
 	RANK_TASKLIST,      /* process tree, groups, sessions */
 	RANK_SIGHAND,       /* process->siglock */

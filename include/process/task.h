@@ -27,6 +27,7 @@
 #include <linux/futex.h>
 
 struct process;
+struct sem_undo_list;
 struct session;
 struct tty;
 
@@ -188,10 +189,12 @@ struct task {
 	struct robust_list_head __user *robust_list;
 	struct rseq __user *rseq;
 	u32 rseq_len, rseq_sig;
-	struct completion *vfork_done; /* task->lock */
-	u32 personality;               /* atomic */
-	u16 ioprio;                    /* atomic */
-	struct user_account *charged;  /* RLIMIT_NPROC: counts there; own thread */
+	struct completion *vfork_done;  /* task->lock */
+	struct sem_undo_list *sem_undo; /* System V semaphores; NULL: nothing to undo; own thread */
+	struct list_head shm_created;   /* System V segments it made; kernel/sysv's lock */
+	u32 personality;                /* atomic */
+	u16 ioprio;                     /* atomic */
+	struct user_account *charged;   /* RLIMIT_NPROC: counts there; own thread */
 	bool no_new_privs;
 	bool nproc_exceeded; /* setuid went over RLIMIT_NPROC: execve refuses; own thread */
 	u64 minflt, majflt;  /* own thread */
@@ -409,6 +412,15 @@ struct process_trace {
 	void (*exit)(struct task *t, int status); /* the current task ends */
 };
 extern const struct process_trace *g_process_trace; /* NULL: nobody */
+/* System V IPC registers these. */
+struct process_sysv_ops {
+	/* CLONE_SYSVSEM: the child, not yet seen, shares its parent's list. -ENOMEM. */
+	int (*share_undo)(struct task *child, struct task *parent);
+	/* The task leaves its list (it may have none); the last one has it undone. Sleeps. */
+	void (*drop_undo)(struct task *t);
+	void (*exit)(struct task *t); /* the same, and for segments. Sleeps. */
+};
+void process_set_sysv_ops(const struct process_sysv_ops *ops);
 
 /* pidfds */
 struct pid *pidfd_pid(struct file *f); /* NULL: not a pidfd; borrowed from f */

@@ -72,8 +72,8 @@ struct region {
 	u64 pgoff;  /* object page index of start; for anonymous start >> PAGE_SHIFT */
 	void *file; /* struct file * of the mapping, referenced by ops->open/close */
 	const struct region_ops *ops; /* NULL: none */
-	void *priv;                   /* ops' own */
-	struct rb_node node;          /* mm->regions */
+	void *priv;          /* ops' own; a region that has it is never joined with others */
+	struct rb_node node; /* mm->regions */
 	/* the subtree's lowest address, highest, and largest gap between two of its regions */
 	unsigned long subtree_first, subtree_last, subtree_gap;
 	struct itree_node map_link; /* object->mappings */
@@ -181,6 +181,9 @@ long mm_map(struct mm *mm, const struct map_request *rq) must_check;
 /* Drop the references of a request that mm_map refused, as its region's end would. */
 void mm_map_abort(const struct map_request *rq);
 int mm_unmap(struct mm *mm, unsigned long addr, size_t len) must_check; /* -EINVAL -ENOMEM */
+/* Unmap what is left of an object that was mapped as a whole at addr with these ops: all its
+ * regions that still stand where they belong. -EINVAL: none does. */
+int mm_unmap_attached(struct mm *mm, unsigned long addr, const struct region_ops *ops) must_check;
 int mm_protect(struct mm *mm, unsigned long addr, size_t len, u32 prot, bool growsdown,
 	bool growsup) must_check;
 long mm_remap(struct mm *mm, unsigned long old, size_t old_len, size_t new_len, u32 flags,
@@ -251,6 +254,9 @@ extern int g_huge_policy; /* transparent_hugepage: 0 never, 1 madvise, 2 always 
 void lru_get_stats(u64 *active, u64 *inactive); /* pages of files that have storage behind them */
 u64 vm_committed_pages(void);
 u64 vm_commit_limit_pages(void);
+/* Promise pages, as vm.overcommit_memory allows: -ENOMEM. */
+int vm_commit_pages(s64 pages) must_check;
+void vm_uncommit_pages(s64 pages);
 extern int g_max_map_count; /* vm.max_map_count: regions of an address space; atomic */
 
 #endif

@@ -17,7 +17,7 @@
 
 /* ---- resources ---- */
 
-static int take_mm(struct task *child, const struct task *parent, bool share)
+static int take_mm(struct task *child, struct task *parent, bool share)
 {
 	struct mm *mm = parent->mm;
 
@@ -39,7 +39,7 @@ static void drop_mm(struct task *child)
 	put_mm_users(child->mm);
 }
 
-static int take_files(struct task *child, const struct task *parent, bool share)
+static int take_files(struct task *child, struct task *parent, bool share)
 {
 	struct fd_table *f = parent->files;
 
@@ -59,7 +59,7 @@ static void drop_files(struct task *child)
 	put_fd_table(child->files);
 }
 
-static int take_fs(struct task *child, const struct task *parent, bool share)
+static int take_fs(struct task *child, struct task *parent, bool share)
 {
 	if (share) {
 		child->fs = parent->fs;
@@ -75,7 +75,7 @@ static void drop_fs(struct task *child)
 }
 
 /* A new process's dispositions; threads have their process's. */
-static int take_sighand(struct task *child, const struct task *parent, bool share)
+static int take_sighand(struct task *child, struct task *parent, bool share)
 {
 	struct process *p = child->process;
 	struct sighand *from = parent->process->sighand, *to;
@@ -98,21 +98,33 @@ static int take_sighand(struct task *child, const struct task *parent, bool shar
 }
 
 /* An I/O context is its priority here: shared or not, the child starts with the parent's. */
-static int take_io(struct task *child, const struct task *parent, bool share)
+static int take_io(struct task *child, struct task *parent, bool share)
 {
 	child->ioprio = parent->ioprio;
 	return 0;
 }
 
+static int take_sysvsem(struct task *child, struct task *parent, bool share)
+{
+	return share ? g_process_sysv->share_undo(child, parent) : 0;
+}
+
+static void drop_sysvsem(struct task *child)
+{
+	g_process_sysv->drop_undo(child);
+}
+
 static const struct clone_resource {
 	u64 share_flag;
-	int (*take)(struct task *child, const struct task *parent, bool share);
+	int (*take)(struct task *child, struct task *parent, bool share);
 	void (*drop)(struct task *child); /* NULL: goes with the task or process */
 } g_resources[] = {
-	{CLONE_FILES, take_files, drop_files}, {CLONE_FS, take_fs, drop_fs},
-	{CLONE_SIGHAND, take_sighand, NULL}, {CLONE_IO, take_io, NULL},
+	{CLONE_FILES, take_files, drop_files},
+	{CLONE_FS, take_fs, drop_fs},
+	{CLONE_SIGHAND, take_sighand, NULL},
+	{CLONE_IO, take_io, NULL},
 	{CLONE_VM, take_mm, drop_mm},
-	/* CLONE_SYSVSEM: there are no System V semaphores, so no undo list to share. */
+	{CLONE_SYSVSEM, take_sysvsem, drop_sysvsem},
 };
 
 static void drop_resources(struct task *child, size_t n)
@@ -122,7 +134,7 @@ static void drop_resources(struct task *child, size_t n)
 			g_resources[n].drop(child);
 }
 
-static int take_resources(struct task *child, const struct task *parent, u64 flags)
+static int take_resources(struct task *child, struct task *parent, u64 flags)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(g_resources); i++) {
 		const struct clone_resource *r = &g_resources[i];
@@ -460,6 +472,8 @@ long task_unshare(unsigned long flags)
 		err = unshare_fs(t);
 	if (!err && (flags & CLONE_FILES))
 		err = unshare_files(t);
+	if (!err && (flags & CLONE_SYSVSEM))
+		g_process_sysv->drop_undo(t);
 	return err;
 }
 

@@ -400,6 +400,7 @@ noreturn void task_exit(int code)
 	if (group_dead)
 		group_is_dead(p, code);
 	exit_mm(t);
+	g_process_sysv->exit(t);
 	exit_files(t);
 	if (group_dead && p->session_leader && g_process_tty)
 		g_process_tty->disassociate(p->session, true);

@@ -24,8 +24,9 @@ struct pid *pid_find_next(s32 after);   /* RCU held; the next number in use */
 /* ---- task.c ---- */
 extern struct list_head g_processes; /* tasklist lock */
 extern const struct process_tty_ops
-	*g_process_tty;                         /* NULL: no terminals; immutable after start-up */
-struct process *process_alloc(void) must_check; /* refs 1; NULL */
+	*g_process_tty; /* NULL: no terminals; immutable after start-up */
+extern const struct process_sysv_ops *g_process_sysv; /* immutable after start-up */
+struct process *process_alloc(void) must_check;       /* refs 1; NULL */
 /* NULL: no memory. entry NULL: the caller makes it a fork of parent. */
 struct task *task_alloc(
 	struct process *p, const struct task *parent, void (*entry)(void *), void *arg) must_check;

@@ -20,6 +20,13 @@ s32 g_threads_max; /* from the amount of memory, by process 1's start */
 
 const struct process_tty_ops *g_process_tty;
 
+const struct process_sysv_ops *g_process_sysv;
+
+void process_set_sysv_ops(const struct process_sysv_ops *ops)
+{
+	g_process_sysv = ops;
+}
+
 void process_set_tty_ops(const struct process_tty_ops *ops)
 {
 	g_process_tty = ops;
@@ -213,6 +220,7 @@ struct task *task_alloc(
 	list_init(&t->thread_link);
 	list_init(&t->pending.queue);
 	list_init(&t->work);
+	list_init(&t->shm_created);
 	t->altstack.ss_flags = SS_DISABLE;
 	__atomic_fetch_add(&g_nr_tasks, 1, __ATOMIC_RELAXED);
 	return t;

@@ -73,7 +73,7 @@ static int account_init(void)
 }
 INIT_HOOK(INIT_CORE, account_init);
 
-int commit_charge(struct mm *mm, s64 pages)
+int vm_commit_pages(s64 pages)
 {
 	int mode = READ_ONCE(g_overcommit_memory);
 	bool ok = true;
@@ -95,14 +95,27 @@ int commit_charge(struct mm *mm, s64 pages)
 		atomic_sub(&g_committed, pages);
 		return -ENOMEM;
 	}
-	mm->committed_pages += pages;
 	return 0;
+}
+
+void vm_uncommit_pages(s64 pages)
+{
+	atomic_sub(&g_committed, pages);
+}
+
+int commit_charge(struct mm *mm, s64 pages)
+{
+	int err = vm_commit_pages(pages);
+
+	if (!err)
+		mm->committed_pages += pages;
+	return err;
 }
 
 void commit_uncharge(struct mm *mm, s64 pages)
 {
 	mm->committed_pages -= pages;
-	atomic_sub(&g_committed, pages);
+	vm_uncommit_pages(pages);
 }
 
 bool regions_full(const struct mm *mm, u32 more)

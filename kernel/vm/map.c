@@ -282,3 +282,41 @@ int mm_unmap(struct mm *mm, unsigned long addr, size_t len)
 	mm_write_unlock(mm);
 	return err;
 }
+
+/* Does r show its object at the place where a mapping at addr would? */
+static bool stands_at(const struct region *r, unsigned long addr, const struct region_ops *ops)
+{
+	return r->ops == ops && (r->start - addr) >> PAGE_SHIFT == r->pgoff;
+}
+
+static int unmap_attached_locked(struct mm *mm, unsigned long addr, const struct region_ops *ops)
+{
+	struct region *r = mm_find_region(mm, addr), *next;
+	struct vm_object *o;
+	unsigned long end;
+	int err = 0;
+
+	while (r && (r->start < addr || !stands_at(r, addr, ops)))
+		r = region_next(r);
+	if (!r)
+		return -EINVAL;
+	o = r->object;
+	end = addr + round_up(READ_ONCE(o->size), PAGE_SIZE);
+	for (; r && r->start < end && !err; r = next) {
+		next = region_next(r);
+		if (r->object == o && stands_at(r, addr, ops))
+			err = unmap_locked(mm, r->start, r->end);
+	}
+	return err;
+}
+
+int mm_unmap_attached(struct mm *mm, unsigned long addr, const struct region_ops *ops)
+{
+	int err;
+
+	if (mm_write_lock(mm))
+		return -EINTR;
+	err = unmap_attached_locked(mm, addr, ops);
+	mm_write_unlock(mm);
+	return err;
+}

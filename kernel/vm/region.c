@@ -361,7 +361,7 @@ struct region *region_split_always(struct region *r, unsigned long addr)
 static bool mergeable(const struct region *a, const struct region *b)
 {
 	return a->end == b->start && a->flags == b->flags && a->object == b->object &&
-		a->file == b->file && a->ops == b->ops && a->priv == b->priv &&
+		a->file == b->file && a->ops == b->ops && !a->priv && !b->priv &&
 		!(a->flags & (REG_SPECIAL | REG_GROWSDOWN)) &&
 		(!a->object || a->pgoff + region_pages(a) == b->pgoff);
 }
