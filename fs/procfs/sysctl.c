@@ -7,6 +7,7 @@
 #include <ipc/ipc.h>
 #include <ipc/pipe.h>
 #include <kmem/page.h>
+#include <mqueue/mqueue.h>
 #include <lib/printf.h>
 #include <lib/string.h>
 #include <process/uts.h>
@@ -552,6 +553,15 @@ static const struct proc_entry g_quota_entries[] = {
 	{0},
 };
 
+static const struct proc_entry g_mqueue_entries[] = {
+	INT("msg_default", g_mq_msg_default, 1, MQ_HARD_MSG_MAX),
+	INT("msg_max", g_mq_msg_max, 1, MQ_HARD_MSG_MAX),
+	INT("msgsize_default", g_mq_size_default, MQ_MIN_SIZE_MAX, MQ_HARD_SIZE_MAX),
+	INT("msgsize_max", g_mq_size_max, MQ_MIN_SIZE_MAX, MQ_HARD_SIZE_MAX),
+	INT("queues_max", g_mq_queues_max, INT_MIN, INT_MAX),
+	{0},
+};
+
 static const struct proc_entry g_fs_entries[] = {
 	{.name = "aio-max-nr",
 		.mode = S_IFREG | 0644,
@@ -571,6 +581,7 @@ static const struct proc_entry g_fs_entries[] = {
 	SHOW("inode-state", show_inode_state),
 	DIR("inotify", g_inotify_entries),
 	INT("mount-max", g_mount_max, 1, INT_MAX),
+	DIR("mqueue", g_mqueue_entries),
 	INT("nr_open", g_nr_open_max, 64, 1 << 20),
 	CONST("overflowgid", OVERFLOW_ID),
 	CONST("overflowuid", OVERFLOW_ID),

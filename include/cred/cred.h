@@ -20,6 +20,7 @@ struct user_account { /* per real uid: counts against limits */
 	s64 locked_pages;  /* atomic */
 	s64 pipe_pages;    /* atomic */
 	s64 unix_inflight; /* atomic: descriptors in messages of AF_UNIX */
+	u64 mq_bytes;      /* atomic: RLIMIT_MSGQUEUE */
 	s32 inotify_instances, inotify_watches, epoll_watches; /* atomic */
 	struct hlist_node link;                                /* table of accounts; its lock */
 };

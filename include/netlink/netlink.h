@@ -244,6 +244,11 @@ struct genl_family {
 void genl_register(struct genl_family *f); /* at start-up */
 
 /* kobject uevents: "ACTION@DEVPATH" and KEY=VALUE strings, each with its NUL; to group 1. */
+struct file;
+/* A message of bytes, without a header of netlink's, to the socket whose file it is. What finds no
+ * room is lost, and the program told of it. f is a netlink socket. */
+void netlink_send_to_file(struct file *f, const void *data, u32 len);
+bool netlink_is_socket(struct file *f);
 void uevent_send(const char *action, const char *devpath, const char *const *env, u32 nr_env);
 
 #endif

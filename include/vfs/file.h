@@ -110,6 +110,9 @@ struct file *vfs_open(const struct vfs_env *env, const struct path *base, const 
 	u32 o_flags, kmode_t mode, u32 lookup_flags) must_check;
 /* Open an already resolved path (no creation). */
 struct file *vfs_open_path(const struct vfs_env *env, const struct path *p, u32 o_flags) must_check;
+/* The same of what the caller has just made: whatever its mode says. */
+struct file *vfs_open_created(
+	const struct vfs_env *env, const struct path *p, u32 o_flags) must_check;
 /* A file that isn't in any directory: pipes, eventfd, ... name e.g. "[eventfd]". ops->release gets
  * priv. */
 struct file *file_anon(

@@ -4,5 +4,5 @@ module := kernel/syscall
 level := 8
 arch := x86_64
 deps := lib kernel/core kernel/kmem kernel/sched kernel/vm kernel/cred kernel/vfs kernel/process \
-	kernel/ipc kernel/sysv kernel/tty net/core net/socket
+	kernel/ipc kernel/sysv kernel/tty net/core net/socket fs/mqueue net/netlink
 srcs := $(sort $(notdir $(wildcard kernel/syscall/*.c)))

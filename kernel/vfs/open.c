@@ -425,3 +425,13 @@ struct file *vfs_open_path(const struct vfs_env *env, const struct path *p, u32 
 	f = begin_open(&h);
 	return is_err(f) ? f : end_open(f, open_at(f, env, p, &h, false));
 }
+
+struct file *vfs_open_created(const struct vfs_env *env, const struct path *p, u32 o_flags)
+{
+	struct open_how_k h;
+	struct file *f;
+
+	decode_flags(o_flags & ~(u32)(O_CREAT | O_EXCL | O_TRUNC), &h);
+	f = begin_open(&h);
+	return is_err(f) ? f : end_open(f, open_at(f, env, p, &h, true));
+}

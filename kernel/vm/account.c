@@ -73,7 +73,8 @@ static int account_init(void)
 }
 INIT_HOOK(INIT_CORE, account_init);
 
-int vm_commit_pages(s64 pages)
+/* mm: who asks; NULL: the kernel. */
+static int commit(const struct mm *mm, s64 pages)
 {
 	int mode = READ_ONCE(g_overcommit_memory);
 	bool ok = true;
@@ -87,7 +88,7 @@ int vm_commit_pages(s64 pages)
 		if (!capable(CAP_SYS_ADMIN))
 			limit -= min(limit, kib_to_pages(READ_ONCE(g_admin_reserve_kbytes)));
 		limit -= min(limit,
-			min(mm->total_pages / RESERVE_SHARE,
+			min(mm ? mm->total_pages / RESERVE_SHARE : 0,
 				kib_to_pages(READ_ONCE(g_user_reserve_kbytes))));
 		ok = vm_committed_pages() <= limit;
 	}
@@ -98,6 +99,11 @@ int vm_commit_pages(s64 pages)
 	return 0;
 }
 
+int vm_commit_pages(s64 pages)
+{
+	return commit(current_mm(), pages);
+}
+
 void vm_uncommit_pages(s64 pages)
 {
 	atomic_sub(&g_committed, pages);
@@ -105,7 +111,7 @@ void vm_uncommit_pages(s64 pages)
 
 int commit_charge(struct mm *mm, s64 pages)
 {
-	int err = vm_commit_pages(pages);
+	int err = commit(mm, pages);
 
 	if (!err)
 		mm->committed_pages += pages;

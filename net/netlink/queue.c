@@ -243,3 +243,30 @@ void nl_multicast(struct net *net, int protocol, u32 group, struct nl_buf *b, u3
 			lost(s);
 	rcu_read_unlock();
 }
+
+bool netlink_is_socket(struct file *f)
+{
+	struct sock *sk = file_sock(f);
+
+	return sk && sk->family == AF_NETLINK;
+}
+
+void netlink_send_to_file(struct file *f, const void *data, u32 len)
+{
+	struct nl_sock *s = nl_of(file_sock(f));
+	const struct nl_item from = {0};
+	struct nl_bytes *bytes;
+	struct nl_buf b = nl_alloc(len, GFP_KERNEL);
+
+	if (b.data) {
+		memcpy(b.data, data, len);
+		b.len = len;
+	}
+	bytes = nl_bytes_from(&b);
+	if (!bytes) {
+		lost(s);
+		return;
+	}
+	(void)nl_queue(s, bytes, &from); /* the socket keeps the error */
+	put_nl_bytes(bytes);
+}

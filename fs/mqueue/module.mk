@@ -1,0 +1,4 @@
+module := fs/mqueue
+level := 7
+deps := lib kernel/core kernel/kmem kernel/sched kernel/vm kernel/cred kernel/vfs kernel/process net/netlink
+srcs := super.c queue.c notify.c
