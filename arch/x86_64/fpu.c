@@ -114,6 +114,7 @@ void arch_thread_user_free(struct arch_thread *t)
 {
 	slab_free(&g_fpu_cache, t->fpu);
 	t->fpu = NULL;
+	x86_debug_reset(t);
 }
 
 size_t x86_fpu_frame_size(void)

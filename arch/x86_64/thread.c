@@ -129,6 +129,8 @@ void arch_switch(struct arch_thread *prev, struct arch_thread *next)
 		next->selectors = prev->selectors; /* they stay loaded */
 		x86_tlb_enter_lazy();
 	}
+	if (unlikely(prev->debug || next->debug))
+		x86_debug_switch(prev, next);
 	x86_set_entry_stack(next->stack_top);
 	this_cpu_write(x86_current, next);
 	x86_switch_stack(&prev->sp, next->sp);
@@ -180,6 +182,7 @@ void arch_exec_start(struct pt_regs *regs, unsigned long ip, unsigned long sp)
 	regs->eflags = FLAG_IF;
 	regs->orig_rax = (unsigned long)-1;
 	t->full_return = 1;
+	x86_debug_reset(t);
 	flags = irq_save();
 	t->fs_base = t->gs_base = 0;
 	/* A selector that a program left behind would carry its base along. */

@@ -153,6 +153,13 @@ static int fpe_code(u32 vector)
 	return SI_KERNEL;
 }
 
+static int debug_code(void)
+{
+	u64 what = x86_debug_take();
+
+	return what & DR6_STEP ? TRAP_TRACE : what & DR6_HITS ? TRAP_HWBKPT : TRAP_BRKPT;
+}
+
 static void user_exception(struct pt_regs *regs, u32 vector, unsigned long error)
 {
 	int sig = SIGSEGV, code = SI_KERNEL;
@@ -163,7 +170,7 @@ static void user_exception(struct pt_regs *regs, u32 vector, unsigned long error
 		sig = SIGFPE, code = FPE_INTDIV, addr = regs->rip;
 		break;
 	case TRAP_DB:
-		sig = SIGTRAP, code = TRAP_TRACE, addr = regs->rip;
+		sig = SIGTRAP, code = debug_code(), addr = regs->rip;
 		break;
 	case TRAP_BP:
 		sig = SIGTRAP;
@@ -201,6 +208,8 @@ void x86_exception(struct pt_regs *regs, u32 vector, unsigned long error)
 	}
 	if ((vector == TRAP_GP || vector == TRAP_SS) && fix_up(regs))
 		return;
+	if (vector == TRAP_DB && (x86_debug_take() & DR6_HITS))
+		return; /* the kernel touched what a debugger watches: only user mode counts */
 	die(regs, vector, error);
 }
 

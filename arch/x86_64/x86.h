@@ -75,6 +75,14 @@
 struct pt_regs;
 struct arch_thread;
 
+/* ptrace.c: debug registers. Interrupts off. */
+struct arch_thread;
+void x86_debug_switch(const struct arch_thread *prev, const struct arch_thread *next);
+u64 x86_debug_take(void); /* DR6_*: what has fired, kept for the debugger */
+#define DR6_HITS 0xful
+#define DR6_STEP 0x4000ul
+void x86_debug_reset(struct arch_thread *t); /* any context: none from now on */
+
 struct cpuid {
 	u32 a, b, c, d;
 };

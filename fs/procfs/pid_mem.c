@@ -2,8 +2,8 @@
  * What is about a process's memory as such: mem, pagemap, clear_refs, coredump_filter.
  *
  * /proc/PID/mem: the memory of a process, by address. The address space is the one of the time of
- * the open. What the process itself may not read or write is EIO here too: there is no forced
- * access to read-only pages.
+ * the open. As a debugger sees it: also what the process itself may not read, and its private pages
+ * that it may not write.
  */
 #include "procfs.h"
 #include <kmem/slab.h>
@@ -51,7 +51,8 @@ static ssize_t copy(struct file *f, struct iter *it, off64_t *pos, bool write)
 			n = -EFAULT;
 			break;
 		}
-		n = mm_access(mm, (unsigned long)*pos, page, len, write ? MM_WRITE : 0);
+		n = mm_access(
+			mm, (unsigned long)*pos, page, len, MM_FORCE | (write ? MM_WRITE : 0));
 		if (n <= 0) {
 			n = n == -EINTR ? n : -EIO;
 			break;

@@ -15,6 +15,8 @@ static const char *state_name(char c)
 		return "D (disk sleep)";
 	case 'T':
 		return "T (stopped)";
+	case 't':
+		return "t (tracing stop)";
 	case 'Z':
 		return "Z (zombie)";
 	default:
@@ -224,8 +226,8 @@ int pid_show_status(struct seq_buf *s, struct proc_node *n)
 	mask = umask_of(t, &known);
 	if (known)
 		seq_printf(s, "Umask:\t%04o\n", mask);
-	seq_printf(s, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
-		state_name(in.state), in.pid, in.tid, in.ppid);
+	seq_printf(s, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n",
+		state_name(in.state), in.pid, in.tid, in.ppid, task_tracer_tid(t));
 	show_ids(s, t);
 	show_groups_and_files(s, t);
 	seq_printf(s, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", in.pid, in.tid, in.pgrp,

@@ -25,6 +25,7 @@
 #include <linux/resource.h>
 #include <linux/rseq.h>
 #include <linux/futex.h>
+#include <process/ptrace.h>
 
 struct process;
 struct sem_undo_list;
@@ -107,7 +108,8 @@ struct process {
 	struct task *reaped_leader;   /* between release and the last put; the releaser's */
 	struct task *exec_task;       /* thread that is getting rid of the others; siglock */
 	struct wait_queue wait_child; /* wait4 of any of our threads */
-	struct wait_queue exec_wait;  /* exec_task, for the others to be released */
+	struct mutex exec_lock; /* RANK_EXEC: execve from its look at the credentials on; attach */
+	struct wait_queue exec_wait; /* exec_task, for the others to be released */
 	int exit_signal;             /* what the parent gets: SIGCHLD or clone's choice; tasklist */
 	u64 exec_id, parent_exec_id; /* exit_signal counts only while they agree; tasklist */
 	bool child_subreaper;        /* adopts what its descendants leave; tasklist lock */
@@ -191,6 +193,7 @@ struct task {
 	u32 rseq_len, rseq_sig;
 	struct completion *vfork_done;  /* task->lock */
 	struct sem_undo_list *sem_undo; /* System V semaphores; NULL: nothing to undo; own thread */
+	struct ptrace_state pt;         /* who traces it and whom it traces; its own rules */
 	struct list_head shm_created;   /* System V segments it made; kernel/sysv's lock */
 	u32 personality;                /* atomic */
 	u16 ioprio;                     /* atomic */
@@ -285,7 +288,7 @@ struct file *mm_get_exe_file(struct mm *mm);      /* the program, referenced; NU
 
 /* What /proc/PID/stat and status show about a task besides its memory. */
 struct task_info {
-	char state; /* R S D T Z X */
+	char state; /* R S D T t Z X */
 	char name[16];
 	s32 tid, pid, ppid, pgrp, sid, tpgid, nr_threads;
 	u32 tty_nr;

@@ -213,7 +213,9 @@ struct vm_fault {
 };
 
 /* Copy to/from another address space (process_vm_*, /proc/PID/mem, ptrace). Bytes or -EIO/-EFAULT. */
-#define MM_WRITE    1u
+#define MM_WRITE 1u
+#define MM_FORCE \
+	4u /* for debuggers: also what the process itself may not; private pages are copied */
 #define MM_READABLE 2u /* only what was mapped with PROT_READ, not what can be read all the same */
 ssize_t mm_access(struct mm *mm, unsigned long addr, void *buf, size_t len, u32 how) must_check;
 

@@ -3,6 +3,8 @@
  * g_resources says which. Everything that can fail happens before the child becomes visible.
  */
 #include "exec.h"
+#include "ptrace.h"
+#include <linux/ptrace.h>
 #include <core/init.h>
 #include <core/trace.h>
 #include <kmem/page.h>
@@ -265,7 +267,7 @@ static void link_process_locked(
 }
 
 /* 0, or -ERESTARTNOINTR when a signal came that the child must not miss. */
-static int publish(struct task *child, const struct clone_args_k *a)
+static int publish(struct task *child, const struct clone_args_k *a, int event)
 {
 	struct task *t = current_task();
 	struct process *parent = t->process, *p = child->process;
@@ -285,6 +287,8 @@ static int publish(struct task *child, const struct clone_args_k *a)
 	p->nr_threads++;
 	p->live_threads++;
 	get_task(child); /* the list's */
+	if (event || (a->flags & CLONE_PTRACE))
+		ptrace_inherit_locked(child, t);
 	rcu_publish(child->pid->task, child);
 	spin_unlock(&parent->siglock);
 	spin_unlock_irq(&g_tasklist_lock);
@@ -348,13 +352,15 @@ static void undo_child(struct task *child)
 		put_process(p);
 }
 
-static void wait_for_vfork(struct task *child, struct completion *done)
+/* False: killed meanwhile. */
+static bool wait_for_vfork(struct task *child, struct completion *done)
 {
 	if (wait_for_completion_killable(done) == 0)
-		return;
+		return true;
 	spin_lock_irq(&child->lock);
 	child->vfork_done = NULL; /* it lives on our stack */
 	spin_unlock_irq(&child->lock);
+	return false;
 }
 
 long task_clone(const struct clone_args_k *a)
@@ -362,7 +368,7 @@ long task_clone(const struct clone_args_k *a)
 	struct task *t = current_task(), *child;
 	struct file *pidfile = NULL;
 	struct completion vfork_done;
-	int fd = -1, err;
+	int fd = -1, err, event;
 	s32 nr;
 
 	err = check_flags(a);
@@ -390,7 +396,8 @@ long task_clone(const struct clone_args_k *a)
 		child->vfork_done = &vfork_done;
 	}
 	nr = task_tid(child);
-	err = publish(child, a);
+	event = ptrace_clone_event(t, a->flags, a->exit_signal);
+	err = publish(child, a, event);
 	if (err)
 		goto undo_fd;
 	trace_event(TRACE_FORK, (u64)nr, (u64)process_pid(child->process));
@@ -400,11 +407,16 @@ long task_clone(const struct clone_args_k *a)
 		nr = task_tid(child); /* Linux ignores the fault */
 	if (!(a->flags & CLONE_VFORK)) {
 		thread_start(&child->thread);
+		if (event)
+			ptrace_event(event, (unsigned long)nr);
 		return nr;
 	}
 	get_task(child);
 	thread_start(&child->thread);
-	wait_for_vfork(child, &vfork_done);
+	if (event)
+		ptrace_event(event, (unsigned long)nr);
+	if (wait_for_vfork(child, &vfork_done))
+		ptrace_event(PTRACE_EVENT_VFORK_DONE, (unsigned long)nr);
 	put_task(child);
 	return nr;
 undo_fd:

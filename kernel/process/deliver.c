@@ -2,7 +2,7 @@
  * The way back to user mode: rescheduling, task work, stops, signal delivery, restart of
  * interrupted calls. The loop runs until no work is left, with interrupts on while it works.
  */
-#include "process.h"
+#include "ptrace.h"
 #include <core/trace.h>
 #include <lib/string.h>
 #include <vm/writeback.h>
@@ -78,6 +78,11 @@ static bool next_signal(struct task *t, struct delivery *d, struct pt_regs *regs
 		}
 		if (unlikely(signal_fatal_pending(t)))
 			leave_killed(p);
+		if (unlikely(t->pt.trap)) {
+			spin_unlock_irq(&p->siglock);
+			ptrace_trap(t);
+			continue;
+		}
 		if (t->stop_pending) {
 			stop_participate(t);
 			continue;
@@ -90,6 +95,13 @@ static bool next_signal(struct task *t, struct delivery *d, struct pt_regs *regs
 		}
 		if (unlikely(g_process_trace) && d->sig != SIGKILL)
 			g_process_trace->signal(t, d->sig, &d->info);
+		if (unlikely(t->pt.tracer) && d->sig != SIGKILL) {
+			spin_unlock_irq(&p->siglock);
+			d->sig = ptrace_signal(t, d->sig, &d->info);
+			if (!d->sig)
+				continue;
+			spin_lock_irq(&p->siglock);
+		}
 		sa = &p->sighand->action[d->sig - 1];
 		spin_lock(&p->sighand->lock);
 		d->sa = *sa;
@@ -181,7 +193,10 @@ static void run_handler(struct task *t, struct delivery *d, struct pt_regs *regs
 		.altstack = t->altstack,
 	};
 	sigset_t mask = t->blocked | d->sa.sa_mask;
+	bool stepping = t->pt.stepping;
 
+	if (unlikely(stepping))
+		ptrace_handler_begins(t, regs);
 	restart_with_handler(regs, &d->sa);
 	if (t->rseq)
 		rseq_fix(t, regs, true);
@@ -202,6 +217,8 @@ static void run_handler(struct task *t, struct delivery *d, struct pt_regs *regs
 		mask |= sig_bit(d->sig);
 	t->restore_saved_mask = false;
 	task_set_blocked(mask);
+	if (unlikely(stepping))
+		ptrace_handler_set_up(t);
 }
 
 static void deliver_signals(struct task *t, struct pt_regs *regs)
@@ -233,8 +250,10 @@ void process_exit_to_user(struct pt_regs *regs)
 		irq_enable();
 		if (work & WORK_RESCHED)
 			sched_resched();
-		if (work & WORK_TRACE_EXIT)
+		if (work & WORK_TRACE_EXIT) {
 			clear_work(t, WORK_TRACE_EXIT);
+			ptrace_exit_work(regs);
+		}
 		if (work & WORK_NOTIFY) {
 			clear_work(t, WORK_NOTIFY);
 			task_work_run(t);

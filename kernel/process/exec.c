@@ -5,6 +5,7 @@
  * there ends the process with SIGSEGV.
  */
 #include "exec.h"
+#include "ptrace.h"
 #include <core/log.h>
 #include <core/trace.h>
 #include <kmem/slab.h>
@@ -426,8 +427,12 @@ static int run(struct exec *x)
 	struct task *t = current_task();
 	int err = find_format(x);
 
-	if (!err)
-		err = exec_prepare_cred(x);
+	if (err)
+		return err;
+	if (mutex_lock_interruptible(&t->process->exec_lock))
+		return -ERESTARTNOINTR;
+	x->locked = true;
+	err = exec_prepare_cred(x);
 	if (err)
 		return err;
 	x->personality = new_personality(x);
@@ -479,6 +484,8 @@ static void exec_free(struct exec *x)
 		fs_exec_end(current_task()->fs);
 	if (x->cred)
 		cred_abort(x->cred);
+	if (x->locked)
+		mutex_unlock(&current_process()->exec_lock);
 	kfree(x->interp);
 	kfree(x->fd_name);
 	kfree(x);
@@ -498,6 +505,7 @@ int process_exec(int dirfd, const char *name, int at_flags, const char __user *c
 	const char __user *const __user *envp)
 {
 	struct exec *x = kzalloc(sizeof(*x), GFP_KERNEL);
+	s32 tid = task_tid(current_task());
 	int err;
 
 	if (!x)
@@ -513,7 +521,10 @@ int process_exec(int dirfd, const char *name, int at_flags, const char __user *c
 		err = read_head(x);
 	if (!err)
 		err = run(x);
-	return finish(x, err);
+	err = finish(x, err);
+	if (!err)
+		ptrace_exec_event(tid);
+	return err;
 }
 
 int process_exec_kernel(const char *path, const char *const *argv, const char *const *envp)

@@ -44,6 +44,7 @@ struct exec {
 	struct mm *mm;
 	bool mm_taken;               /* it is the task's */
 	struct sighand *sighand;     /* in case that ours is shared; NULL: it isn't */
+	bool locked;                 /* process->exec_lock */
 	bool fs_held;                /* fs_exec_begin was called */
 	struct elf_image prog, ldso; /* ldso.file NULL: none */
 	bool exec_stack;

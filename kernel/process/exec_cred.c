@@ -3,6 +3,7 @@
  * transformation of capabilities(7), and whether the program starts in secure mode (AT_SECURE).
  */
 #include "exec.h"
+#include "ptrace.h"
 #include <lib/string.h>
 
 #define XATTR_CAPS "security.capability"
@@ -123,17 +124,28 @@ void fs_exec_end(struct fs_context *fs)
 	spin_unlock(&fs->lock);
 }
 
+/* A tracer that may not do everything would get at what the program gains. */
+static bool traced_by_the_weak(struct task *t)
+{
+	bool weak;
+
+	spin_lock_irq(&t->process->siglock);
+	weak = t->pt.tracer && !cred_capable(t->pt.tracer_cred, CAP_SYS_PTRACE);
+	spin_unlock_irq(&t->process->siglock);
+	return weak;
+}
+
 int exec_prepare_cred(struct exec *x)
 {
 	const struct cred *old = current_cred();
 	struct cred *c = x->cred = cred_prepare(old);
 	struct file_caps fc = {0};
-	bool had_file_caps, set_ids, gained, fs_shared;
+	bool had_file_caps, set_ids, gained, unsafe;
 	int err;
 
 	if (!c)
 		return -ENOMEM;
-	fs_shared = fs_exec_begin(x);
+	unsafe = fs_exec_begin(x) || traced_by_the_weak(current_task());
 	apply_set_ids(x, c);
 	set_ids = c->euid != old->uid || c->egid != old->gid;
 	err = read_file_caps(x, &fc);
@@ -149,7 +161,7 @@ int exec_prepare_cred(struct exec *x)
 		? (old->cap_inheritable & fc.inheritable) | (fc.permitted & old->cap_bset)
 		: 0;
 	gained = c->cap_permitted & ~old->cap_permitted;
-	if ((set_ids || gained) && (fs_shared || current_task()->no_new_privs)) {
+	if ((set_ids || gained) && (unsafe || current_task()->no_new_privs)) {
 		if (current_task()->no_new_privs || !cred_capable(old, CAP_SETUID)) {
 			c->euid = c->uid;
 			c->egid = c->gid;

@@ -3,7 +3,8 @@
  * the leader is released at once; the leader stays as zombie until its last sibling is gone, and
  * then until its parent has waited (or is not interested).
  */
-#include "process.h"
+#include "ptrace.h"
+#include <linux/ptrace.h>
 #include <core/trace.h>
 #include <sched/futex.h>
 #include <lib/string.h>
@@ -131,9 +132,13 @@ static void add_thread_accounts(struct process *p, struct task *t)
 void task_release_locked(struct task *t)
 {
 	struct process *p = t->process;
+	const struct cred *tracer_cred;
 
 	spin_assert_held(&g_tasklist_lock);
 	spin_lock(&p->siglock);
+	tracer_cred = ptrace_unlink_locked(t);
+	if (tracer_cred)
+		put_cred(tracer_cred);
 	add_thread_accounts(p, t);
 	signal_flush(&t->pending, ~0ul);
 	if (p->signal_target == t)
@@ -201,6 +206,42 @@ static void exit_info(struct process *p, siginfo_t *info)
 	}
 }
 
+/* CLD_* and its value of a wait status. */
+static int cause_of(int status, int *value)
+{
+	*value = status & 0x7f ? status & 0x7f : (status >> 8) & 0xff;
+	return !(status & 0x7f) ? CLD_EXITED : status & 0x80 ? CLD_DUMPED : CLD_KILLED;
+}
+
+/* A tracee has ended. True: its tracer doesn't want to know. */
+static bool notify_tracer(struct task *t, int status)
+{
+	const struct sigaction *sa = &t->pt.tracer->process->sighand->action[SIGCHLD - 1];
+	int value, cause = cause_of(status, &value);
+	bool ignored = READ_ONCE(sa->sa_handler) == SIG_IGN ||
+		(READ_ONCE(sa->sa_flags) & SA_NOCLDWAIT);
+
+	ptrace_notify_tracer_locked(t, cause, value);
+	return ignored;
+}
+
+/* The leader's tracer is told first; its parent, once that has waited for it. */
+static bool tracer_goes_first(struct process *p)
+{
+	struct task *leader = p->leader;
+	const struct cred *c;
+
+	if (!ptrace_reparented(leader))
+		return false;
+	if (!notify_tracer(leader, p->flags & PROC_GROUP_EXIT ? p->exit_status : leader->exit_code))
+		return true;
+	spin_lock(&p->siglock);
+	c = ptrace_unlink_locked(leader);
+	spin_unlock(&p->siglock);
+	put_cred(c);
+	return false;
+}
+
 bool process_notify_parent_locked(struct process *p)
 {
 	struct process *parent = p->parent;
@@ -210,7 +251,7 @@ bool process_notify_parent_locked(struct process *p)
 	siginfo_t info;
 
 	poll_wake(&p->pid->exit_wait, EPOLLIN | EPOLLRDNORM);
-	if (!parent)
+	if (!parent || tracer_goes_first(p))
 		return false;
 	if (sig != SIGCHLD && p->parent_exec_id != parent->exec_id)
 		sig = p->exit_signal = SIGCHLD;
@@ -333,7 +374,7 @@ static void exit_notify(struct task *t, bool group_dead)
 {
 	struct process *p = t->process;
 	struct task *reaped = NULL;
-	bool is_leader;
+	bool is_leader, kept;
 	LIST_HEAD(dead);
 
 	spin_lock_irq(&g_tasklist_lock);
@@ -343,7 +384,8 @@ static void exit_notify(struct task *t, bool group_dead)
 	forget_children_locked(p, t, group_dead, &dead);
 	if (group_dead)
 		pgrp_orphan_check_locked(p, p->parent, true);
-	if (is_leader)
+	kept = is_leader || (t->pt.tracer && !notify_tracer(t, t->exit_code));
+	if (kept)
 		t->state_flags |= TASK_ZOMBIE;
 	else
 		task_release_locked(t);
@@ -353,7 +395,7 @@ static void exit_notify(struct task *t, bool group_dead)
 		wake_up_all(&p->exec_wait);
 	spin_unlock_irq(&g_tasklist_lock);
 	put_dead(&dead);
-	if (!is_leader)
+	if (!kept)
 		task_put_released(t);
 	if (reaped)
 		process_put_released(reaped);
@@ -381,6 +423,12 @@ noreturn void task_exit(int code)
 	trace_event(TRACE_EXIT, (u64)task_tid(t), (u64)code);
 	if (unlikely(g_process_trace))
 		g_process_trace->exit(t, code);
+	if (unlikely(ptrace_event_wanted(t, PTRACE_EVENT_EXIT))) {
+		spin_lock_irq(&p->siglock);
+		t->pending.set &= ~sig_bit(SIGKILL); /* taken */
+		spin_unlock_irq(&p->siglock);
+		ptrace_event(PTRACE_EVENT_EXIT, (unsigned long)code);
+	}
 	spin_lock_irq(&p->siglock);
 	t->exiting = true;
 	t->exit_code = code;
@@ -405,6 +453,7 @@ noreturn void task_exit(int code)
 	if (group_dead && p->session_leader && g_process_tty)
 		g_process_tty->disassociate(p->session, true);
 	task_work_close(t);
+	ptrace_exit_tracer(t);
 	exit_notify(t, group_dead);
 	thread_exit();
 }

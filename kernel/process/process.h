@@ -68,6 +68,7 @@ void signal_force_fatal(int sig); /* default action, whatever was set */
 
 /* ---- stop.c ---- */
 void stop_notify_parent(struct process *p, int cause); /* no locks held */
+bool stop_counts_locked(struct process *p); /* one thread more has stopped; true: the last one */
 bool stop_begin_locked(struct task *t, int sig);
 void stop_participate(struct task *t); /* siglock held on entry, dropped */
 void stop_continue_locked(struct process *p);

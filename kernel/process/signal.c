@@ -74,7 +74,7 @@ static bool thread_fatal_pending(const struct thread *th)
 
 static bool has_signal_work(const struct task *t)
 {
-	return signal_deliverable(t) || t->stop_pending || t->process->notify_parent;
+	return signal_deliverable(t) || t->stop_pending || t->process->notify_parent || t->pt.trap;
 }
 
 void signal_recalc(struct task *t)
@@ -169,6 +169,8 @@ static bool is_ignored(struct process *p, struct task *t, int sig, bool force)
 {
 	if ((t->blocked | t->real_blocked) & sig_bit(sig))
 		return false; /* it may be unblocked with a handler by then */
+	if (t->pt.tracer && sig != SIGKILL)
+		return false; /* the tracer wants to see it */
 	if ((p->flags & PROC_UNKILLABLE) && !(force && (sig_bit(sig) & KERNEL_ONLY)) &&
 		handler_of(p, sig) == SIG_DFL)
 		return true;
@@ -195,7 +197,7 @@ static bool wants_signal(const struct task *t, int sig)
 		return false;
 	if (sig == SIGKILL)
 		return true;
-	if (t->stopped)
+	if (t->stopped || t->pt.stopped)
 		return false;
 	return READ_ONCE(t->thread.on_cpu) || !thread_has_work(&t->thread, WORK_SIGNAL);
 }
@@ -250,6 +252,8 @@ static bool kills_process(const struct process *p, const struct task *t, int sig
 	if ((p->flags & PROC_GROUP_EXIT) && !((p->flags & PROC_DUMPING) && sig == SIGKILL))
 		return false;
 	if (t->real_blocked & sig_bit(sig))
+		return false;
+	if (t->pt.tracer && sig != SIGKILL)
 		return false;
 	if ((sig_bit(sig) & (IGNORED_MASK | SIG_STOP_MASK)) || signal_is_core(sig))
 		return false;

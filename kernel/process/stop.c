@@ -4,7 +4,7 @@
  * it is delivered. A process group whose members have no parent in another group of the session is
  * orphaned: nobody could continue it, so terminal stops are ignored there.
  */
-#include "process.h"
+#include "ptrace.h"
 
 /* siglock held. Ask all threads; false: a SIGCONT came since the signal was taken. */
 bool stop_begin_locked(struct task *t, int sig)
@@ -23,14 +23,16 @@ bool stop_begin_locked(struct task *t, int sig)
 			continue;
 		i->stop_pending = true;
 		p->stop_count++;
-		if (i != t)
-			signal_wake(i, false);
+		if (i == t)
+			continue;
+		signal_wake(i, false);
+		ptrace_renotify_locked(i);
 	}
 	return true;
 }
 
 /* siglock held. One thread fewer to wait for; true: the process is stopped as a whole now. */
-static bool one_less_locked(struct process *p)
+bool stop_counts_locked(struct process *p)
 {
 	if (p->stop_count <= 0 || --p->stop_count > 0)
 		return false;
@@ -49,8 +51,21 @@ void stop_participate(struct task *t)
 	bool last;
 
 	t->stop_pending = false;
+	if (unlikely(t->pt.tracer)) {
+		bool tell;
+
+		last = stop_counts_locked(p);
+		spin_unlock_irq(&p->siglock);
+		spin_lock_irq(&g_tasklist_lock);
+		tell = last && ptrace_reparented(t);
+		spin_unlock_irq(&g_tasklist_lock);
+		if (tell)
+			stop_notify_parent(p, CLD_STOPPED);
+		ptrace_trap(t);
+		return;
+	}
 	t->stopped = true;
-	last = one_less_locked(p);
+	last = stop_counts_locked(p);
 	thread_set_state(THREAD_STOPPED);
 	spin_unlock_irq(&p->siglock);
 	if (last)
@@ -68,7 +83,7 @@ bool stop_thread_leaves_locked(struct task *t)
 	if (!t->stop_pending)
 		return false;
 	t->stop_pending = false;
-	return one_less_locked(t->process);
+	return stop_counts_locked(t->process);
 }
 
 void stop_continue_locked(struct process *p)
@@ -84,6 +99,7 @@ void stop_continue_locked(struct process *p)
 	{
 		t->stop_pending = false;
 		t->stop_dequeued = false;
+		ptrace_renotify_locked(t);
 	}
 	p->stop_count = 0;
 	p->flags &= ~PROC_STOPPED;

@@ -5,7 +5,7 @@
  * References: a process is held by its number (until reaped) and by each of its tasks; a task by
  * the running thread itself and by its place in the process's list.
  */
-#include "process.h"
+#include "ptrace.h"
 #include <core/counters.h>
 #include <core/init.h>
 #include <core/trace.h>
@@ -147,6 +147,7 @@ struct process *process_alloc(void)
 	wait_queue_init(&p->signalfd_wait);
 	wait_queue_init(&p->wait_child);
 	wait_queue_init(&p->exec_wait);
+	mutex_init(&p->exec_lock, RANK_EXEC);
 	timer_init(&p->real_timer, real_timer_fired);
 	cpu_timers_init(p);
 	p->start_ns = clock_mono_ns();
@@ -221,6 +222,7 @@ struct task *task_alloc(
 	list_init(&t->pending.queue);
 	list_init(&t->work);
 	list_init(&t->shm_created);
+	ptrace_init_task(t);
 	t->altstack.ss_flags = SS_DISABLE;
 	__atomic_fetch_add(&g_nr_tasks, 1, __ATOMIC_RELAXED);
 	return t;
@@ -544,6 +546,8 @@ static char state_letter(const struct task *t)
 		return 'Z';
 	if (t->stopped)
 		return 'T';
+	if (t->pt.stopped)
+		return 't';
 	if (s & THREAD_INTERRUPTIBLE)
 		return 'S';
 	return s & (THREAD_SLEEPING | THREAD_KILLABLE) ? 'D' : 'R';

@@ -6,6 +6,7 @@
 #include <syscall/syscall.h>
 #include <core/init.h>
 #include <core/log.h>
+#include <process/ptrace.h>
 #include <process/task.h>
 #include <lib/err.h>
 #include <lib/string.h>
@@ -22,6 +23,7 @@ static int option_trace(const char *value)
 	if (strcmp(value, "syscalls") != 0)
 		return -EINVAL;
 	g_trace_calls = true;
+	g_ptrace_watching++; /* each call comes by dispatch_watched */
 	return 0;
 }
 INIT_OPTION("trace", option_trace);
@@ -60,7 +62,17 @@ static noinline long call_missing(long nr)
 	return -ENOSYS;
 }
 
-static noinline void dispatch_traced(struct pt_regs *regs, long nr)
+static void dispatch_call(struct pt_regs *regs, long nr)
+{
+	if (likely((unsigned long)nr <= SYSCALL_NR_MAX && g_syscalls[nr].call)) {
+		trace_call((u32)nr);
+		regs_set_return(regs, g_syscalls[nr].call(regs));
+	} else {
+		regs_set_return(regs, call_missing(nr));
+	}
+}
+
+static void dispatch_logged(struct pt_regs *regs, long nr)
 {
 	bool known = (unsigned long)nr <= SYSCALL_NR_MAX && g_syscalls[nr].call;
 	long ret;
@@ -73,18 +85,30 @@ static noinline void dispatch_traced(struct pt_regs *regs, long nr)
 	syscall_trace_exit(regs, nr, ret);
 }
 
+/* Somebody is traced, call by call or step by step, or calls are logged. */
+static noinline void dispatch_watched(struct pt_regs *regs)
+{
+	bool traced = READ_ONCE(current_task()->pt.mode) != PTRACE_RUN;
+	long nr;
+
+	if (traced && !ptrace_call_enter(regs))
+		regs_forget_syscall(regs); /* killed: nobody sees the result */
+	nr = regs_syscall_nr(regs); /* a tracer may have changed it; -1: no call, rax stays */
+	if (nr != -1 || !traced) {
+		if (g_trace_calls)
+			dispatch_logged(regs, nr);
+		else
+			dispatch_call(regs, nr);
+	}
+	if (traced)
+		ptrace_call_exit(regs);
+}
+
 void syscall_dispatch(struct pt_regs *regs)
 {
-	long nr = regs_syscall_nr(regs);
-
-	if (unlikely(g_trace_calls)) {
-		dispatch_traced(regs, nr);
+	if (unlikely(READ_ONCE(g_ptrace_watching))) {
+		dispatch_watched(regs);
 		return;
 	}
-	if (likely((unsigned long)nr <= SYSCALL_NR_MAX && g_syscalls[nr].call)) {
-		trace_call((u32)nr);
-		regs_set_return(regs, g_syscalls[nr].call(regs));
-	} else {
-		regs_set_return(regs, call_missing(nr));
-	}
+	dispatch_call(regs, regs_syscall_nr(regs));
 }

@@ -50,6 +50,61 @@ static void changed(struct page *page)
 	page_unlock(page);
 }
 
+/* The page at addr as a debugger reads it from memory that nobody may access: no leaf is made.
+ * NULL: nothing is there yet. */
+static struct page *page_behind(struct region *r, unsigned long addr)
+{
+	for (;;) {
+		int level = 0;
+		pte_t e, *p = pt_find(r->mm, addr, &level, &e);
+		struct page *page;
+
+		if (!p || pte_none(e) || pte_special(e))
+			break;
+		page = level ? huge_pin(p, e, addr) : pin_leaf(p, e);
+		if (page)
+			return page;
+	}
+	return r->object ? object_get_page(r->object, region_index(r, addr), OBJ_WITHIN) : NULL;
+}
+
+/* As page_for_access, for a debugger where that refuses. */
+static void *page_by_force(struct region *r, unsigned long addr, u32 how, struct page **pin)
+{
+	*pin = NULL;
+	if (r->flags & REG_SPECIAL)
+		return err_ptr(-EFAULT);
+	if (!(how & MM_WRITE)) {
+		if (!(r->flags & REG_MAYREAD))
+			return err_ptr(-EFAULT);
+		*pin = page_behind(r, addr);
+		if (!*pin)
+			return (char *)page_address(g_zero_page) + (addr & ~PAGE_MASK);
+	} else {
+		if (region_shared(r) || !(r->flags & REG_MAYWRITE) || !(r->flags & PROT_BITS))
+			return err_ptr(-EFAULT);
+		while (!*pin) {
+			*pin = fault_own_page(r, addr & PAGE_MASK);
+			if (signal_interrupts(current_thread(), THREAD_KILLABLE) && !*pin)
+				return err_ptr(-EINTR);
+		}
+	}
+	if (is_err(*pin)) {
+		int err = ptr_err(*pin);
+
+		*pin = NULL;
+		return err_ptr(err);
+	}
+	return (char *)page_address(*pin) + (addr & ~PAGE_MASK);
+}
+
+static bool needs_force(const struct region *r, u32 how)
+{
+	u32 access = MMU_USER | (how & MM_WRITE ? MMU_WRITE : MMU_READ);
+
+	return (how & MM_FORCE) && !region_allows(r, access);
+}
+
 ssize_t mm_access(struct mm *mm, unsigned long addr, void *buf, size_t len, u32 how)
 {
 	bool write = how & MM_WRITE;
@@ -65,7 +120,12 @@ ssize_t mm_access(struct mm *mm, unsigned long addr, void *buf, size_t len, u32 
 		struct page *pin;
 		void *k;
 
-		k = !r || r->start > a ? err_ptr(-EFAULT) : page_for_access(r, a, how, &pin);
+		if (!r || r->start > a)
+			k = err_ptr(-EFAULT);
+		else if (unlikely(needs_force(r, how)))
+			k = page_by_force(r, a, how, &pin);
+		else
+			k = page_for_access(r, a, how, &pin);
 		if (is_err(k)) {
 			err = ptr_err(k);
 			break;

@@ -17,7 +17,7 @@
 
 #define FAULT_AROUND 16 /* pages; mapped together when they are in the cache */
 
-static struct page *g_zero_page; /* immutable after init */
+struct page *g_zero_page;
 
 static int fault_init(void)
 {
@@ -432,6 +432,27 @@ int fault_in_region(struct region *r, unsigned long addr, u32 access)
 	if (r->object)
 		return fault_object(r, addr, access, p);
 	return fault_anon(r, addr, access, p);
+}
+
+struct page *fault_own_page(struct region *r, unsigned long addr)
+{
+	int level = 0, err = 0;
+	pte_t e = 0, *p = pt_find(r->mm, addr, &level, &e);
+	struct page *page;
+
+	if (!p || pte_none(e)) {
+		err = fault_in_region(r, addr, MMU_USER | MMU_READ);
+	} else if (level) {
+		page = huge_pin(p, e, addr); /* divides it */
+		if (page)
+			put_page(page);
+	} else if (!pte_special(e) && page_test(phys_to_page(pte_phys(e)), PG_ANON) &&
+		READ_ONCE(phys_to_page(pte_phys(e))->refs) == 1) {
+		return pin_leaf(p, e); /* no fork meanwhile: it would need map_lock */
+	} else {
+		err = fault_copy(r, addr, p, e);
+	}
+	return err && err != -EAGAIN ? err_ptr(err) : NULL;
 }
 
 static int checked_fault(struct region *r, unsigned long addr, u32 access, int *si_code)

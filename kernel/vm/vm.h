@@ -144,7 +144,11 @@ bool huge_wanted(const struct region *r, unsigned long addr);
 /* ---- fault.c ------------------------------------------------------------------------------ */
 /* map_lock or the region's lock held. As mm_fault; the access was checked. -EAGAIN: try again. */
 int fault_in_region(struct region *r, unsigned long addr, u32 access) must_check;
+extern struct page *g_zero_page; /* immutable after init */
 bool region_allows(const struct region *r, u32 access);
+/* A reference to the page at addr of a private region, which only this address space maps, whatever
+ * the region allows; NULL: look again. map_lock held. Error pointer. */
+struct page *fault_own_page(struct region *r, unsigned long addr) must_check;
 /* The stack region just above addr grows down to it; map_lock held for writing. */
 int stack_expand(struct region *r, unsigned long addr) must_check;
 

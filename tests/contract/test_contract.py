@@ -23,7 +23,7 @@ MACHINES = [("release", "q35", "glibc", 2), ("release", "microvm", "musl", 1),
             ("debug", "q35", "glibc", 4)]
 MORE_MACHINES = [("release", "q35", "glibc", 4)]
 LINUX_MACHINES = [("release", "q35", "glibc", 2), ("release", "q35", "musl", 1)]
-CONCURRENT = {"clone", "epoll", "futex", "memory", "mqueue", "pipes", "poll", "signals", "stress", "sysv", "wait"}
+CONCURRENT = {"clone", "epoll", "futex", "memory", "mqueue", "pipes", "poll", "ptrace", "signals", "stress", "sysv", "wait"}
 
 # Image files of the area ext4, in /images: what mke2fs is told.
 IMAGES = {"plain": [], "small": ["-I", "128"], "ea": ["-O", "ea_inode"]}

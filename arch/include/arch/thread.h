@@ -111,6 +111,25 @@ void arch_core_fpu(struct arch_thread *t, void *out);
 size_t arch_core_fpu_size(void);
 bool arch_core_has_xstate(void);
 
+/*
+ * Debuggers. t is switched out and stays so, regs is its user frame. Registers are words in the
+ * order of the ABI's user_regs_struct; -EIO for values that user mode can't have.
+ */
+int arch_set_user_regs(
+	struct arch_thread *t, struct pt_regs *regs, const u64 *in, u32 count) must_check;
+/* FXSAVE's image of 512 bytes; all of arch_core_fpu's. -EINVAL: bits that aren't there. */
+int arch_set_fpregs(struct arch_thread *t, const void *in) must_check;
+int arch_set_xstate(struct arch_thread *t, const void *in) must_check;
+/* A word of the ABI's struct user: registers, debug registers. -EIO -EINVAL -ENOMEM. */
+int arch_peek_user(const struct arch_thread *t, const struct pt_regs *regs, unsigned long at,
+	u64 *out) must_check;
+int arch_poke_user(struct arch_thread *t, struct pt_regs *regs, unsigned long at, u64 v) must_check;
+/* One instruction, then SIGTRAP. False: the program itself does so already. */
+bool arch_step_begin(struct pt_regs *regs);
+void arch_step_end(struct pt_regs *regs);
+/* Current thread: others may have changed any of its user registers. */
+void arch_regs_changed(void);
+
 /* ELF */
 #define ARCH_ELF_MACHINE 62 /* EM_X86_64; host the same */
 unsigned long arch_elf_hwcap(void);

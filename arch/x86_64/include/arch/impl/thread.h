@@ -11,6 +11,7 @@
 #include <asm/ptrace.h>
 
 /* The data segment registers. Programs hardly ever load them: all zero is the short way. */
+struct x86_debug;
 union x86_selectors {
 	struct {
 		u16 ds, es, fs, gs;
@@ -31,7 +32,8 @@ struct arch_thread {
 	union x86_selectors selectors;
 	void *fpu;   /* extended state, NULL for kernel threads; valid while not running */
 	int fpu_cpu; /* CPU whose registers hold fpu's content if that CPU's owner is this */
-	u32 trap, trap_error; /* own thread: last exception in user mode, for signal frames */
+	struct x86_debug *debug; /* debug registers, kmalloc memory; NULL: none was ever set */
+	u32 trap, trap_error;    /* own thread: last exception in user mode, for signal frames */
 	u64 trap_addr;
 };
 static_assert(offsetof(struct arch_thread, work) == 0, "used in assembly");
