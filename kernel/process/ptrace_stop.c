@@ -46,7 +46,7 @@ static void sleep_stopped(struct task *t)
 	t->pt.info = NULL;
 	t->pt.group_stop = false;
 	t->pt.call_op = PTRACE_SYSCALL_INFO_NONE;
-	signal_recalc_own();
+	signal_recalc(t); /* sets only: a call that was interrupted has yet to be restarted */
 	spin_unlock_irq(&p->siglock);
 	arch_regs_changed();
 }

@@ -347,6 +347,43 @@ TEST(seized_fork_child_stops_with_an_event)
 	expect_exit(pid, 0);
 }
 
+static void sleep_and_exit(void)
+{
+	struct timespec t = {0, 300 * MSEC};
+
+	_exit(syscall(SYS_nanosleep, &t, NULL) ? errno : 0);
+}
+
+TEST(interrupted_call_goes_on_after_detach_at_its_exit)
+{
+	struct gate go = gate_make();
+	pid_t pid = FORK();
+
+	if (!pid) {
+		gate_wait(go);
+		sleep_and_exit();
+	}
+	PT(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACESYSGOOD);
+	PT(PTRACE_INTERRUPT, pid, 0, 0);
+	EXPECT_STOP(pid, EVENT(PTRACE_EVENT_STOP));
+	PT(PTRACE_SYSCALL, pid, 0, 0);
+	gate_open(go);
+	for (;;) {
+		int code = wait_stop(pid);
+
+		if (code == (SIGTRAP | 0x80) && regs_of(pid).orig_rax == SYS_nanosleep)
+			break;
+		PT(PTRACE_SYSCALL, pid, 0, 0);
+	}
+	PT(PTRACE_SYSCALL, pid, 0, 0);
+	await_sleep(pid);
+	PT(PTRACE_INTERRUPT, pid, 0, 0);
+	EXPECT_STOP(pid, SIGTRAP | 0x80);
+	CHECK_EQ((long)regs_of(pid).rax, -516); /* to be restarted */
+	PT(PTRACE_DETACH, pid, 0, 0);
+	expect_exit(pid, 0);
+}
+
 /* strace -f of a shell in small: all calls of a tree of processes. */
 static void small_tree(void)
 {
