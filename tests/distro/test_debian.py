@@ -105,3 +105,17 @@ def test_perl_runs(debian):
 def test_su_to_nobody(debian):
     debian.check("su -s /bin/sh nobody -c 'id -un; cat /etc/shadow'",
                  "nobody\ncat: /etc/shadow: Permission denied", 1)
+
+
+def test_ipcs_shows_what_ipcmk_makes(debian):
+    debian.check("ipcmk -M 5000 -p 0640 | cut -d: -f1; ipcmk -S 3 -p 0600 | cut -d: -f1; "
+                 "ipcmk -Q -p 0604 | cut -d: -f1",
+                 "Shared memory id\nSemaphore id\nMessage queue id")
+    debian.check("ipcs -m | awk '/root/ {print $3, $4, $5, $6}'", "root 640 5000 0")
+    debian.check("ipcs -s | awk '/root/ {print $3, $4, $5}'", "root 600 3")
+    debian.check("ipcs -q | awk '/root/ {print $3, $4, $5, $6}'", "root 604 0 0")
+    debian.check("ipcs -l | grep -E 'segments|arrays|queues sys'",
+                 "max queues system wide = 32000\nmax number of segments = 4096\n"
+                 "max number of arrays = 32000")
+    debian.check("ipcrm --all && ipcs -a | grep -c root", "0", 1)
+    debian.check("ipcrm -m 123456", "ipcrm: invalid id (123456)", 1)

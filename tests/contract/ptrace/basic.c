@@ -94,7 +94,7 @@ static void raise_usr1(void)
 {
 	on_signal(SIGUSR1, handler, 0);
 	on_signal(SIGUSR2, handler, 0);
-	raise(SIGUSR1);
+	raise_raw(SIGUSR1);
 	_exit(handled);
 }
 
@@ -139,9 +139,9 @@ TEST(tracer_delivers_a_deadly_signal)
 
 static void raise_ignored(void)
 {
-	raise(SIGWINCH);
+	raise_raw(SIGWINCH);
 	signal(SIGTERM, SIG_IGN);
-	raise(SIGTERM);
+	raise_raw(SIGTERM);
 	_exit(0);
 }
 
@@ -184,9 +184,9 @@ static void block_and_queue(void)
 	sigaddset(&s, SIGUSR1);
 	sigaddset(&s, SIGUSR2);
 	sigprocmask(SIG_BLOCK, &s, NULL);
-	raise(SIGUSR1);
+	raise_raw(SIGUSR1);
 	kill(getpid(), SIGUSR2);
-	raise(SIGSTOP);
+	raise_raw(SIGSTOP);
 	_exit(0);
 }
 
@@ -234,7 +234,7 @@ TEST(wait_takes_a_stop_once_and_WNOWAIT_does_not)
 
 	if (!pid) {
 		PT(PTRACE_TRACEME, 0, 0, 0);
-		raise(SIGSTOP);
+		raise_raw(SIGSTOP);
 		_exit(0);
 	}
 	OK(waitid(P_PID, pid, &si, WSTOPPED | WNOWAIT | __WALL));
@@ -259,7 +259,7 @@ TEST(tracer_gets_SIGCHLD_at_stops)
 	pid = FORK();
 	if (!pid) {
 		PT(PTRACE_TRACEME, 0, 0, 0);
-		raise(SIGUSR1);
+		raise_raw(SIGUSR1);
 		_exit(0);
 	}
 	CHECK_EQ(sigwaitinfo(&set, &si), SIGCHLD);

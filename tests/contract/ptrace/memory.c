@@ -219,7 +219,7 @@ static void handler(int sig)
 static void raise_handled(void)
 {
 	on_signal(SIGUSR1, handler, 0);
-	raise(SIGUSR1);
+	raise_raw(SIGUSR1);
 	_exit(0);
 }
 

@@ -55,6 +55,12 @@ static inline struct user_regs_struct regs_of(pid_t pid)
 	return r;
 }
 
+/* Without what C libraries do around it: musl blocks signals meanwhile. */
+static inline void raise_raw(int sig)
+{
+	OK(syscall(SYS_tgkill, getpid(), gettid_raw(), sig));
+}
+
 /* A child that has called TRACEME and stopped itself; it goes on with fn. */
 static inline pid_t traced_child(void (*fn)(void))
 {
@@ -62,7 +68,7 @@ static inline pid_t traced_child(void (*fn)(void))
 
 	if (!pid) {
 		PT(PTRACE_TRACEME, 0, 0, 0);
-		raise(SIGSTOP);
+		raise_raw(SIGSTOP);
 		fn();
 		_exit(0);
 	}
