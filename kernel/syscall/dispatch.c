@@ -62,7 +62,7 @@ static noinline long call_missing(long nr)
 	return -ENOSYS;
 }
 
-static void dispatch_call(struct pt_regs *regs, long nr)
+static always_inline void dispatch_call(struct pt_regs *regs, long nr)
 {
 	if (likely((unsigned long)nr <= SYSCALL_NR_MAX && g_syscalls[nr].call)) {
 		trace_call((u32)nr);

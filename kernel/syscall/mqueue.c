@@ -94,9 +94,10 @@ long sys_mq_timedreceive(int fd, void __user *text, size_t len, u32 __user *upri
 /* The socket that SIGEV_THREAD names, referenced, and the cookie that it is to get. */
 static struct file *read_socket(const struct sigevent *ev, u8 *cookie)
 {
+	const void __user *from = (const void __user *)(unsigned long)ev->sigev_value.sival_ptr;
 	struct file *f;
 
-	if (copy_from_user(cookie, ev->sigev_value.sival_ptr, NOTIFY_COOKIE_LEN))
+	if (copy_from_user(cookie, from, NOTIFY_COOKIE_LEN))
 		return err_ptr(-EFAULT);
 	f = fd_get(current_task()->files, ev->sigev_signo);
 	if (!f)

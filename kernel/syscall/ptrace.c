@@ -100,12 +100,14 @@ static long set_state(struct task *t, const void __user *from, size_t len, bool 
 
 static long regset(struct task *t, unsigned long type, struct iovec __user *uiov, bool set)
 {
+	void __user *base;
 	struct iovec iov;
 	size_t size;
 	long r;
 
 	if (copy_from_user(&iov, uiov, sizeof(iov)))
 		return -EFAULT;
+	base = (void __user *)(unsigned long)iov.iov_base;
 	switch (type) {
 	case NT_PRSTATUS:
 		size = REGS_SIZE;
@@ -125,14 +127,13 @@ static long regset(struct task *t, unsigned long type, struct iovec __user *uiov
 		return -EINVAL;
 	iov.iov_len = min(iov.iov_len, size);
 	if (type == NT_PRSTATUS)
-		r = set ? set_regs(t, iov.iov_base, iov.iov_len)
-			: get_regs(t, iov.iov_base, iov.iov_len);
+		r = set ? set_regs(t, base, iov.iov_len) : get_regs(t, base, iov.iov_len);
 	else if (!set)
-		r = get_state(t, iov.iov_base, iov.iov_len);
+		r = get_state(t, base, iov.iov_len);
 	else if (type == NT_X86_XSTATE && iov.iov_len < size)
 		r = -EFAULT;
 	else
-		r = set_state(t, iov.iov_base, iov.iov_len, type == NT_X86_XSTATE);
+		r = set_state(t, base, iov.iov_len, type == NT_X86_XSTATE);
 	return r ? r : put_user(iov.iov_len, &uiov->iov_len);
 }
 
