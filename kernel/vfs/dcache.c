@@ -656,40 +656,59 @@ static bool dirty_inode(const struct dentry *d)
 	return true;
 }
 
+/* The same. */
+static bool has_cached_pages(const struct dentry *d)
+{
+	const struct inode *i = READ_ONCE(d->inode);
+
+	return i && READ_ONCE(i->object.nr_pages) > 0;
+}
+
+/* The dentry that was let go of longest ago, off the list, its super block pinned; NULL: none, or
+ * one to pass over: what is dirty is the flusher's, and with a file's dentry would go all that is
+ * cached of it, which has a list of its own to be reclaimed by. */
+static struct dentry *next_victim(bool with_pages, bool *end)
+{
+	struct dentry *d = NULL;
+
+	spin_lock(&g_lru_lock);
+	*end = list_empty(&g_lru);
+	if (!*end) {
+		d = list_last_entry(&g_lru, struct dentry, lru);
+		if (dirty_inode(d) || (!with_pages && has_cached_pages(d))) {
+			list_move(&d->lru, &g_lru);
+			d = NULL;
+		} else {
+			super_pin(d->super); /* not gone: its end takes d from the list first */
+			lru_take(d);
+		}
+	}
+	spin_unlock(&g_lru_lock);
+	return d;
+}
+
 static unsigned long dcache_scan(unsigned long nr, u32 gfp)
 {
+	bool all = nr >= dcache_count(), end = false;
 	unsigned long freed = 0;
 
 	if (gfp & (GFP_NOFS | GFP_ATOMIC))
 		return 0;
-	while (nr--) {
-		struct super *s = NULL;
+	while (nr-- && !end) {
+		struct super *s;
 		struct dentry *d;
 
 		rcu_read_lock();
-		spin_lock(&g_lru_lock);
-		d = list_empty(&g_lru) ? NULL : list_last_entry(&g_lru, struct dentry, lru);
-		if (d && dirty_inode(d)) { /* the flusher's, not ours: it stays a round */
-			list_move(&d->lru, &g_lru);
-			spin_unlock(&g_lru_lock);
-			rcu_read_unlock();
-			continue;
-		}
-		if (d) {
-			s = d->super; /* not gone: its end takes d from the list first */
-			super_pin(s);
-			lru_take(d);
-		}
-		spin_unlock(&g_lru_lock);
+		d = next_victim(all, &end);
+		s = d ? d->super : NULL;
 		if (d && ref_read(&d->refs) == 0) {
 			put_dentry(kill_unlock_rcu(d));
 			freed++;
 		} else {
 			rcu_read_unlock();
 		}
-		if (!d)
-			break;
-		super_unpin(s);
+		if (s)
+			super_unpin(s);
 	}
 	return freed / 8; /* dentries with their inodes, about eight to a page */
 }

@@ -294,6 +294,51 @@ UNIT(random_changes_of_a_file_agree_with_a_model)
 	random_run("-t ext3 -b 1024", "ext3", "data=journal", 300);
 }
 
+static u64 cached_pages(void)
+{
+	struct mem_stats m;
+
+	mem_get_stats(&m);
+	return m.cached;
+}
+
+UNIT(what_is_cached_of_closed_files_goes_little_by_little)
+{
+	static u8 chunk[65536];
+	struct page *list = NULL, *p;
+	struct fixture x;
+	u64 before;
+
+	if (!start(&x, "-t ext4", 32, "ext4", NULL))
+		return;
+	for (int i = 0; i < 4; i++) {
+		static const char *const names[] = {"a", "b", "c", "d"};
+		struct file *f = open_at(&x, names[i], O_RDWR | O_CREAT);
+
+		for (u32 k = 0; f && k < 64; k++)
+			EXPECT_EQ(put(f, k * sizeof(chunk), chunk, sizeof(chunk)), sizeof(chunk));
+		if (f) {
+			EXPECT_EQ(vfs_fsync(f, 0, S64_MAX, false), 0);
+			put_file(f);
+		}
+	}
+	before = cached_pages();
+	EXPECT(before >= 16 * MIB / PAGE_SIZE);
+	while (cached_pages() >= before && (p = page_alloc(GFP_KERNEL | GFP_NORETRY))) {
+		p->index = (u64)list;
+		list = p;
+	}
+	EXPECT(cached_pages() < before);
+	EXPECT(cached_pages() > before - 2 * MIB / PAGE_SIZE); /* not a whole file */
+	while (list) {
+		p = list;
+		list = (struct page *)p->index;
+		p->index = 0;
+		put_page(p);
+	}
+	finish(&x);
+}
+
 UNIT(a_full_disk_says_so_and_stays_whole)
 {
 	static u8 chunk[65536];
