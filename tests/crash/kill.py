@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""kill.py [--count N] [--seed S] [--smp N] [--kernel aramid|linux]: kills machines at random moments.
+"""kill.py [--work files|sqlite] [--count N] [--seed S] [--smp N] [--kernel aramid|linux]: kills machines at
+random moments.
 
 One disk image lives through all of it: a machine works on it until QEMU is killed, the next one
 mounts it, checks what was promised and goes on. e2fsck looks at a copy in between."""
@@ -21,9 +22,82 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 ENV = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
 
 
-def aramid(o, image, command, **popen):
-    line = [str(TOP / "tools" / "aramid"), "run", "--kernel", o.kernel, "--smp", str(o.smp), "--mem", "256M",
-            "--keep", image, "--timeout", "120", o.root, "--", *command]
+class Files:
+    """guest_work.c, a build-like workload, on the root file system."""
+
+    def __init__(self, tmp, seed):
+        self.seed = str(seed)
+        self.root = os.path.join(tmp, "root")
+        self.image = os.path.join(tmp, "disk.img")
+        os.mkdir(self.root)
+        subprocess.run(["musl-gcc", "-static", "-O1", "-Wall", "-o", os.path.join(self.root, "work"),
+                        str(TOP / "tests" / "crash" / "guest_work.c")], check=True)
+        subprocess.run([str(TOP / "tools" / "mkimage"), "--size", "256M", self.root, self.image], check=True)
+        self.options = ["--mem", "256M", "--keep", self.image]
+
+    def work(self, first, _):
+        return ["/work", "work", "/w", self.seed, str(first)]
+
+    def check(self, last):
+        return ["/work", "check", "/w", self.seed, str(last)]
+
+
+SQLITE = r"""
+import hashlib, itertools, sqlite3, sys
+
+verb, mode, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
+
+def data(n):
+    return hashlib.sha256(b"%d" % n).digest() * (1 + n % 200)
+
+db = sqlite3.connect("/mnt/db", isolation_level=None)
+if verb == "work":
+    db.execute("pragma journal_mode=" + mode)
+    db.execute("pragma synchronous=full")
+    db.execute("create table if not exists kept(n integer primary key, data blob)")
+    db.execute("create table if not exists scratch(n integer primary key, data blob)")
+    for n in itertools.count(number):
+        db.execute("begin immediate")
+        db.execute("insert or replace into kept values (?, ?)", (n, data(n)))
+        db.execute("insert or replace into scratch values (?, ?)", (n % 60, data(n + 7)))
+        if n % 40 == 0:
+            db.execute("delete from scratch where n % 3 = ?", (n // 40 % 3,))
+        db.execute("commit")
+        print("done", n, flush=True)
+found = [r[0] for r in db.execute("pragma integrity_check")]
+kept = dict(db.execute("select n, data from kept"))
+lost = [n for n in range(number + 1) if kept.get(n) != data(n)]
+wrong = [n for n in kept if kept[n] != data(n)]
+print("integrity", found, "lost", lost, "wrong", wrong)
+sys.exit(found != ["ok"] or bool(lost or wrong))
+"""
+
+
+class Sqlite:
+    """A database with rollback journal and WAL in turn, on a disk of its own."""
+
+    def __init__(self, tmp, _):
+        self.root = "debian"
+        self.image = os.path.join(tmp, "disk.img")
+        with open(self.image, "wb") as f:
+            f.truncate(128 << 20)
+        subprocess.run(["mke2fs", "-q", "-t", "ext4", self.image], env=ENV, check=True)
+        self.options = ["--disk", self.image]
+
+    @staticmethod
+    def line(verb, mode, n):
+        return ["sh", "-c", 'mount /dev/vdb /mnt && exec python3 -c "$@"', "sh", SQLITE, verb, mode, str(n)]
+
+    def work(self, first, round_):
+        return self.line("work", "wal" if round_ % 2 else "delete", first)
+
+    def check(self, last):
+        return [*self.line("check", "-", last)]
+
+
+def aramid(o, work, command, **popen):
+    line = [str(TOP / "tools" / "aramid"), "run", "--kernel", o.kernel, "--smp", str(o.smp), "--net", "none",
+            *work.options, "--timeout", "300", work.root, "--", *command]
     return subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, text=True, errors="replace",
                             start_new_session=True, **popen)
@@ -37,15 +111,16 @@ def qemu_of(pid):
     return found[0] if found else None
 
 
-def work_until_killed(o, image, first, rng):
-    machine = aramid(o, image, ["/work", "work", "/w", str(o.seed), str(first)])
+def work_until_killed(o, work, round_, first, rng):
+    machine = aramid(o, work, work.work(first, round_))
     delay = rng.uniform(0.0, o.seconds)
-    last, said = first - 1, []
+    last, said, killed = first - 1, [], []
     timer = None
 
     def kill():
         pid = qemu_of(machine.pid)
         if pid:
+            killed.append(pid)
             os.kill(pid, signal.SIGKILL)
 
     for line in machine.stdout:
@@ -57,9 +132,8 @@ def work_until_killed(o, image, first, rng):
                 timer = threading.Timer(delay, kill)
                 timer.start()
     machine.wait()
-    if timer is None or any("failed:" in s or "panic" in s.lower() for s in said):
+    if not killed or any("failed:" in s or "panic" in s.lower() for s in said):
         raise SystemExit("NOT OK: the machine did not work:\n" + "".join(said[-40:]))
-    timer.cancel()
     return last, delay
 
 
@@ -85,36 +159,31 @@ def main():
     p.add_argument("--smp", type=int, default=2)
     p.add_argument("--seconds", type=float, default=2.0, help="longest time before a kill")
     p.add_argument("--kernel", default="aramid")
+    p.add_argument("--work", choices=["files", "sqlite"], default="files")
     o = p.parse_args()
+    o.what = "files" if o.work == "files" else "transactions"
     rng = random.Random(o.seed)
-    binary = TOP / "build" / "crash" / "guest_work"
-    binary.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["musl-gcc", "-static", "-O1", "-Wall", "-o", str(binary),
-                    str(TOP / "tests" / "crash" / "guest_work.c")], check=True)
     with tempfile.TemporaryDirectory(prefix="aramid-kill-") as tmp:
-        root, image = os.path.join(tmp, "root"), os.path.join(tmp, "disk.img")
-        os.mkdir(root)
-        shutil.copy(binary, os.path.join(root, "work"))
-        o.root = root
-        subprocess.run([str(TOP / "tools" / "mkimage"), "--size", "256M", root, image], check=True)
+        work = {"files": Files, "sqlite": Sqlite}[o.work](tmp, o.seed)
         last, promised = -1, 0
         for n in range(o.count):
             before = last
-            last, delay = work_until_killed(o, image, last + 1, rng)
+            last, delay = work_until_killed(o, work, n, last + 1, rng)
             promised += last - before
-            ok, text = fsck(image)
+            ok, text = fsck(work.image)
             if not ok:
                 print(f"NOT OK: kill {n} (seed {o.seed}) after {delay:.3f} s: e2fsck says\n{text}")
                 return 1
-            machine = aramid(o, image, ["/work", "check", "/w", str(o.seed), str(last)])
+            machine = aramid(o, work, work.check(last))
             said = machine.stdout.read()
             if machine.wait() != 0:
                 print(f"NOT OK: kill {n} (seed {o.seed}) after {delay:.3f} s:\n{said}")
-                shutil.copy(image, TOP / "build" / "crash" / "bad.img")
+                shutil.copy(work.image, TOP / "build" / "crash" / "bad.img")
                 return 1
             if n % 10 == 9:
-                print(f"{n + 1} kills, {promised} files promised", flush=True)
-    print(f"ok kill: {o.count} kills of {o.kernel}, {promised} files promised, none lost, seed {o.seed}")
+                print(f"{n + 1} kills, {promised} {o.what} promised", flush=True)
+    print(f"ok kill: {o.work}: {o.count} kills of {o.kernel}, {promised} {o.what} promised, none lost, "
+          f"seed {o.seed}")
     return 0
 
 
