@@ -74,6 +74,7 @@ extern const struct file_ops g_gen_fops, g_gen_poll_fops;
 extern const struct proc_entry g_root_entries[];
 extern const struct proc_entry g_sys_ipv4_entries[], g_sys_ipv6_entries[]; /* sysinet.c */
 extern const struct proc_entry g_sys_entries[], g_sys_net_entries[], g_net_entries[];
+extern const struct proc_dir_ops g_inet_devs_dir; /* sysinetdev.c; data: enum inet_dev_group */
 /* number.c: numbers as /proc/sys takes them; end is that of the text. */
 /* The next one: *at moves behind it and the white space that follows. -EINVAL */
 int proc_take_s64(const char **at, const char *end, s64 *v) must_check;

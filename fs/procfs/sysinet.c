@@ -71,6 +71,12 @@ static int store_range(struct proc_node *n, char *text, size_t len)
 		.data = (void *)(uintptr_t)(var_), .min = (min_), .max = (max_)                    \
 	}
 
+#define DEVS(name_, group_)                                                       \
+	{                                                                         \
+		.name = (name_), .mode = S_IFDIR | 0555, .dir = &g_inet_devs_dir, \
+		.data = (void *)(uintptr_t)(group_)                               \
+	}
+
 /* ---- TCP ---- */
 
 static int show_tcp(struct seq_buf *s, struct proc_node *n)
@@ -167,13 +173,37 @@ static int store_mem(struct proc_node *n, char *text, size_t len)
 		.max = INT_MAX                                                         \
 	}
 
+/* Written only; whatever is written. */
+static int show_flush(struct seq_buf *s, struct proc_node *n)
+{
+	return -EINVAL;
+}
+
+static int store_flush(struct proc_node *n, char *text, size_t len)
+{
+	s64 v;
+	int used = proc_one_within(text, len, INT_MIN, INT_MAX, &v);
+
+	if (used > 0)
+		inet_route_flush(&g_init_net, n->entry->data != NULL);
+	return used;
+}
+
+#define FLUSH(v6)                                                                                  \
+	{                                                                                          \
+		.name = "flush", .mode = S_IFREG | 0200, .show = show_flush, .store = store_flush, \
+		.data = (void *)(uintptr_t)(v6)                                                    \
+	}
+
 static const struct proc_entry g_route4[] = {
+	FLUSH(false),
 	ONE("min_pmtu", INET_MIN_PMTU, 68, 65535),
 	ONE("mtu_expires", INET_MTU_EXPIRES, 1, INT_MAX),
 	{0},
 };
 
 const struct proc_entry g_sys_ipv4_entries[] = {
+	DEVS("conf", INET_CONF4),
 	ONE("icmp_echo_ignore_all", INET_ECHO_IGNORE_ALL, 0, 1),
 	ONE("icmp_echo_ignore_broadcasts", INET_ECHO_IGNORE_BROADCASTS, 0, 1),
 	ONE("icmp_msgs_burst", INET_MSGS_BURST, 0, INT_MAX),
@@ -191,6 +221,7 @@ const struct proc_entry g_sys_ipv4_entries[] = {
 	ONE("ip_unprivileged_port_start", INET_UNPRIVILEGED_PORT, 0, 65535),
 	ONE("ipfrag_high_thresh", INET_FRAG_HIGH, 65536, INT_MAX),
 	ONE("ipfrag_time", INET_FRAG_TIME, 1, 3600),
+	DEVS("neigh", INET_NEIGH4),
 	RANGE("ping_group_range", INET_PING_LO, 0, INT_MAX),
 	{.name = "route", .mode = S_IFDIR | 0555, .children = g_route4},
 	TCP("abort_on_overflow", TCPV_ABORT_ON_OVERFLOW, 0, 255),
@@ -227,28 +258,27 @@ const struct proc_entry g_sys_ipv4_entries[] = {
 	{0},
 };
 
-static const struct proc_entry g_conf6_all[] = {
-	ONE("forwarding", INET_FORWARDING6, 0, 1),
-	{0},
-};
-static const struct proc_entry g_conf6[] = {
-	{.name = "all", .mode = S_IFDIR | 0555, .children = g_conf6_all},
-	{0},
-};
 static const struct proc_entry g_icmp6[] = {
 	ONE("echo_ignore_all", INET_ECHO_IGNORE_ALL6, 0, 1),
 	ONE("ratelimit", INET_RATELIMIT6, 0, INT_MAX),
 	{0},
 };
 
+static const struct proc_entry g_route6[] = {
+	FLUSH(true),
+	{0},
+};
+
 const struct proc_entry g_sys_ipv6_entries[] = {
 	ONE("auto_flowlabels", INET_AUTO_FLOWLABELS, 0, 1),
 	ONE("bindv6only", INET_BINDV6ONLY, 0, 1),
-	{.name = "conf", .mode = S_IFDIR | 0555, .children = g_conf6},
+	DEVS("conf", INET_CONF6),
 	{.name = "icmp", .mode = S_IFDIR | 0555, .children = g_icmp6},
 	ONE("ip6frag_high_thresh", INET_FRAG_HIGH6, 65536, INT_MAX),
 	ONE("ip6frag_time", INET_FRAG_TIME6, 1, 3600),
 	ONE("ip_nonlocal_bind", INET_NONLOCAL_BIND6, 0, 1),
 	ONE("mld_max_msf", INET_MLD_MAX_MSF, 0, INT_MAX),
+	DEVS("neigh", INET_NEIGH6),
+	{.name = "route", .mode = S_IFDIR | 0555, .children = g_route6},
 	{0},
 };

@@ -17,6 +17,9 @@ struct inet_raw_hooks {
 };
 void inet_set_raw_hooks(const struct inet_raw_hooks *h);
 
+/* An ICMP or ICMPv6 message that a socket sends. */
+void inet_count_icmp_out(struct net *net, bool v4, u8 type);
+
 /* Counters of UDP in /proc/net/snmp and snmp6. */
 enum inet_udp_count {
 	UDP_IN,
@@ -78,10 +81,25 @@ enum inet_variable {
 	INET_BINDV6ONLY,
 	INET_AUTO_FLOWLABELS,
 	INET_FORWARDING,
-	INET_FORWARDING6,
 };
 s32 *inet_sysctl(struct net *net, enum inet_variable v);
 void inet_sysctl_changed(struct net *net, enum inet_variable v);
+
+/* Variables that each interface has: /proc/sys/net/ipv[46]/conf/DEV and neigh/DEV. */
+enum inet_dev_group { INET_CONF4, INET_CONF6, INET_NEIGH4, INET_NEIGH6 };
+/* Whose: an ifindex, what holds for all (conf only), or what interfaces start with. */
+#define INET_CONF_ALL     0
+#define INET_CONF_DEFAULT (-1)
+/* The name of variable nr of the group, from 0 on without gaps; NULL: there is none. */
+const char *inet_dev_variable(enum inet_dev_group g, int whose, u32 nr);
+/* nr is one that has a name. -ENODEV: the interface is gone; -EINVAL: out of range. Sleep. */
+int inet_dev_sysctl_get(
+	struct net *net, enum inet_dev_group g, int whose, u32 nr, s32 *value) must_check;
+int inet_dev_sysctl_set(
+	struct net *net, enum inet_dev_group g, int whose, u32 nr, s32 value) must_check;
+
+/* Forget what routers said of paths: /proc/sys/net/ipv[46]/route/flush. */
+void inet_route_flush(struct net *net, bool v6);
 
 /* /proc/net. */
 void inet_show_route(struct net *net, struct seq_buf *s);

@@ -82,6 +82,7 @@ static void dev_up(struct inet_dev *d)
 	struct ifaddr *ia;
 
 	mc_dev_up(d);
+	fib_dev_up(d->in, n);
 	list_for_each_entry(ia, &d->addrs[0], link)
 		ifaddr_routes(ia);
 	if (n->flags & IFF_LOOPBACK)
@@ -145,17 +146,22 @@ static void dev_gone(struct inet_dev *d)
 	put_inet_dev(d);
 }
 
-static void mtu_changed(struct inet_dev *d)
+void inet_dev_v6_changed(struct inet_dev *d)
 {
-	route_gen_bump(d->in->net);
-	d->conf.mtu6 = (s32)d->dev->mtu;
-	if (d->dev->mtu < 1280 && !list_empty(&d->addrs[1])) {
+	if (!inet_dev_v6(d) && !list_empty(&d->addrs[1])) {
 		addrconf_down(d);
 		drop_addresses(d, 1, true);
 		fib_dev_down(d->in, d->dev, 2, false);
 	} else if (netif_running(d->dev) && inet_dev_v6(d) && list_empty(&d->addrs[1])) {
 		dev_up(d);
 	}
+}
+
+static void mtu_changed(struct inet_dev *d)
+{
+	route_gen_bump(d->in->net);
+	d->conf.mtu6 = (s32)d->dev->mtu;
+	inet_dev_v6_changed(d);
 }
 
 static void event(struct netif *n, enum netif_event e)

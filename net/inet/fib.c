@@ -719,6 +719,9 @@ static bool of_dead_dev(struct inet_net *in, struct fib_route *r, const void *ar
 	const struct dev_down *d = arg;
 	bool alive = false, hit = false;
 
+	/* What stands in the local table for an IPv4 address holds while the interface is there. */
+	if (!d->gone && addr_is_v4(&r->dst) && r->type == RTN_LOCAL)
+		return false;
 	for (u32 i = 0; i < r->nr_hops; i++) {
 		struct fib_hop *h = &r->hops[i];
 
@@ -729,10 +732,7 @@ static bool of_dead_dev(struct inet_net *in, struct fib_route *r, const void *ar
 			alive = true;
 		}
 	}
-	if (!hit || alive)
-		return false;
-	/* IPv4 keeps what stands in the local table for the address, while the interface is there. */
-	return d->gone || !(addr_is_v4(&r->dst) && r->type == RTN_LOCAL);
+	return hit && !alive;
 }
 void fib_dev_down(struct inet_net *in, struct netif *dev, int families, bool gone)
 {
@@ -740,6 +740,18 @@ void fib_dev_down(struct inet_net *in, struct netif *dev, int families, bool gon
 
 	sweep(in, families, of_dead_dev, &d);
 	route_gen_bump(in->net);
+}
+
+static bool revive(struct inet_net *in, struct fib_route *r, const void *dev)
+{
+	for (u32 i = 0; i < r->nr_hops; i++)
+		if (r->hops[i].rt->dev == dev)
+			WRITE_ONCE(r->hops[i].flags, r->hops[i].flags & ~RTNH_F_DEAD);
+	return false;
+}
+void fib_dev_up(struct inet_net *in, const struct netif *dev)
+{
+	sweep(in, 3, revive, dev);
 }
 
 static bool has_source(struct inet_net *in, struct fib_route *r, const void *arg)

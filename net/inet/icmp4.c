@@ -29,6 +29,14 @@ static void count(struct inet_net *in, u8 type, bool out)
 		mib_inc(in, (enum mib)(out ? g_counters[type].out : g_counters[type].in));
 }
 
+void inet_count_icmp_out(struct net *net, bool v4, u8 type)
+{
+	if (v4)
+		count(inet_net(net), type, true);
+	else
+		mib_inc(inet_net(net), MIB_ICMP6_OUTMSGS);
+}
+
 /* Send the message p (data at the ICMP header, sum not yet in) to dst. Consumes p. */
 static void xmit(struct inet_net *in, struct packet *p, const struct inet_addr *src,
 	const struct inet_addr *dst, u8 tos, int oif)

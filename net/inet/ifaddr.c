@@ -91,10 +91,7 @@ static void routes4(struct ifaddr *ia, bool add, bool prefix_too)
 		else
 			ROUTE(RT_TABLE_MAIN, RTN_UNICAST, &network, ia->prefix, RT_SCOPE_LINK);
 	}
-	if (ia->prefix < 31 && addr_is_any(&ia->broadcast) == false &&
-		!addr_eq(&last, &ia->broadcast))
-		ROUTE(RT_TABLE_LOCAL, RTN_BROADCAST, &last, 32, RT_SCOPE_LINK);
-	else if (ia->prefix < 31 && (dev->flags & IFF_LOOPBACK))
+	if (ia->prefix < 31 && !addr_eq(&last, &ia->broadcast))
 		ROUTE(RT_TABLE_LOCAL, RTN_BROADCAST, &last, 32, RT_SCOPE_LINK);
 #undef ROUTE
 }
@@ -209,6 +206,8 @@ int ifaddr_add(struct ifaddr *ia)
 	}
 	hlist_add_head(&ia->hash, &d->in->addrs[addr_hash(&ia->addr) >> (32 - ADDR_HASH_BITS)]);
 	list_add_tail(&ia->link, &d->addrs[!v4]);
+	if (v4) /* from now on its variables are its own */
+		d->own[INET_CONF4] = d->own[INET_NEIGH4] = U64_MAX;
 	if (!v4)
 		join_solicited(ia, true);
 	if (v4) {

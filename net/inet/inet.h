@@ -110,6 +110,7 @@ struct inet_dev {
 	struct list_head addrs[2]; /* v4, v6; RCU; config lock to write */
 	struct inet_conf conf;
 	struct neigh_conf neigh[2];
+	u64 own[4]; /* by enum inet_dev_group, bits of variables that were set here; config lock */
 	struct route *onlink; /* anything on this link; one reference */
 	struct mc_dev *mc;    /* mcast.c */
 	bool dead;            /* config lock */
@@ -139,6 +140,10 @@ static inline u32 addr_hash(const struct inet_addr *a)
 	return (u32)hash_u64(a->q[0] * 3 ^ a->q[1]);
 }
 void get_inet_dev(struct inet_dev *d);
+/* Whether IPv6 runs on the interface may have changed: MTU, disable_ipv6. Config lock. */
+void inet_dev_v6_changed(struct inet_dev *d);
+/* conf_all.forwarding has a new value: each interface follows. Sleeps. */
+void inet_ip_forward_changed(struct inet_net *in);
 void put_inet_dev(struct inet_dev *d);
 
 /* The address a on interface ifindex (0: any), tentative ones included. RCU or config lock. */
@@ -288,6 +293,8 @@ void fib_add_kernel(struct inet_net *in, u32 table, u8 type, const struct inet_a
 void fib_del_kernel(struct inet_net *in, u32 table, u8 type, const struct inet_addr *dst, u8 len,
 	int ifindex, u32 priority);
 void fib_dev_down(struct inet_net *in, struct netif *dev, int families, bool gone);
+/* Routes with several hops use those by dev again. */
+void fib_dev_up(struct inet_net *in, const struct netif *dev);
 void fib_source_gone(struct inet_net *in, const struct inet_addr *a);
 void fib_expire(struct inet_net *in, s64 now);
 /* Each route of a table in order from *pos on; config lock. fn false: stop. */

@@ -90,7 +90,7 @@ static bool fill(struct nl_buf *b, struct nlmsghdr *h, const struct fib_route *r
 	m->rtm_type = r->type;
 	m->rtm_flags = r->nr_hops == 1 ? hop_flags(&r->hops[0]) : 0;
 	ok = nl_put_u32(b, RTA_TABLE, r->table) && (!r->len || nl_put_addr(b, RTA_DST, &r->dst)) &&
-		(!r->priority || nl_put_u32(b, RTA_PRIORITY, r->priority)) &&
+		((v4 && !r->priority) || nl_put_u32(b, RTA_PRIORITY, r->priority)) &&
 		put_metrics(b, r->metrics) &&
 		(addr_is_any(&r->prefsrc) || nl_put_addr(b, RTA_PREFSRC, &r->prefsrc)) &&
 		(r->nr_hops == 1 ? put_hop(b, &r->hops[0]) : put_multipath(b, r));
@@ -419,9 +419,11 @@ static int do_get(struct nl_request *rq)
 		a = nl_data(h);
 		a->rtm_family = (u8)family;
 		a->rtm_dst_len = (u8)(len * 8);
-		a->rtm_table = path.type == RTN_LOCAL ? RT_TABLE_LOCAL : RT_TABLE_MAIN;
+		a->rtm_table = path.type == RTN_LOCAL && family == AF_INET6 ? RT_TABLE_LOCAL
+									    : RT_TABLE_MAIN;
 		a->rtm_type = path.type;
-		a->rtm_flags = family == AF_INET ? RTM_F_CLONED : 0;
+		if (family == AF_INET)
+			a->rtm_flags = RTM_F_CLONED | (path.type == RTN_LOCAL ? RTCF_LOCAL : 0);
 		ok = nl_put_u32(&b, RTA_TABLE, a->rtm_table) &&
 			nl_put_addr(&b, RTA_DST, &f.remote) &&
 			(!tb[RTA_SRC] || nl_put_addr(&b, RTA_SRC, &f.local)) &&

@@ -65,11 +65,15 @@ int ip_emit(struct inet_net *in, const struct ip_path *path, struct packet *p, b
 {
 	struct netif *dev = path->rt->dev;
 	u8 hw[NETIF_ADDR_MAX];
+	int err;
 
 	p->dev = dev;
 	count_out(in, path, p);
-	if (likely(dev->flags & IFF_LOOPBACK))
-		return netif_send_to(p, ntohs(p->protocol), dev->addr);
+	if (likely(dev->flags & IFF_LOOPBACK)) {
+		/* The ways to ourselves stay when it is down: what is sent then is lost. */
+		err = netif_send_to(p, ntohs(p->protocol), dev->addr);
+		return err == -ENETDOWN ? 0 : err;
+	}
 	if (path->type == RTN_UNICAST)
 		return neigh_send(in, dev, &path->nexthop, p);
 	if (loop)

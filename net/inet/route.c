@@ -94,6 +94,29 @@ void route_set_pmtu(struct net *net, const struct inet_addr *remote, int oif, u3
 	route_gen_bump(net);
 }
 
+void inet_route_flush(struct net *net, bool v6)
+{
+	struct inet_net *in = inet_net(net);
+
+	spin_lock(&in->pmtu_lock);
+	for (u32 i = 0; i < 1u << PMTU_HASH_BITS; i++) {
+		struct hlist_node *pos = in->pmtu[i].first;
+
+		while (pos) {
+			struct pmtu *e = container_of(pos, struct pmtu, link);
+
+			pos = pos->next;
+			if (addr_is_v4(&e->addr) == v6)
+				continue;
+			hlist_del(&e->link);
+			rcu_kfree(e, rcu);
+			in->nr_pmtu--;
+		}
+	}
+	spin_unlock(&in->pmtu_lock);
+	route_gen_bump(net);
+}
+
 void route_pmtu_exit(struct inet_net *in)
 {
 	for (u32 i = 0; i < 1u << PMTU_HASH_BITS; i++)

@@ -1,25 +1,6 @@
 /* Variables of /proc/sys/net/ipv4 and ipv6: where they are and what follows a change. */
 #include "inet.h"
 
-/* Each interface follows what is set for all: ip-sysctl, "conf/all/forwarding is special". */
-static void set_forwarding(struct inet_net *in, bool v6, s32 on)
-{
-	mutex_lock(&in->net->config_lock);
-	for (struct netif *n = netif_next(in->net, 0); n; n = netif_next(in->net, n->ifindex)) {
-		struct inet_dev *d = inet_dev(n);
-
-		if (d && v6)
-			WRITE_ONCE(d->conf.forwarding6, on);
-		else if (d)
-			WRITE_ONCE(d->conf.forwarding, on);
-	}
-	if (v6)
-		in->conf_default.forwarding6 = on;
-	else
-		in->conf_default.forwarding = on;
-	mutex_unlock(&in->net->config_lock);
-}
-
 s32 *inet_sysctl(struct net *net, enum inet_variable v)
 {
 	struct inet_net *in = inet_net(net);
@@ -85,8 +66,6 @@ s32 *inet_sysctl(struct net *net, enum inet_variable v)
 		return &in->limits.auto_flowlabels;
 	case INET_FORWARDING:
 		return &in->conf_all.forwarding;
-	case INET_FORWARDING6:
-		return &in->conf_all.forwarding6;
 	}
 	return NULL;
 }
@@ -96,8 +75,6 @@ void inet_sysctl_changed(struct net *net, enum inet_variable v)
 	struct inet_net *in = inet_net(net);
 
 	if (v == INET_FORWARDING)
-		set_forwarding(in, false, in->conf_all.forwarding);
-	else if (v == INET_FORWARDING6)
-		set_forwarding(in, true, in->conf_all.forwarding6);
+		inet_ip_forward_changed(in);
 	route_gen_bump(net);
 }

@@ -140,6 +140,7 @@ static int transmit(struct raw_sock *r, struct packet *p, struct raw_message *ms
 	p->mark = msg->send.has_mark ? msg->send.mark : s->sk.mark;
 	p->priority = s->sk.priority;
 	raw_charge(r, p);
+	inet_count_icmp_out(s->sk.net, v4, m[0]);
 	err = ip_send(s->sk.net, &msg->path, &tx, p);
 	if (err == -EMSGSIZE)
 		inet_error_local(s, EMSGSIZE, &msg->dst, 0, msg->path.mtu);
