@@ -3,6 +3,8 @@
 #include <inet/inet.h>
 #include <lib/seq_buf.h>
 #include <netdev/netdev.h>
+#include <netlink/netlink.h>
+#include <packet/af_packet.h>
 #include <raw/raw.h>
 #include <socket/socket.h>
 #include <tcp/tcp.h>
@@ -65,7 +67,9 @@ SHOW(if_inet6, inet_show_if_inet6(&g_init_net, s))
 SHOW(igmp, inet_show_igmp(&g_init_net, s))
 SHOW(igmp6, inet_show_igmp6(&g_init_net, s))
 SHOW(ipv6_route, inet_show_route6(&g_init_net, s))
+SHOW(netlink, netlink_show(&g_init_net, s))
 SHOW(netstat, inet_show_netstat(&g_init_net, s))
+SHOW(packet, packet_show(&g_init_net, s))
 SHOW(raw, raw_show(&g_init_net, s, false))
 SHOW(raw6, raw_show(&g_init_net, s, true))
 SHOW(route, inet_show_route(&g_init_net, s))
@@ -91,7 +95,9 @@ const struct proc_entry g_net_entries[] = {
 	FILE(igmp),
 	FILE(igmp6),
 	FILE(ipv6_route),
+	FILE(netlink),
 	FILE(netstat),
+	FILE(packet),
 	FILE(raw),
 	FILE(raw6),
 	FILE(route),

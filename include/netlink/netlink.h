@@ -251,4 +251,8 @@ void netlink_send_to_file(struct file *f, const void *data, u32 len);
 bool netlink_is_socket(struct file *f);
 void uevent_send(const char *action, const char *devpath, const char *const *env, u32 nr_env);
 
+/* /proc/net/netlink. Sleeps. */
+struct seq_buf;
+void netlink_show(struct net *net, struct seq_buf *s);
+
 #endif

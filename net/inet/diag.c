@@ -19,7 +19,7 @@ void inet_diag_register(const struct inet_diag_proto *p)
 	g_protos[g_nr_protos++] = p;
 }
 
-static const struct inet_diag_proto *proto_of(u8 protocol)
+static const struct inet_diag_proto *proto_of(u32 protocol)
 {
 	for (u32 i = 0; i < g_nr_protos; i++)
 		if (g_protos[i]->protocol == protocol)
@@ -200,7 +200,11 @@ static int parse(const struct nlmsghdr *h, bool admin, struct walk *w, struct nl
 		return err;
 	w->rq = NLMSG_DATA(h);
 	w->admin = admin;
-	w->proto = proto_of(w->rq->sdiag_protocol);
+	/* Protocols above 255 are named by an attribute, beside some number in the old place. */
+	if (tb[INET_DIAG_REQ_PROTOCOL] && nla_len(tb[INET_DIAG_REQ_PROTOCOL]) != sizeof(u32))
+		return -EINVAL;
+	w->proto = proto_of(tb[INET_DIAG_REQ_PROTOCOL] ? nla_u32(tb[INET_DIAG_REQ_PROTOCOL])
+						       : w->rq->sdiag_protocol);
 	if (!w->proto)
 		return -ENOENT;
 	code = tb[INET_DIAG_REQ_BYTECODE];

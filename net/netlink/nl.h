@@ -49,6 +49,7 @@ struct nl_sock {
 	/* receive queue: sk.lock */
 	struct list_head queue;
 	u32 queued_bytes;
+	u32 drops;
 	bool congested; /* something was lost: nothing more until the queue is empty */
 	u32 max_read; /* the largest buffer a program read with: that much of a dump in one message */
 	/* the dump under way: dump_lock */
@@ -75,6 +76,8 @@ static inline struct nl_sock *nl_of(struct sock *sk)
 u32 nl_self(void);
 
 /* table.c */
+/* Each bound socket of the protocol; fn may not sleep on a lock. */
+void nl_each(struct net *net, int protocol, void (*fn)(struct nl_sock *s, void *arg), void *arg);
 struct nl_sock *nl_find(struct net *net, int protocol, u32 portid); /* referenced, or NULL */
 int nl_bind(struct nl_sock *s, u32 portid) must_check; /* -EADDRINUSE -EINVAL: has another */
 int nl_autobind(struct nl_sock *s) must_check;

@@ -35,6 +35,7 @@ static void lost(struct nl_sock *s)
 
 	spin_lock(&s->sk.lock);
 	s->congested = true;
+	s->drops++;
 	tell = !(s->flags >> NLF_NO_ENOBUFS & 1);
 	if (tell)
 		sock_set_error(&s->sk, ENOBUFS);

@@ -40,6 +40,17 @@ struct nl_sock *nl_find(struct net *net, int protocol, u32 portid)
 	return s;
 }
 
+void nl_each(struct net *net, int protocol, void (*fn)(struct nl_sock *s, void *arg), void *arg)
+{
+	struct nl_sock *s;
+	u64 portid;
+
+	mutex_lock(&g_lock);
+	xa_for_each(ports_of(net, protocol), portid, s)
+		fn(s, arg);
+	mutex_unlock(&g_lock);
+}
+
 static int bind_locked(struct nl_sock *s, u32 portid)
 {
 	struct xarray *xa = ports_of(s->sk.net, s->sk.protocol);

@@ -78,6 +78,8 @@ int pkt_member_add(struct pkt_sock *s, const struct packet_mreq *m) must_check;
 int pkt_member_drop(struct pkt_sock *s, const struct packet_mreq *m) must_check;
 void pkt_members_forget(struct pkt_sock *s);
 /* socket.c */
+/* Each socket of the namespace; fn may not sleep on a lock. */
+void pkt_each(struct net *net, void (*fn)(struct pkt_sock *s, void *arg), void *arg);
 int pkt_retap(struct pkt_sock *s, int ifindex, u16 proto) must_check; /* call_lock */
 /* ring.c. set: call_lock */
 int pkt_ring_set(struct pkt_sock *s, const void __user *val, u32 len) must_check;

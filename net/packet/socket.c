@@ -181,6 +181,17 @@ static struct sock *packet_create(int type, int protocol)
 }
 
 /* Config lock held: call_lock ranks below it, so sockets are told, and unbind when they see it. */
+void pkt_each(struct net *net, void (*fn)(struct pkt_sock *s, void *arg), void *arg)
+{
+	struct pkt_sock *s;
+
+	mutex_lock(&g_lock);
+	list_for_each_entry(s, &g_all, link)
+		if (s->sk.net == net)
+			fn(s, arg);
+	mutex_unlock(&g_lock);
+}
+
 static void tell(struct netif *n, enum netif_event e)
 {
 	struct pkt_sock *s;

@@ -56,6 +56,9 @@ static int dump(
 		for (; NLMSG_OK(h, len); h = NLMSG_NEXT(h, len)) {
 			if (h->nlmsg_type == NLMSG_DONE)
 				return n;
+			/* A protocol that isn't there. */
+			if (h->nlmsg_type == NLMSG_ERROR && nl_error(h) == -ENOENT)
+				return n;
 			CHECK_EQ(h->nlmsg_type, SOCK_DIAG_BY_FAMILY);
 			CHECK_EQ(h->nlmsg_seq, 7);
 			CHECK_EQ(h->nlmsg_flags & NLM_F_MULTI, NLM_F_MULTI);
@@ -197,6 +200,30 @@ TEST(a_dump_of_tcp_shows_names_states_and_queues)
 	close(s);
 	close(c);
 	close(l);
+}
+
+/* MPTCP's number is 262, whose low byte is TCP's: the attribute counts. */
+TEST(the_protocol_of_the_attribute_is_meant)
+{
+	int diag = nl_open(NETLINK_SOCK_DIAG), l;
+	struct ask r;
+	struct rtattr *attr;
+	struct sockaddr_in name;
+	unsigned protocol = 262;
+
+	lo_is_up();
+	l = listener(AF_INET, &name);
+	ask_for(&r, AF_INET, IPPROTO_TCP, ALL_STATES);
+	CHECK_EQ(find(diag, &r, l).n, 1);
+	attr = (void *)r.attrs;
+	attr->rta_type = INET_DIAG_REQ_PROTOCOL;
+	attr->rta_len = RTA_LENGTH(4);
+	memcpy(RTA_DATA(attr), &protocol, 4);
+	r.h.nlmsg_len += RTA_LENGTH(4);
+	CHECK_EQ(find(diag, &r, l).n, 0);
+	protocol = IPPROTO_TCP;
+	memcpy(RTA_DATA(attr), &protocol, 4);
+	CHECK_EQ(find(diag, &r, l).n, 1);
 }
 
 TEST(the_six_family_has_its_own_sockets)

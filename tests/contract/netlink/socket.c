@@ -181,3 +181,27 @@ TEST(without_privilege_a_program_may_ask_and_listen_but_not_send_to_others)
 	nl_ask(route, &r, buf, sizeof(buf));
 	CHECK_EQ(nl_error(buf), -EPERM);
 }
+
+TEST(proc_shows_who_listens)
+{
+	int fd = nl_open(NETLINK_ROUTE);
+	struct sockaddr_nl a = {.nl_family = AF_NETLINK, .nl_groups = 1};
+	unsigned long ino, found = 0, groups = 0;
+	int protocol, pid;
+	struct stat st;
+	char *line;
+
+	OK(bind(fd, (void *)&a, sizeof(a)));
+	OK(fstat(fd, &st));
+	line = strchr(read_text("/proc/net/netlink"), '\n');
+	for (; line; line = strchr(line + 1, '\n'))
+		if (sscanf(line + 1, "%*x %d %d %lx %*d %*d %*d %*d %*d %lu", &protocol, &pid,
+			    &groups, &ino) == 4 &&
+			ino == st.st_ino) {
+			found++;
+			CHECK_EQ(protocol, NETLINK_ROUTE);
+			CHECK_EQ(pid, getpid());
+			CHECK_EQ(groups, 1);
+		}
+	CHECK_EQ(found, 1);
+}

@@ -335,3 +335,25 @@ TEST(rings_are_checked)
 	OK(munmap(p, 8192));
 	OK(setsockopt(fd, SOL_PACKET, PACKET_RX_RING, &q, sizeof(q)));
 }
+
+TEST(proc_shows_packet_sockets)
+{
+	int fd = packet_socket(SOCK_DGRAM, TYPE), type, index, running, found = 0;
+	unsigned long ino, proto;
+	struct stat st;
+	char *line;
+
+	OK(fstat(fd, &st));
+	line = strchr(read_text("/proc/net/packet"), '\n');
+	for (; line; line = strchr(line + 1, '\n'))
+		if (sscanf(line + 1, "%*x %*d %d %lx %d %d %*u %*u %lu", &type, &proto, &index,
+			    &running, &ino) == 5 &&
+			ino == st.st_ino) {
+			found++;
+			CHECK_EQ(type, SOCK_DGRAM);
+			CHECK_EQ(proto, TYPE);
+			CHECK_EQ(index, 1);
+			CHECK_EQ(running, 1);
+		}
+	CHECK_EQ(found, 1);
+}
