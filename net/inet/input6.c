@@ -291,6 +291,10 @@ static void ip6_input(struct packet *p)
 			forward(in, p, &path);
 			return;
 		}
+		/* RFC 4007 9: it can't go on in its zone. */
+		if (READ_ONCE(d->conf.forwarding6) && !addr_needs_scope(&dst) &&
+			addr_is_v6_link_local(&src))
+			icmp_send(p, ICMPV6_DEST_UNREACH, ICMPV6_NOT_NEIGHBOUR, 0);
 		break;
 	default:
 		if (type < 0 && type != -EADDRNOTAVAIL && READ_ONCE(d->conf.forwarding6)) {

@@ -28,6 +28,11 @@ CONCURRENT = {"clone", "epoll", "futex", "memory", "mqueue", "pipes", "poll", "p
 # Image files of the area ext4, in /images: what mke2fs is told.
 IMAGES = {"plain": [], "small": ["-I", "128"], "ea": ["-O", "ea_inode"]}
 
+# Interfaces of the area wire: two pairs, each joined by a hub.
+WIRES = [word for i in range(4) for word in (
+    "--qemu=-netdev", f"--qemu=hubport,id=wire{i},hubid={i // 2 + 1}",
+    "--qemu=-device", f"--qemu=virtio-net-pci,romfile=,netdev=wire{i},mac=52:54:00:00:00:0{i}")]
+
 # Seconds for a whole area; each test has its own limit of TEST_TIMEOUT inside the guest.
 AREA_TIMEOUT = 900
 TEST_TIMEOUT = 60
@@ -66,7 +71,10 @@ def pytest_generate_tests(metafunc):
         for area in areas():
             machines = MACHINES if kernel == "aramid" else LINUX_MACHINES
             machines = machines + (MORE_MACHINES if area in CONCURRENT else [])
+            # A microvm has no PCI for the interfaces of wire.
             for build, machine, libc, cpus in machines:
+                if area == "wire" and machine == "microvm":
+                    machine = "q35"
                 for name in [*listing(libc, area), "machine"]:  # "machine": that it ended well
                     boot = (kernel, build, machine, libc, cpus, area)
                     params.append(pytest.param(
@@ -99,7 +107,7 @@ def run_area(kernel, build, machine, libc, cpus, area):
             make_images(os.path.join(root, "images"))
         command = [TOP / "tools" / "aramid", "run", "--net", "none", "--as", present, "--kernel", file,
                    "--machine", machine, "--smp", str(cpus), "--mem", "512M", "--timeout", str(AREA_TIMEOUT),
-                   root, "--", "/tests/" + area, "--timeout", str(TEST_TIMEOUT)]
+                   *(WIRES if area == "wire" else []), root, "--", "/tests/" + area, "--timeout", str(TEST_TIMEOUT)]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=AREA_TIMEOUT + 60)
     text = done.stdout.decode(errors="replace").replace("\r", "")
