@@ -2,19 +2,23 @@
 #include <lib/chacha20.h>
 #include <lib/string.h>
 
-static void quarter(u32 *x, int a, int b, int c, int d)
+static inline u32 turn(u32 v, int bits)
 {
-	static const int turns[4] = {16, 12, 8, 7};
-
-	for (int i = 0; i < 4; i += 2) {
-		x[a] += x[b];
-		x[d] ^= x[a];
-		x[d] = x[d] << turns[i] | x[d] >> (32 - turns[i]);
-		x[c] += x[d];
-		x[b] ^= x[c];
-		x[b] = x[b] << turns[i + 1] | x[b] >> (32 - turns[i + 1]);
-	}
+	return v << bits | v >> (32 - bits);
 }
+
+/* Indexes are constants: the words stay in registers. */
+#define QUARTER(x, a, b, c, d)                \
+	do {                                  \
+		x[a] += x[b];                 \
+		x[d] = turn(x[d] ^ x[a], 16); \
+		x[c] += x[d];                 \
+		x[b] = turn(x[b] ^ x[c], 12); \
+		x[a] += x[b];                 \
+		x[d] = turn(x[d] ^ x[a], 8);  \
+		x[c] += x[d];                 \
+		x[b] = turn(x[b] ^ x[c], 7);  \
+	} while (0)
 
 void chacha20_block(const u32 state[16], u8 out[64])
 {
@@ -22,10 +26,14 @@ void chacha20_block(const u32 state[16], u8 out[64])
 
 	memcpy(x, state, sizeof(x));
 	for (int i = 0; i < 10; i++) {
-		for (int k = 0; k < 4; k++)
-			quarter(x, k, k + 4, k + 8, k + 12);
-		for (int k = 0; k < 4; k++)
-			quarter(x, k, 4 + (k + 1) % 4, 8 + (k + 2) % 4, 12 + (k + 3) % 4);
+		QUARTER(x, 0, 4, 8, 12);
+		QUARTER(x, 1, 5, 9, 13);
+		QUARTER(x, 2, 6, 10, 14);
+		QUARTER(x, 3, 7, 11, 15);
+		QUARTER(x, 0, 5, 10, 15);
+		QUARTER(x, 1, 6, 11, 12);
+		QUARTER(x, 2, 7, 8, 13);
+		QUARTER(x, 3, 4, 9, 14);
 	}
 	for (int i = 0; i < 16; i++)
 		x[i] += state[i];

@@ -83,20 +83,56 @@ static void next_words(u32 out[KEY_WORDS])
 	barrier();
 }
 
-void random_bytes(void *buf, size_t n)
+/* The next 32 bytes of the CPU we are on. */
+static void draw(u32 words[KEY_WORDS])
 {
-	u8 *to = buf;
+	unsigned long flags = irq_save();
 
+	next_words(words);
+	irq_restore(flags);
+}
+
+/* More than a key's worth: the blocks of a key that is drawn for them and forgotten. */
+static void stream(u8 *to, size_t n)
+{
+	u32 key[KEY_WORDS], state[BLOCK_WORDS], block[BLOCK_WORDS];
+
+	draw(key);
+	state_init(state, key, 0);
 	while (n) {
-		u32 words[KEY_WORDS];
-		size_t step = min_t(size_t, n, sizeof(words));
-		unsigned long flags = irq_save();
+		size_t step = min_t(size_t, n, sizeof(block));
 
-		next_words(words);
-		irq_restore(flags);
-		memcpy(to, words, step);
+		chacha20_block(state, (u8 *)block);
+		state[12]++; /* RFC 8439 2.3: the counter */
+		memcpy(to, block, step);
 		to += step;
 		n -= step;
+	}
+	memset(key, 0, sizeof(key));
+	memset(state, 0, sizeof(state));
+	memset(block, 0, sizeof(block));
+	barrier();
+}
+
+#define STREAM_MAX (1u << 30) /* bytes of one key: the counter has 32 bits, of blocks */
+
+void random_bytes(void *buf, size_t n)
+{
+	u32 words[KEY_WORDS];
+	u8 *to = buf;
+
+	while (n > sizeof(words)) {
+		size_t step = min_t(size_t, n, STREAM_MAX);
+
+		stream(to, step);
+		to += step;
+		n -= step;
+	}
+	if (n) {
+		draw(words);
+		memcpy(to, words, n);
+		memset(words, 0, sizeof(words));
+		barrier();
 	}
 }
 
