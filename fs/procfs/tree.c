@@ -16,7 +16,7 @@
 #define TYPE_OF(mode) ((u8)(((mode)&S_IFMT) >> 12))
 
 static SLAB_CACHE(g_node_cache, struct proc_node);
-static const struct inode_ops g_dir_ops, g_sysfs_dir_ops, g_file_ops;
+static const struct inode_ops g_dir_ops, g_fds_dir_ops, g_sysfs_dir_ops, g_file_ops;
 static const struct file_ops g_dir_fops;
 
 struct task *node_task(const struct proc_node *n)
@@ -83,7 +83,9 @@ static struct inode *make_inode(struct super *s, const struct proc_node *from)
 	inode_init_times(i, vfs_time_from_ns(clock_real_ns()));
 	i->btime = (struct vfs_time){0};
 	if (S_ISDIR(e->mode)) {
-		i->ops = s->magic == SYSFS_MAGIC ? &g_sysfs_dir_ops : &g_dir_ops;
+		i->ops = s->magic == SYSFS_MAGIC                         ? &g_sysfs_dir_ops
+			: e->dir == &g_fd_dir || e->dir == &g_fdinfo_dir ? &g_fds_dir_ops
+									 : &g_dir_ops;
 		i->fops = &g_dir_fops;
 	} else if (S_ISLNK(e->mode)) {
 		i->ops = e->jump ? &g_proc_link_ops : &g_file_ops;
@@ -305,6 +307,38 @@ static int no_create(struct inode *dir, struct dentry *d, kmode_t mode, const st
 	return -ENOENT;
 }
 
+/* fd: a process sees its own whatever it has become (not dumpable: the folder is root's then).
+ * fdinfo: what others have open is told to who may look into them. */
+static int fds_permission(struct inode *i, int mask, const struct cred *c)
+{
+	struct proc_node *n = i->priv;
+	struct task *t = node_task(n);
+	int err = inode_generic_permission(i, mask, c);
+
+	if (!t)
+		return -ESRCH;
+	if (t->process == current_process()) {
+		err = mask & MAY_WRITE ? err : 0;
+	} else if (!err && n->entry->dir == &g_fdinfo_dir) {
+		struct mm *mm = task_access_mm(t, false);
+
+		if (is_err(mm))
+			err = -EACCES;
+		else if (mm)
+			put_mm(mm);
+	}
+	put_task(t);
+	return err;
+}
+
+static const struct inode_ops g_fds_dir_ops = {
+	.lookup = lookup,
+	.create = no_create,
+	.mkdir = no_create,
+	.revalidate = revalidate,
+	.permission = fds_permission,
+	.setattr = setattr,
+};
 static const struct inode_ops g_dir_ops = {
 	.lookup = lookup,
 	.create = no_create,

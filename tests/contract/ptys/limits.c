@@ -120,7 +120,6 @@ TEST(ends_of_file_make_room_for_the_masters_writer)
 		CHECK_EQ(write(master, buf, sizeof(buf)), ENDS);
 		_exit(0);
 	}
-	await_sleep(writer);
 	for (int i = 0; i < ENDS; i++)
 		CHECK_EQ(read(slave, buf, 10), 0);
 	expect_exit(writer, 0);
