@@ -72,19 +72,24 @@ static void *thread(void *arg)
 	return arg;
 }
 
+static struct gate thread_told;
+
 static void make_thread(void)
 {
 	pthread_t t;
 
 	CHECK_PT(pthread_create(&t, NULL, thread, NULL));
 	CHECK_PT(pthread_join(t, NULL));
+	gate_wait(thread_told); /* joined, it may still have its end before it */
 	_exit(3);
 }
 
 TEST(clone_event_and_the_thread_s_end)
 {
-	pid_t pid = traced_child(make_thread), tid;
+	pid_t pid, tid;
 
+	thread_told = gate_make();
+	pid = traced_child(make_thread);
 	PT(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACECLONE);
 	PT(PTRACE_CONT, pid, 0, 0);
 	EXPECT_STOP(pid, EVENT(PTRACE_EVENT_CLONE));
@@ -93,6 +98,7 @@ TEST(clone_event_and_the_thread_s_end)
 	PT(PTRACE_CONT, pid, 0, 0);
 	PT(PTRACE_CONT, tid, 0, 0);
 	expect_exit(tid, 0); /* waited for as a tracee */
+	gate_open(thread_told);
 	expect_exit(pid, 3);
 }
 
