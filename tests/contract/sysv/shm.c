@@ -632,3 +632,42 @@ TEST(removal_races_with_attachments)
 		CHECK_PT(pthread_join(t[i], NULL));
 	CHECK_ERR(shmctl(race_id, IPC_STAT, &ds), EINVAL);
 }
+
+/* A pattern that no other memory of the process holds. */
+static void fill(unsigned char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		p[i] = (unsigned char)(i * 37 + 11);
+}
+
+TEST(core_file_has_the_segment)
+{
+	struct rlimit r = {RLIM_INFINITY, RLIM_INFINITY};
+	static unsigned char want[4096];
+	int id = new_shm(8192), fd;
+	unsigned char *p;
+	struct stat st;
+	pid_t pid;
+
+	write_file("/proc/sys/kernel/core_pattern", "core");
+	OK(setrlimit(RLIMIT_CORE, &r));
+	pid = FORK();
+	if (!pid) {
+		p = OK((unsigned char *)shmat(id, NULL, 0));
+		fill(p, 4096);
+		abort();
+	}
+	expect_signal(pid, SIGABRT);
+	fd = open("core", O_RDONLY);
+	if (fd < 0) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "core.%d", pid);
+		fd = OK(open(name, O_RDONLY));
+	}
+	OK(fstat(fd, &st));
+	p = OK((unsigned char *)mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0));
+	fill(want, sizeof(want));
+	CHECK(memmem(p, st.st_size, want, sizeof(want)));
+	remove_shm(id);
+}
