@@ -108,6 +108,7 @@ struct process {
 	struct task *reaped_leader;   /* between release and the last put; the releaser's */
 	struct task *exec_task;       /* thread that is getting rid of the others; siglock */
 	struct wait_queue wait_child; /* wait4 of any of our threads */
+	u32 nr_tracees;               /* of all our threads; tasklist lock */
 	struct mutex exec_lock; /* RANK_EXEC: execve from its look at the credentials on; attach */
 	struct wait_queue exec_wait; /* exec_task, for the others to be released */
 	int exit_signal;             /* what the parent gets: SIGCHLD or clone's choice; tasklist */

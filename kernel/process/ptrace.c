@@ -33,6 +33,7 @@ static void link_locked(struct task *t, struct task *tracer, bool seized, u32 op
 	t->pt.options = options;
 	t->pt.tracer_cred = task_get_cred(tracer);
 	list_add_tail(&t->pt.link, &tracer->pt.tracees);
+	tracer->process->nr_tracees++;
 }
 
 /* Out of a stop, whatever it was for. siglock. */
@@ -50,6 +51,7 @@ const struct cred *ptrace_unlink_locked(struct task *t)
 	if (!t->pt.tracer)
 		return NULL;
 	list_del(&t->pt.link);
+	t->pt.tracer->process->nr_tracees--;
 	t->pt.tracer = NULL;
 	t->pt.tracer_cred = NULL;
 	t->pt.trap = t->pt.seized = false;

@@ -195,6 +195,8 @@ static int scan_tracees(struct wait_request *rq, struct reaped *reaped)
 			return -ECHILD;
 		return take_tracee(t, rq, reaped);
 	}
+	if (!self->nr_tracees)
+		return -ECHILD; /* no need to look at each thread */
 	for_each_thread(tracer, self)
 	{
 		if ((rq->options & __WNOTHREAD) && tracer != current_task())
