@@ -5,6 +5,7 @@ Every ROOT comes down to a Root: a function that adds its entries to a CpioWrite
 which the archive is cached (None: made anew each time, for folders).
 """
 import contextlib
+import functools
 import os
 import pathlib
 import shutil
@@ -108,7 +109,7 @@ def _apt_options():
             if line.startswith(wanted) and "::Proxy-Auto-Detect" not in line]
 
 
-def _build_debian(part):
+def _build_debian(packages, part):
     if free_bytes(part.parent) < DEBIAN_NEEDS:
         raise ToolError(f"building a Debian root needs {DEBIAN_NEEDS >> 20} MiB free in "
                         f"{part.parent}")
@@ -121,7 +122,7 @@ def _build_debian(part):
             with open(files[-1], "w", encoding="utf-8") as f:
                 f.write(text)
         made = os.path.join(tmp, "root.tar")
-        run(["mmdebstrap", "--variant=minbase", f"--include={DEBIAN_PACKAGES}",
+        run(["mmdebstrap", "--variant=minbase", f"--include={packages}",
              "--dpkgopt=path-exclude=/usr/share/man/*",
              "--dpkgopt=path-exclude=/usr/share/doc/*",
              "--dpkgopt=path-exclude=/usr/share/locale/*", *_apt_options(), suite, made, *files],
@@ -129,9 +130,11 @@ def _build_debian(part):
         shutil.move(made, part)
 
 
-def debian_tarball():
-    key = digest(DEBIAN_PACKAGES, _suite(), *_apt_sources())
-    return cached(cache_folder() / f"debian-{key}.tar", _build_debian)
+def debian_tarball(more=""):
+    """more: further packages, separated by commas (for tests)."""
+    packages = ",".join(filter(None, [DEBIAN_PACKAGES, more]))
+    key = digest(packages, _suite(), *_apt_sources())
+    return cached(cache_folder() / f"debian-{key}.tar", functools.partial(_build_debian, packages))
 
 
 def _fill_busybox(w):
