@@ -37,7 +37,8 @@ static void pair_put(struct fd_pair *p)
 /* ---- copying between files
  * ------------------------------------------------------------------------ */
 
-#define COPY_CHUNK (64 * 1024)
+/* Bytes: the most that kvmalloc gives without mapping it, whose end would stop every CPU. */
+#define COPY_CHUNK (4 * PAGE_SIZE)
 
 /*
  * Copy up to len bytes through a kernel buffer. What was read but could not be written is as if it
