@@ -123,8 +123,8 @@ void object_readahead(struct vm_object *o, u64 index, u64 n);
 /* Write at *pos; extends o->size. Caller holds the owner's lock (inode i_rwsem). Bytes written, or
  * an error when nothing was. */
 ssize_t object_write(struct vm_object *o, struct iter *from, off64_t *pos) must_check;
-/* Set the size: pages beyond are unmapped everywhere and dropped, the tail of the last page is
- * cleared. Caller holds the owner's lock. Sleeps. */
+/* Set the size. Unless it grows, pages beyond are unmapped everywhere and dropped, and the tail of
+ * the last page is cleared. Caller holds the owner's lock. Sleeps. */
 void object_truncate(struct vm_object *o, u64 new_size);
 /* Drop (and unmap) all pages fully inside [start, end) bytes, clear partial edges. */
 int object_punch(struct vm_object *o, u64 start, u64 end) must_check;

@@ -143,7 +143,9 @@ void object_truncate(struct vm_object *o, u64 new_size)
 	u64 old = o->size, first = div_round_up(new_size, PAGE_SIZE);
 
 	WRITE_ONCE(o->size, new_size);
-	if (new_size >= old)
+	/* At the same size there may be pages beyond it: fallocate makes some ahead of a file's
+	 * growth. */
+	if (new_size > old || (new_size == old && !object_has_pages(o, first, OBJECT_LAST_INDEX)))
 		return;
 	smp_mb(); /* faults read the size before they look for pages */
 	object_unmap(o, first, OBJECT_LAST_INDEX, true);

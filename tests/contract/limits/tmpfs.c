@@ -107,3 +107,30 @@ TEST(names_count_as_inodes_of_a_tmpfs_and_small_attributes_do_not)
 	CHECK_EQ(free_inodes(), before);
 	done();
 }
+
+TEST(pages_allocated_beyond_the_end_go_with_a_truncate_that_does_not_grow)
+{
+	struct stat st;
+	int fd;
+
+	mount_small();
+	fd = new_file("f", O_RDWR, 0600);
+	for (long size = 0; size <= 10000; size += 5000) {
+		OK(ftruncate(fd, size));
+		CHECK_EQ(free_blocks(), BLOCKS);
+		OK(fallocate(fd, FALLOC_FL_KEEP_SIZE, 16384, 10 * page_size()));
+		CHECK_EQ(free_blocks(), BLOCKS - 10);
+		OK(ftruncate(fd, size + 1));
+		CHECK_EQ(free_blocks(), BLOCKS - 10);
+		OK(ftruncate(fd, size + 1));
+		CHECK_EQ(free_blocks(), BLOCKS);
+		OK(fallocate(fd, FALLOC_FL_KEEP_SIZE, 16384, 10 * page_size()));
+		OK(ftruncate(fd, size));
+		OK(fstat(fd, &st));
+		CHECK_EQ(st.st_blocks, 0);
+		CHECK_EQ(st.st_size, size);
+		CHECK_EQ(free_blocks(), BLOCKS);
+	}
+	OK(close(fd));
+	done();
+}
