@@ -190,9 +190,12 @@ static bool bit_of(const unsigned long *map, int i)
 	return map[i / 64] >> (i % 64) & 1;
 }
 
-/* One look at descriptor fd: bits found (per set), or -EBADF. */
+/*
+ * One look at descriptor fd: bits found (per set), or at the first look -EBADF. Later the
+ * descriptor may be closed, and to use it doesn't block: it is ready, as on Linux.
+ */
 static int select_one(struct fd_table *t, int fd, unsigned long *const in[3],
-	unsigned long *const out[3], struct poll_set *s, bool queue)
+	unsigned long *const out[3], struct poll_set *s, bool first, bool queue)
 {
 	u32 wanted = 0, mask;
 	bool need_put;
@@ -205,11 +208,15 @@ static int select_one(struct fd_table *t, int fd, unsigned long *const in[3],
 	if (!wanted)
 		return 0;
 	f = fd_get_light(t, fd, &need_put);
-	if (!f)
+	if (f) {
+		s->pt.events = wanted;
+		mask = vfs_poll(f, queue ? &s->pt : NULL);
+		fd_put_light(f, need_put);
+	} else if (first) {
 		return -EBADF;
-	s->pt.events = wanted;
-	mask = vfs_poll(f, queue ? &s->pt : NULL);
-	fd_put_light(f, need_put);
+	} else {
+		mask = wanted;
+	}
 	for (int k = 0; k < 3; k++)
 		if (bit_of(in[k], fd) && (mask & g_select_masks[k])) {
 			out[k][fd / 64] |= 1ul << (fd % 64);
@@ -222,14 +229,14 @@ int select_fds(struct fd_table *t, int n, unsigned long *const in[3], unsigned l
 	s64 deadline)
 {
 	struct poll_set s;
-	bool queue = deadline != 0, late = deadline == 0;
+	bool first = true, queue = deadline != 0, late = deadline == 0;
 	int count, r;
 
 	set_init(&s);
 	for (;;) {
 		count = 0;
 		for (int fd = 0; fd < n; fd++) {
-			r = select_one(t, fd, in, out, &s, queue);
+			r = select_one(t, fd, in, out, &s, first, queue);
 			if (r < 0) {
 				count = r;
 				goto out;
@@ -238,7 +245,7 @@ int select_fds(struct fd_table *t, int n, unsigned long *const in[3], unsigned l
 			if (r)
 				queue = false;
 		}
-		queue = false;
+		first = queue = false;
 		if (count || late)
 			break;
 		r = s.err ? s.err : set_sleep(&s, deadline);

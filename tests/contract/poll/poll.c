@@ -175,3 +175,47 @@ TEST(select_with_end_of_file_is_readable)
 	FD_SET(p[0], &r);
 	CHECK_EQ(select(p[0] + 1, &r, NULL, NULL, &tv), 1);
 }
+
+struct closing {
+	int waited[2], other[2];
+	pid_t waiter;
+};
+
+static void *close_then_write(void *arg)
+{
+	struct closing *c = arg;
+
+	await_sleep(c->waiter);
+	close(c->waited[0]);
+	CHECK_EQ(write(c->other[1], "x", 1), 1);
+	return NULL;
+}
+
+/* It is open when the wait begins; another thread closes it; the other one becomes ready. */
+TEST(select_finds_a_descriptor_ready_that_was_closed_while_it_waited)
+{
+	for (int sets = 1; sets < 8; sets++) {
+		struct closing c = {.waiter = gettid_raw()};
+		fd_set in[3];
+		pthread_t t;
+
+		OK(pipe(c.waited));
+		OK(pipe(c.other));
+		for (int k = 0; k < 3; k++) {
+			FD_ZERO(&in[k]);
+			if (sets >> k & 1)
+				FD_SET(c.waited[0], &in[k]);
+		}
+		FD_SET(c.other[0], &in[0]);
+		CHECK_PT(pthread_create(&t, NULL, close_then_write, &c));
+		CHECK_EQ(select(c.other[0] + 1, &in[0], &in[1], &in[2], NULL),
+			__builtin_popcount((unsigned int)sets) + 1);
+		for (int k = 0; k < 3; k++)
+			CHECK_EQ(!!FD_ISSET(c.waited[0], &in[k]), sets >> k & 1);
+		CHECK(FD_ISSET(c.other[0], &in[0]));
+		CHECK_PT(pthread_join(t, NULL));
+		OK(close(c.waited[1]));
+		OK(close(c.other[0]));
+		OK(close(c.other[1]));
+	}
+}
