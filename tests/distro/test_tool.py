@@ -90,6 +90,12 @@ def test_time_limit_gives_124(kernel):
     assert done.returncode == 124 and time.monotonic() - start < 30
 
 
+def test_words_of_a_panic_on_the_console_are_none(kernel):
+    done = run("alpine", kernel=kernel, stdin=b"echo 'an old log: Kernel panic - not syncing: foo' "
+               b"> /dev/console; echo 'Kernel panic - not syncing: foo' > /dev/console; poweroff -f\n")
+    assert done.returncode == 0 and b"panicked" not in done.stderr, text(done.stderr)
+
+
 def test_network_of_the_emulator_is_set_up(kernel):
     done = run("alpine", "sh", "-c", "ip -4 addr show eth0; ip route; cat /etc/resolv.conf; ping -c 1 10.0.2.2",
                kernel=kernel, options=["--net", "user"])

@@ -130,7 +130,7 @@ def run(o, command):
             if o.gdb:
                 say(f"waiting for a debugger: gdb {debugger_arguments(kernel)} "
                     f"-ex 'target remote :{machine.GDB_PORT}'")
-            return Session(vm, command, guest_environment(), o.timeout,
+            return Session(vm, command, guest_environment(), kernel.is_linux, o.timeout,
                            o.verbose or o.trace).run()
         finally:
             vm.kill()

@@ -21,6 +21,9 @@ from .util import say
 GREETING = b"\n\x1earamid-guest-1\n"
 WINDOW = 2048
 BAD_WORDS = re.compile(rb"\] ((?:command line: |Malformed early option)[^\r\n]*)")
+# Linux reboots after a panic, which ends QEMU with 0: only its log tells. Other writers to the
+# console don't begin with the time.
+LINUX_PANIC = re.compile(rb"^\[ *[0-9]+\.[0-9]+\] Kernel panic - not syncing", re.MULTILINE)
 MODE_TERMINAL, MODE_SHELL, MODE_CTTY = 1, 2, 4
 
 PENDING = 1 << 20        # bytes of guest output that wait for our reader before we stop reading
@@ -40,8 +43,9 @@ class Ended(Exception):
 
 
 class Session:
-    def __init__(self, machine, command, env, timeout=None, verbose=False):
+    def __init__(self, machine, command, env, is_linux, timeout=None, verbose=False):
         self.machine = machine
+        self.is_linux = is_linux
         self.command = command
         self.env = env
         self.limit = time.monotonic() + timeout if timeout else None
@@ -299,14 +303,11 @@ class Session:
 
     def _verdict(self):
         status = self.machine.process.wait()
-        if status == 97:
+        if status == 97 or (self.is_linux and LINUX_PANIC.search(self.log)):
             self.show_log()
             raise Ended(97, "the kernel panicked" + self._command_status())
         if self.status is not None:
             return self.status
-        if b"Kernel panic - not syncing" in self.log:  # Linux reboots then, which ends QEMU with 0
-            self.show_log()
-            raise Ended(97, "the kernel panicked")
         if status == 0 and not self.command and self.greeted:
             return 0  # powered off from the shell
         self.show_log(lines=20)
