@@ -339,7 +339,7 @@ static int link_net(struct proc_node *n, char *buf, size_t size)
 	}
 
 static const struct proc_entry g_aramid_entries[] = {
-	{.name = "counters", .mode = S_IFREG | 0444, .show = show_counters},
+	{.name = "counters", .mode = S_IFREG | 0400, .show = show_counters},
 	{.name = "locks", .mode = S_IFREG | 0444, .show = show_spinlocks}, {0}};
 static const struct proc_entry g_tty_entries[] = {FILE("drivers", show_tty_drivers), {0}};
 

@@ -318,6 +318,20 @@ static void user_utimes(void)
 	OK(mknod("d/fifo", S_IFIFO | 0600, 0));
 }
 
+static void open_counters(void)
+{
+	CHECK_ERR(open("/proc/aramid/counters", O_RDONLY), EACCES);
+}
+
+/* To read them takes work of all CPUs. */
+TEST(counters_of_the_kernel_are_roots)
+{
+	if (access("/proc/aramid", F_OK))
+		skip_test("this kernel has none");
+	close(OK(open("/proc/aramid/counters", O_RDONLY)));
+	as_user(1000, 1000, open_counters);
+}
+
 TEST(times_and_device_nodes_are_protected)
 {
 	make("ro", 0, 0, 0644);
