@@ -132,6 +132,8 @@ struct process {
 	 * another's time has reached. g_foreign_lock. */
 	struct rb_root foreign_waiting[2];
 	struct list_head foreign_due;
+	s64 foreign_look_ns; /* monotonic; before it none of foreign_waiting can be due; read
+				atomically */
 	/* This process's times as other processes' timers last saw them; siglock. */
 	u64 seen_utime_ns, seen_stime_ns;
 	s64 seen_at_ns;

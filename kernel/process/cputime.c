@@ -1,7 +1,8 @@
 /*
  * CPU time: clocks of processes and threads, ITIMER_VIRTUAL and ITIMER_PROF, RLIMIT_CPU. While
  * something waits for CPU time, one timer per process looks at the clocks; it is set for the
- * earliest moment at which the process could have used up what is left on all its threads.
+ * earliest moment at which the process could have used up what is left, on as many CPUs as it has
+ * threads or as there are.
  */
 #include "process.h"
 #include <process/timer.h>
@@ -141,7 +142,7 @@ void cpu_timers_pull_locked(struct process *p, u64 left)
 	if (left == U64_MAX || p->live_threads == 0)
 		return;
 	if (left)
-		left = max(left / (u64)p->live_threads, (u64)CHECK_MIN_NS);
+		left = max(left / min((u64)p->live_threads, (u64)g_nr_cpus), (u64)CHECK_MIN_NS);
 	at = deadline_after((s64)min(left, (u64)S64_MAX));
 	if (!timer_pending(&p->cpu_timer) || at < p->cpu_timer.deadline_ns)
 		timer_arm(&p->cpu_timer, at);

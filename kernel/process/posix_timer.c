@@ -8,8 +8,10 @@
  *
  * A timer on another process's clock waits in a tree of that process. The ticks of its running
  * threads find what is due and set the CPU timer of the timer's own process, which expires it: a
- * process that sleeps costs nothing. g_foreign_lock guards those trees and the lists of what is
- * due; it comes after any siglock, as two processes may wait for each other's time.
+ * process that sleeps costs nothing. To look takes time for each of its threads, so a tick does it
+ * only when all CPUs together could have used up what was left at the last look. g_foreign_lock
+ * guards those trees and the lists of what is due; it comes after any siglock, as two processes may
+ * wait for each other's time.
  */
 #include "process.h"
 #include <core/init.h>
@@ -19,6 +21,7 @@
 
 #define FOREIGN_BATCH  64              /* timers on a process's clock that one tick finds due */
 #define FOREIGN_NEW_NS (NS_PER_MS / 2) /* so long another process's time counts as seen just now */
+#define FOREIGN_LOOK_NS ((u64)NS_PER_SEC) /* ticks look at a process's time at least so often */
 
 struct posix_timer {
 	struct list_head link; /* process->posix_timers */
@@ -174,10 +177,12 @@ static void make_due(struct posix_timer *pt, s64 now)
 static void wait_for_foreign_locked(struct posix_timer *pt, s64 now)
 {
 	spin_lock(&g_foreign_lock);
-	if (left_of(pt, now))
+	if (left_of(pt, now)) {
 		insert_locked(tree_of(pt), pt);
-	else
+		WRITE_ONCE(pt->clock_process->foreign_look_ns, 0);
+	} else {
 		make_due(pt, now);
+	}
 	spin_unlock(&g_foreign_lock);
 }
 
@@ -205,13 +210,17 @@ static bool is_waited_for(struct process *p)
 static void foreign_tick(struct thread *thread)
 {
 	u32 most = FOREIGN_BATCH; /* the rest at the next tick */
+	u64 u, s, left = U64_MAX;
 	struct process *p;
-	u64 u, s;
+	s64 mono;
 
 	if (!thread_is_task(thread))
 		return;
 	p = container_of(thread, struct task, thread)->process;
 	if (likely(!is_waited_for(p)))
+		return;
+	mono = clock_mono_ns();
+	if (mono < READ_ONCE(p->foreign_look_ns))
 		return;
 	spin_lock(&p->siglock);
 	process_own_times(p, &u, &s);
@@ -224,13 +233,18 @@ static void foreign_tick(struct thread *thread)
 		while (most && (n = rb_first(&p->foreign_waiting[kind]))) {
 			struct posix_timer *pt = rb_entry(n, struct posix_timer, node);
 
-			if (left_of(pt, now))
+			if (left_of(pt, now)) {
+				left = min(left, left_of(pt, now));
 				break;
+			}
 			take_out(pt);
 			make_due(pt, now);
 			most--;
 		}
 	}
+	if (most && left != U64_MAX)
+		WRITE_ONCE(p->foreign_look_ns,
+			mono + (s64)min(left / (u64)g_nr_cpus, FOREIGN_LOOK_NS));
 	spin_unlock(&g_foreign_lock);
 }
 
@@ -422,9 +436,9 @@ static int check_clock(int clockid, struct posix_timer *pt)
 	case CLOCK_BOOTTIME:
 	case CLOCK_TAI:
 		return clock_get(clockid, &ns);
-	case CLOCK_REALTIME_ALARM:
+	case CLOCK_REALTIME_ALARM: /* the machine never sleeps: nothing has to wake it */
 	case CLOCK_BOOTTIME_ALARM:
-		return -EOPNOTSUPP; /* no clock that could wake the machine */
+		return capable(CAP_WAKE_ALARM) ? clock_get(clockid, &ns) : -EPERM;
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_REALTIME_COARSE:
 	case CLOCK_MONOTONIC_COARSE:
