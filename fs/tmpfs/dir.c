@@ -148,12 +148,12 @@ static int set_target(struct inode *i, const char *target)
 	struct tmpfs_node *n = node_of(i);
 
 	i->object.size = strlen(target);
-	if (target_is_long(i) && tmpfs_charge_pages(tmpfs_of(i), 1))
+	if (target_is_long(i) && tmpfs_charge_page(i, 0))
 		return -ENOSPC;
 	n->target = kstrdup(target, GFP_KERNEL);
 	if (!n->target) {
 		if (target_is_long(i))
-			tmpfs_uncharge_pages(tmpfs_of(i), 1);
+			tmpfs_uncharge_page(i, 0);
 		return -ENOMEM;
 	}
 	if (target_is_long(i))
@@ -166,7 +166,7 @@ void tmpfs_free_target(struct inode *i)
 	struct tmpfs_node *n = node_of(i);
 
 	if (n->target && target_is_long(i))
-		tmpfs_uncharge_pages(tmpfs_of(i), 1);
+		tmpfs_uncharge_page(i, 0);
 	kfree(n->target);
 }
 

@@ -16,7 +16,7 @@ static int tmpfs_make_writable(struct vm_object *o, struct page *p)
 
 	if (likely(page_test(p, PG_DIRTY)))
 		return 0;
-	err = tmpfs_charge_pages(tmpfs_of(i), 1);
+	err = tmpfs_charge_page(i, p->index);
 	if (err)
 		return err;
 	spin_lock(&i->spin);
@@ -31,7 +31,7 @@ static void tmpfs_page_gone(struct vm_object *o, struct page *p)
 
 	if (!page_test(p, PG_DIRTY))
 		return;
-	tmpfs_uncharge_pages(tmpfs_of(i), 1);
+	tmpfs_uncharge_page(i, p->index);
 	spin_lock(&i->spin);
 	i->blocks -= PAGE_SIZE / 512;
 	spin_unlock(&i->spin);

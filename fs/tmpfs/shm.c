@@ -38,11 +38,6 @@ struct file *memfd_create_file(const char *name, u32 seals, u32 o_flags)
 	return f;
 }
 
-struct file *shm_create_file(const char *name, u64 size)
-{
-	return make_file(name, 0777, size, 0);
-}
-
 static struct tmpfs_node *sealable(struct file *f)
 {
 	return f->ops == &g_tmpfs_file_fops ? node_of(f->inode) : NULL;
@@ -93,13 +88,30 @@ static void shm_close(struct region *r)
 
 static const struct region_ops g_shm_region_ops = {.open = shm_open, .close = shm_close};
 
+struct file *shm_create_file(const char *name, u64 size, bool noreserve)
+{
+	u64 pages = div_round_up(size, PAGE_SIZE);
+	struct file *f;
+
+	if (noreserve && READ_ONCE(g_overcommit_memory) != OVERCOMMIT_NEVER)
+		return make_file(name, 0777, size, 0);
+	if (vm_commit_pages((s64)pages))
+		return err_ptr(-ENOMEM);
+	f = make_file(name, 0777, size, 0);
+	if (is_err(f))
+		vm_uncommit_pages((s64)pages);
+	else
+		node_of(f->inode)->promised = pages;
+	return f;
+}
+
 static int shared_anon(size_t size, struct map_request *rq)
 {
-	struct file *f = make_file("dev/zero", 0777, round_up(size, PAGE_SIZE), 0);
+	struct file *f = shm_create_file(
+		"dev/zero", round_up(size, PAGE_SIZE), rq->flags & REG_NORESERVE);
 
 	if (is_err(f))
 		return ptr_err(f);
-	node_of(f->inode)->seals = F_SEAL_SEAL;
 	rq->object = &f->inode->object;
 	rq->file = f; /* the request carries the reference */
 	rq->ops = &g_shm_region_ops;

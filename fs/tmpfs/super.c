@@ -23,14 +23,25 @@ static int charge(s64 *counter, s64 n, u64 max)
 	return 0;
 }
 
-int tmpfs_charge_pages(struct tmpfs *t, s64 n)
+int tmpfs_charge_page(struct inode *i, u64 index)
 {
-	return charge(&t->used_pages, n, t->max_pages);
+	struct tmpfs *t = tmpfs_of(i);
+	int err = charge(&t->used_pages, 1, t->max_pages);
+
+	if (err || index < node_of(i)->promised)
+		return err;
+	if (vm_commit_pages(1)) {
+		__atomic_fetch_sub(&t->used_pages, 1, __ATOMIC_RELAXED);
+		return -ENOSPC;
+	}
+	return 0;
 }
 
-void tmpfs_uncharge_pages(struct tmpfs *t, s64 n)
+void tmpfs_uncharge_page(struct inode *i, u64 index)
 {
-	__atomic_fetch_sub(&t->used_pages, n, __ATOMIC_RELAXED);
+	__atomic_fetch_sub(&tmpfs_of(i)->used_pages, 1, __ATOMIC_RELAXED);
+	if (index >= node_of(i)->promised)
+		vm_uncommit_pages(1);
 }
 
 /* ---- inodes
@@ -114,6 +125,7 @@ static void tmpfs_evict(struct inode *i)
 		object_truncate(&i->object, 0); /* gives the pages back to the account */
 	tmpfs_free_xattrs(i);
 	tmpfs_free_target(i);
+	vm_uncommit_pages((s64)n->promised);
 	slab_free(&g_node_cache, n);
 	i->priv = NULL;
 	tmpfs_uncharge_inodes(t, 1);

@@ -35,6 +35,9 @@ struct tmpfs_node {             /* inode->priv */
 	struct spinlock xattr_lock; /* RANK_INODE_SPIN */
 	u64 xattr_bytes;            /* memory in xattrs; i_rwsem */
 	u32 seals;                  /* memfd: F_SEAL_*; i_rwsem to change */
+	/* So many pages from the start on were promised (vm_commit_pages) when the file was made;
+	 * each other one is as it comes. Immutable. */
+	u64 promised;
 };
 
 static inline struct tmpfs *tmpfs_of(const struct inode *i)
@@ -60,8 +63,9 @@ struct super *tmpfs_make(const struct fs_type *t, u32 flags, const char *data, k
 	u64 max_pages, u64 max_inodes) must_check;
 int tmpfs_charge_inodes(struct tmpfs *t, s64 n) must_check; /* -ENOSPC */
 void tmpfs_uncharge_inodes(struct tmpfs *t, s64 n);
-int tmpfs_charge_pages(struct tmpfs *t, s64 n) must_check; /* -ENOSPC */
-void tmpfs_uncharge_pages(struct tmpfs *t, s64 n);
+/* A page of i counts against the file system's size and as promised memory. -ENOSPC: neither. */
+int tmpfs_charge_page(struct inode *i, u64 index) must_check;
+void tmpfs_uncharge_page(struct inode *i, u64 index);
 
 ssize_t tmpfs_getxattr(struct inode *i, const char *name, void *buf, size_t size);
 int tmpfs_setxattr(struct inode *i, const char *name, const void *val, size_t len, int flags);

@@ -220,7 +220,8 @@ struct vm_fault {
 ssize_t mm_access(struct mm *mm, unsigned long addr, void *buf, size_t len, u32 how) must_check;
 
 /* Shared anonymous memory: a fresh object, size bytes, freed with the last mapping. Set by tmpfs:
- * shared anonymous memory is an unlinked file of an internal tmpfs mount. Fills object, file, ops. */
+ * shared anonymous memory is an unlinked file of an internal tmpfs mount. Fills object, file, ops.
+ * All of it is promised now, or with REG_NORESERVE each page as it comes. -ENOMEM. */
 void vm_set_shared_anon_hook(int (*fn)(size_t size, struct map_request *rq));
 int vm_shared_anon(size_t size, struct map_request *rq) must_check;
 

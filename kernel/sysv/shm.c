@@ -27,25 +27,18 @@ static void segment_free(struct ipc_object *o)
 		put_user_account(s->lock_owner);
 	}
 	put_file(s->file);
-	if (s->accounted)
-		vm_uncommit_pages((s64)s->pages);
 	__atomic_fetch_sub(&g_shm_pages, s->pages, __ATOMIC_RELAXED);
 	rcu_kfree(s, ipc.rcu);
 }
 
-/* Room in shmall and in committed memory. */
-static int charge(struct shm_segment *s, int flags)
+/* Room in shmall. */
+static int charge(const struct shm_segment *s)
 {
 	u64 all = __atomic_add_fetch(&g_shm_pages, s->pages, __ATOMIC_RELAXED);
 
 	if (all < s->pages || all > READ_ONCE(g_shm_all)) {
 		__atomic_fetch_sub(&g_shm_pages, s->pages, __ATOMIC_RELAXED);
 		return -ENOSPC;
-	}
-	s->accounted = !(flags & SHM_NORESERVE) || READ_ONCE(g_overcommit_memory) == 2;
-	if (s->accounted && vm_commit_pages((s64)s->pages)) {
-		__atomic_fetch_sub(&g_shm_pages, s->pages, __ATOMIC_RELAXED);
-		return -ENOMEM;
 	}
 	return 0;
 }
@@ -72,16 +65,14 @@ static struct ipc_object *make_segment(s32 key, const struct ipc_maker *m)
 	s->pages = round_up(m->size, PAGE_SIZE) >> PAGE_SHIFT;
 	s->cpid = ipc_current_pid();
 	s->ctime = ipc_now();
-	err = charge(s, m->flags);
+	err = charge(s);
 	if (err)
 		goto fail;
 	ksnprintf(name, sizeof(name), "SYSV%08x", (u32)key);
-	s->file = shm_create_file(name, m->size);
+	s->file = shm_create_file(name, m->size, m->flags & SHM_NORESERVE);
 	if (!is_err(s->file))
 		return &s->ipc;
 	err = ptr_err(s->file);
-	if (s->accounted)
-		vm_uncommit_pages((s64)s->pages);
 	__atomic_fetch_sub(&g_shm_pages, s->pages, __ATOMIC_RELAXED);
 fail:
 	kfree(s);

@@ -13,7 +13,6 @@ struct shm_segment {
 	struct file *file;       /* the pages: an unlinked file of the internal tmpfs; immutable */
 	size_t size;             /* bytes, as asked for; immutable */
 	u64 pages;               /* immutable */
-	bool accounted;          /* pages are counted as committed memory; immutable */
 	u64 attached;            /* regions that map it, and shmat calls under way; ipc.lock */
 	s64 atime, dtime, ctime; /* seconds since 1970; ipc.lock */
 	s32 cpid, lpid;          /* processes; ipc.lock */

@@ -1,32 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Settings in /proc/sys that are limits: what is written there is what happens. */
-#include "contract.h"
+#include "setting.h"
 #include <sys/inotify.h>
 #include <sys/klog.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-
-/* Run fn in a child with the setting; the old value comes back whatever happens. */
-static void with(const char *setting, const char *value, void (*fn)(void))
-{
-	char path[128], was[128];
-	pid_t pid;
-	int st;
-
-	snprintf(path, sizeof(path), "/proc/sys/%s", setting);
-	snprintf(was, sizeof(was), "%s", read_text(path));
-	write_file(path, value);
-	pid = FORK();
-	if (!pid) {
-		fn();
-		_exit(0);
-	}
-	st = wait_status(pid);
-	write_file(path, was);
-	CHECK_EQ(st, 0);
-}
 
 /* ---- processes ---- */
 
