@@ -392,26 +392,52 @@ static void file_churn(int index)
 	}
 }
 
-TEST(files_are_created_renamed_and_removed_by_many)
+static void churn_files_in(int processes, void (*fn)(int))
 {
-	for (int i = 0; i < 3; i++) {
-		char name[8];
+	char name[16];
 
-		snprintf(name, sizeof(name), "d%d", i);
+	for (int d = 0; d < 3; d++) {
+		snprintf(name, sizeof(name), "d%d", d);
 		OK(mkdir(name, 0755));
 	}
-	in_processes(6, file_churn);
+	in_processes(processes, fn);
 	for (int d = 0; d < 3; d++) {
 		for (int f = 0; f < 8; f++) {
-			char name[16];
-
 			snprintf(name, sizeof(name), "d%d/f%d", d, f);
 			unlink(name);
 		}
-		char name[8];
 		snprintf(name, sizeof(name), "d%d", d);
 		OK(rmdir(name));
 	}
+}
+
+TEST(files_are_created_renamed_and_removed_by_many)
+{
+	churn_files_in(6, file_churn);
+}
+
+static volatile int g_alarms;
+
+static void count_alarm(int sig)
+{
+	(void)sig;
+	g_alarms++;
+}
+
+static void file_churn_with_alarms(int index)
+{
+	struct itimerval often = {{0, 200}, {0, 200}}, never = {0};
+
+	on_signal(SIGALRM, count_alarm, SA_RESTART);
+	OK(setitimer(ITIMER_REAL, &often, NULL));
+	file_churn(index);
+	OK(setitimer(ITIMER_REAL, &never, NULL));
+	CHECK(g_alarms > 10);
+}
+
+TEST(timers_fire_amid_changes_of_files)
+{
+	churn_files_in(4, file_churn_with_alarms);
 }
 
 static int g_events, g_epoll;
