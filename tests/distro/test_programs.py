@@ -13,7 +13,7 @@ from guest import TOP, run
 sys.path.insert(0, str(TOP / "tools"))
 from vm import roots  # noqa: E402
 
-PROGRAMS = TOP / "tests" / "distro" / "programs"
+SCRIPT = TOP / "tests" / "distro" / "programs.sh"
 PACKAGES = "fio,dbench,fsmark,bonnie++,git,sqlite3,stress-ng"
 ENV = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
 
@@ -33,13 +33,10 @@ def answers():
 
 @pytest.mark.parametrize("part", ["fio", "files", "git", "sqlite", "stress"])
 def test_programs(kernel, answers, tmp_path, part):
-    folder, disk = tmp_path / "data", tmp_path / "disk"
-    folder.mkdir()
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-o", folder / "sysv.so", PROGRAMS / "sysv.c"], check=True)
-    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", folder, disk, "400M"], env=ENV, check=True)
-    script = (PROGRAMS / "programs.sh").read_bytes()
+    disk = tmp_path / "disk"
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", disk, "400M"], env=ENV, check=True)
     done = run(debian_with_programs(), "bash", "-c", 'mkdir /data && mount /dev/vdb /data && exec bash -s "$0"', part,
-               stdin=script, kernel=kernel, timeout=3000, options=["--smp", "2", "--disk", str(disk)])
+               stdin=SCRIPT.read_bytes(), kernel=kernel, timeout=3000, options=["--smp", "2", "--disk", str(disk)])
     said = done.stdout.decode()
     assert done.returncode == 0, said + done.stderr.decode()[-4000:]
     lines = said.strip().split("\n")

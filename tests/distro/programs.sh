@@ -17,7 +17,7 @@ fio_job() { # NAME OPTION...
 	local name=$1
 	shift
 	mkdir /data/fio
-	LD_PRELOAD=/data/sysv.so fio --name=f --directory=/data/fio --verify_fatal=1 --verify_dump=0 "$@" >/tmp/log 2>&1
+	fio --name=f --directory=/data/fio --verify_fatal=1 --verify_dump=0 "$@" >/tmp/log 2>&1
 	said "fio-$name" $? "$(find /data/fio -type f -printf '%s\n' | sort -n | uniq -c | xargs)"
 	rm -rf /data/fio
 }
@@ -57,9 +57,9 @@ part_fio() {
 
 part_files() {
 	local sync
-	LD_PRELOAD=/data/sysv.so dbench -t 15 -D /data 4 >/tmp/log 2>&1
+	dbench -t 15 -D /data 4 >/tmp/log 2>&1
 	said dbench $? "$(grep -c 'ERROR' /tmp/log)"
-	LD_PRELOAD=/data/sysv.so dbench -S -F -t 10 -D /data 2 >/tmp/log 2>&1
+	dbench -S -F -t 10 -D /data 2 >/tmp/log 2>&1
 	said dbench-sync $? "$(grep -c 'ERROR' /tmp/log)"
 	rm -rf clients
 	for sync in 0 1 2 3 4 5 6; do
