@@ -19,8 +19,8 @@
 #include <lib/string.h>
 #include <process/timer.h>
 
-#define FOREIGN_BATCH  64              /* timers on a process's clock that one tick finds due */
-#define FOREIGN_NEW_NS (NS_PER_MS / 2) /* so long another process's time counts as seen just now */
+#define FOREIGN_BATCH   64              /* timers on a process's clock that one tick finds due */
+#define FOREIGN_NEW_NS  (NS_PER_MS / 2) /* so long another process's time counts as seen just now */
 #define FOREIGN_LOOK_NS ((u64)NS_PER_SEC) /* ticks look at a process's time at least so often */
 
 struct posix_timer {
