@@ -7,8 +7,9 @@ import pytest
 from guest import Terminal, run
 
 MACHINES = {
-    "alpine": {"options": ["--smp", "2"], "shell": "sh"},
-    "debian": {"options": ["--smp", "2"], "shell": "bash"},
+    "alpine": {"root": "alpine", "options": ["--smp", "2"], "shell": "sh"},
+    "debian": {"root": "debian", "options": ["--smp", "2"], "shell": "bash"},
+    "network": {"root": "debian", "options": ["--smp", "2", "--net", "user"], "shell": "bash"},
 }
 
 
@@ -34,12 +35,12 @@ def _build_root(name):
 
 
 def _terminal(machines, name, kernel):
-    _build_root(name)
+    _build_root(MACHINES[name]["root"])
     key = (name, kernel)
     if key in machines and not machines[key].alive():
         machines.pop(key).close()
     if key not in machines:
-        machines[key] = Terminal(name, kernel, **MACHINES[name])
+        machines[key] = Terminal(kernel=kernel, **MACHINES[name])
     return machines[key]
 
 
@@ -63,3 +64,9 @@ def alpine(machines, kernel, request):
 @pytest.fixture
 def debian(machines, kernel, request):
     return _in_a_fresh_folder(machines, "debian", kernel, request.node.name)
+
+
+@pytest.fixture
+def network(machines, kernel, request):
+    """A Debian machine with QEMU's user network."""
+    return _in_a_fresh_folder(machines, "network", kernel, request.node.name)
