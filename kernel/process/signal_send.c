@@ -48,13 +48,16 @@ void signal_fill_user(siginfo_t *info, int sig, int code)
 	info->si_uid = current_cred()->uid;
 }
 
-/* kill(2), "PERMISSIONS". RCU or a reference keeps p's leader. */
+/* kill(2), "PERMISSIONS"; a bad number counts only once there is somebody to send it to. RCU or a
+ * reference keeps p's leader. */
 static int may_send_rcu(struct process *p, int sig)
 {
 	const struct cred *c = current_cred(), *to;
 	struct process *self = current_process();
 	struct task *leader = rcu_load(p->leader);
 
+	if ((unsigned int)sig > NR_SIGNALS)
+		return -EINVAL;
 	if (p == self)
 		return 0;
 	if (!leader)
@@ -133,8 +136,6 @@ int signal_kill(s32 nr, int sig)
 	struct pid *pgrp;
 	int err;
 
-	if ((unsigned int)sig > NR_SIGNALS)
-		return -EINVAL;
 	signal_fill_user(&info, sig, SI_USER);
 	if (nr > 0) {
 		rcu_read_lock();
@@ -163,12 +164,9 @@ int signal_kill(s32 nr, int sig)
 
 int signal_kill_thread(s32 tgid, s32 tid, int sig, const siginfo_t *info)
 {
-	struct task *t;
+	struct task *t = task_find(tid);
 	int err = -ESRCH;
 
-	if ((unsigned int)sig > NR_SIGNALS)
-		return -EINVAL;
-	t = task_find(tid);
 	if (!t)
 		return -ESRCH;
 	if ((!tgid || process_pid(t->process) == tgid) && !(t->state_flags & TASK_DEAD)) {

@@ -156,8 +156,14 @@ static long do_lock_pi(u32 __user *uaddr, bool shared, struct deadline deadline,
 static long do_unlock_pi(u32 __user *uaddr, bool shared)
 {
 	struct futex_key key;
+	u32 v;
 	int err;
 
+	/* Who isn't the owner learns that first, whatever else is wrong with the word. */
+	if (get_user(v, uaddr))
+		return -EFAULT;
+	if ((v & FUTEX_TID_MASK) != own_tid())
+		return -EPERM;
 	do {
 		err = get_key(uaddr, shared, &key);
 		if (err)
@@ -235,13 +241,13 @@ long sys_futex(u32 __user *uaddr, int op, unsigned int val, void __user *timeout
 	struct deadline deadline;
 	int err;
 
-	if (realtime && !may_be_realtime(cmd))
-		return -ENOSYS;
 	if (has_timeout(cmd)) {
 		err = get_deadline(timeout, cmd, realtime || cmd == FUTEX_LOCK_PI, &deadline);
 		if (err)
 			return err;
 	}
+	if (realtime && !may_be_realtime(cmd))
+		return -ENOSYS;
 	switch (cmd) {
 	case FUTEX_WAIT:
 	case FUTEX_WAIT_BITSET:

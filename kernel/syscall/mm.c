@@ -9,7 +9,7 @@
 #define KNOWN_FLAGS                                                                                \
 	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE |   \
 		MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_32BIT | \
-		MAP_FIXED_NOREPLACE)
+		MAP_FIXED_NOREPLACE | MAP_HUGE_2MB | MAP_HUGE_1GB)
 
 static u32 prot_flags(int prot)
 {
@@ -47,12 +47,54 @@ static int check_file(struct file *f, struct map_request *rq)
 /* The last byte's offset is one that the file could have. */
 static bool offset_fits(const struct file *f, const struct map_request *rq)
 {
-	if (!S_ISREG(f->inode->mode) && !S_ISBLK(f->inode->mode))
-		return true;
-	return rq->len <= S64_MAX && rq->offset <= round_down(S64_MAX - rq->len, PAGE_SIZE);
+	u64 max = S_ISREG(f->inode->mode) || S_ISBLK(f->inode->mode) ? (u64)S64_MAX : U64_MAX;
+
+	return rq->offset <= max - round_up(rq->len, PAGE_SIZE);
 }
 
-static long map_file(int fd, struct map_request *rq)
+/* What the flags ask for; f is NULL for anonymous memory. The checks come in Linux's order. */
+static int apply_flags(struct map_request *rq, int flags, const struct file *f)
+{
+	size_t len = round_up(rq->len, PAGE_SIZE);
+
+	if (!rq->len)
+		return -EINVAL;
+	if (!len || len > USER_END - USER_START)
+		return -ENOMEM;
+	if (f && !offset_fits(f, rq))
+		return -EOVERFLOW;
+	switch (flags & MAP_TYPE) {
+	case MAP_SHARED_VALIDATE:
+		if (!f)
+			return -EINVAL;
+		if (flags & ~KNOWN_FLAGS)
+			return -EOPNOTSUPP;
+		fallthrough;
+	case MAP_SHARED:
+		rq->flags |= REG_SHARED;
+		break;
+	case MAP_PRIVATE:
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (flags & MAP_HUGETLB) {
+		syscall_log_unknown("mmap(MAP_HUGETLB)", MAP_HUGETLB);
+		return -EINVAL;
+	}
+	if (flags & MAP_GROWSDOWN)
+		rq->flags |= REG_GROWSDOWN;
+	if (flags & MAP_NORESERVE)
+		rq->flags |= REG_NORESERVE;
+	if (flags & MAP_LOCKED) {
+		if (!rlimit(RLIMIT_MEMLOCK) && !capable(CAP_IPC_LOCK))
+			return -EPERM;
+		rq->flags |= REG_LOCKED;
+	}
+	return 0;
+}
+
+static long map_file(int fd, struct map_request *rq, int flags)
 {
 	bool put;
 	struct file *f = fd_get_light(current_task()->files, fd, &put);
@@ -60,7 +102,9 @@ static long map_file(int fd, struct map_request *rq)
 
 	if (!f)
 		return -EBADF;
-	r = offset_fits(f, rq) ? check_file(f, rq) : -EOVERFLOW;
+	r = apply_flags(rq, flags, f);
+	if (!r)
+		r = check_file(f, rq);
 	if (!r) {
 		r = mm_map(current_mm(), rq);
 		if (r < 0)
@@ -70,15 +114,16 @@ static long map_file(int fd, struct map_request *rq)
 	return r;
 }
 
-static long map_anon(struct map_request *rq)
+static long map_anon(struct map_request *rq, int flags)
 {
-	long r;
+	long r = apply_flags(rq, flags, NULL);
+
+	if (r)
+		return r;
 
 	if (rq->flags & REG_SHARED) {
 		if (rq->flags & REG_GROWSDOWN)
 			return -EINVAL;
-		if (round_up(rq->len, PAGE_SIZE) == 0)
-			return -ENOMEM;
 		rq->offset = 0;
 		r = vm_shared_anon(round_up(rq->len, PAGE_SIZE), rq);
 		if (r)
@@ -103,37 +148,9 @@ long sys_mmap(unsigned long addr, size_t len, int prot, int flags, int fd, off64
 		.offset = (u64)off,
 	};
 
-	if (!is_aligned((u64)off, PAGE_SIZE) || !len)
+	if (!is_aligned((u64)off, PAGE_SIZE))
 		return -EINVAL;
-	switch (flags & MAP_TYPE) {
-	case MAP_SHARED_VALIDATE:
-		if (flags & MAP_ANONYMOUS)
-			return -EINVAL;
-		if (flags & ~KNOWN_FLAGS)
-			return -EOPNOTSUPP;
-		fallthrough;
-	case MAP_SHARED:
-		rq.flags |= REG_SHARED;
-		break;
-	case MAP_PRIVATE:
-		break;
-	default:
-		return -EINVAL;
-	}
-	if (flags & MAP_HUGETLB) {
-		syscall_log_unknown("mmap(MAP_HUGETLB)", MAP_HUGETLB);
-		return -EINVAL;
-	}
-	if (flags & MAP_GROWSDOWN)
-		rq.flags |= REG_GROWSDOWN;
-	if (flags & MAP_NORESERVE)
-		rq.flags |= REG_NORESERVE;
-	if (flags & MAP_LOCKED) {
-		if (!rlimit(RLIMIT_MEMLOCK) && !capable(CAP_IPC_LOCK))
-			return -EPERM;
-		rq.flags |= REG_LOCKED;
-	}
-	return flags & MAP_ANONYMOUS ? map_anon(&rq) : map_file(fd, &rq);
+	return flags & MAP_ANONYMOUS ? map_anon(&rq, flags) : map_file(fd, &rq, flags);
 }
 
 long sys_munmap(unsigned long addr, size_t len)

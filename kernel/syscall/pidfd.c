@@ -73,8 +73,6 @@ long sys_pidfd_send_signal(int fd, int sig, siginfo_t __user *uinfo, unsigned in
 		info.si_pid = process_pid(current_process());
 		info.si_uid = current_cred()->uid;
 	}
-	if (!err && (unsigned int)sig > NR_SIGNALS)
-		err = -EINVAL;
 	if (!err)
 		err = signal_queue_info(p, sig, &info);
 	put_process(p);

@@ -220,11 +220,15 @@ long sys_sched_setattr(int pid, struct sched_attr __user *uattr, unsigned int fl
 		return -EINVAL;
 	if (a.sched_flags & ~(u64)SCHED_FLAG_ALL)
 		return -EINVAL;
-	if (a.sched_flags & (SCHED_FLAG_UTIL_CLAMP_MIN | SCHED_FLAG_UTIL_CLAMP_MAX))
-		return -EOPNOTSUPP; /* not configured */
+	if ((a.sched_flags & SCHED_FLAG_UTIL_CLAMP) && a.size < SCHED_ATTR_SIZE_VER1)
+		return -EINVAL;
 	t = target(pid);
 	if (is_err(t))
 		return ptr_err(t);
+	if (a.sched_flags & SCHED_FLAG_UTIL_CLAMP) {
+		put_task(t);
+		return -EOPNOTSUPP; /* not configured */
+	}
 	w = (struct wish){
 		.policy = (int)a.sched_policy,
 		.rt_priority = (int)a.sched_priority,
@@ -446,7 +450,8 @@ long sys_getpriority(int which, int who)
 
 int ioprio_check(int ioprio)
 {
-	int class = IOPRIO_PRIO_CLASS(ioprio), data = IOPRIO_PRIO_DATA(ioprio);
+	/* Of the data only the level is looked at; the rest is kept, as Linux 6.1 does. */
+	int class = IOPRIO_PRIO_CLASS(ioprio), level = IOPRIO_PRIO_DATA(ioprio) % IOPRIO_BE_NR;
 
 	switch (class) {
 	case IOPRIO_CLASS_RT:
@@ -454,11 +459,10 @@ int ioprio_check(int ioprio)
 			return -EPERM;
 		fallthrough;
 	case IOPRIO_CLASS_BE:
-		return data < IOPRIO_BE_NR ? 0 : -EINVAL;
 	case IOPRIO_CLASS_IDLE:
 		return 0;
 	case IOPRIO_CLASS_NONE:
-		return data ? -EINVAL : 0;
+		return level ? -EINVAL : 0;
 	default:
 		return -EINVAL;
 	}
@@ -489,18 +493,9 @@ long sys_ioprio_set(int which, int who, int ioprio)
 	return for_each_named(&w, set_ioprio, &ioprio);
 }
 
-static int effective_ioprio(const struct task *t)
-{
-	int set = READ_ONCE(t->ioprio);
-
-	if (IOPRIO_PRIO_CLASS(set) != IOPRIO_CLASS_NONE)
-		return set;
-	return IOPRIO_PRIO_VALUE(IOPRIO_CLASS_NONE, 0); /* follows nice */
-}
-
 static long best_ioprio(struct task *t, void *arg)
 {
-	int *best = arg, mine = effective_ioprio(t);
+	int *best = arg, mine = READ_ONCE(t->ioprio);
 
 	if (*best < 0 || mine < *best)
 		*best = mine;

@@ -198,8 +198,6 @@ long sys_rt_sigqueueinfo(int pid, int sig, siginfo_t __user *uinfo)
 
 	if (err)
 		return err;
-	if ((unsigned int)sig > NR_SIGNALS)
-		return -EINVAL;
 	p = find_by_thread(pid);
 	if (!p)
 		return -ESRCH;

@@ -231,7 +231,8 @@ long sys_clock_nanosleep(int clock, int flags, const struct __kernel_timespec __
 
 	if (clock == CLOCK_THREAD_CPUTIME_ID || clock_is_fd(clock))
 		return -EOPNOTSUPP; /* the thread would wait for itself */
-	err = read_clock(clock, &now);
+	/* Whether there is a process with the id of a CPU clock is asked last. */
+	err = clock >= 0 ? read_clock(clock, &now) : 0;
 	if (err)
 		return err;
 	switch (clock) {

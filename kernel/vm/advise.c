@@ -124,10 +124,12 @@ static int advise_region(struct region **rp, unsigned long start, unsigned long 
 
 	switch (advice) {
 	case MADV_DONTNEED:
+	case MADV_DONTNEED_LOCKED:
 	case MADV_FREE:
 		if (advice == MADV_FREE && r->object)
 			return -EINVAL;
-		if (r->flags & (REG_LOCKED | REG_SPECIAL))
+		if ((r->flags & REG_SPECIAL) ||
+			((r->flags & REG_LOCKED) && advice != MADV_DONTNEED_LOCKED))
 			return -EINVAL;
 		return drop_range(r, start, end);
 	case MADV_REMOVE:
@@ -158,6 +160,7 @@ static bool advice_known(int advice)
 
 	switch (advice) {
 	case MADV_DONTNEED:
+	case MADV_DONTNEED_LOCKED:
 	case MADV_FREE:
 	case MADV_REMOVE:
 	case MADV_COLD:
