@@ -156,6 +156,8 @@ int vfs_sync_all(bool wait)
 	list_for_each_entry(s, &g_supers, link) {
 		int e = 0;
 
+		if (!load_acquire(&s->root)) /* it is just being set up */
+			continue;
 		if (!pin_live(s))
 			continue;
 		spin_unlock(&g_supers_lock);

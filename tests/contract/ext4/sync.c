@@ -85,9 +85,10 @@ TEST(umount_returns_when_the_device_is_free)
 	volume_mount(&v, "plain", 0, NULL);
 	CHECK_PT(pthread_create(&t, NULL, sync_always, &stop));
 	for (int i = 0; i < 20; i++) {
+		static char buf[1 << 20];
 		int fd = OK(open("mnt/f", O_RDWR | O_CREAT, 0600));
 
-		fill(fd, i);
+		CHECK_EQ(pwrite(fd, buf, sizeof(buf), 0), sizeof(buf));
 		close(fd);
 		CHECK_EQ(umount("mnt"), 0);
 		close(OK(open(v.device, O_RDWR | O_EXCL)));
@@ -104,6 +105,8 @@ static void set_limits(const char *background, const char *limit)
 	write_file("/proc/sys/vm/dirty_bytes", limit);
 }
 
+#define SHARE (1 << 19) /* bytes of each writer */
+
 /* Its thread writes to a file while its own device's pages are as many as may be dirty. */
 TEST(a_loop_device_does_not_wait_for_itself)
 {
@@ -114,19 +117,19 @@ TEST(a_loop_device_does_not_wait_for_itself)
 
 	volume_mount(&v, "plain", 0, NULL);
 	file = OK(open("mnt/inner", O_RDWR | O_CREAT, 0600));
-	CHECK_EQ(ftruncate(file, 4 * BYTES), 0);
+	CHECK_EQ(ftruncate(file, 4 * SHARE), 0);
 	number = OK(ioctl(v.control, LOOP_CTL_GET_FREE));
 	snprintf(device, sizeof(device), "/dev/loop%d", number);
 	loop = OK(open(device, O_RDWR));
 	c.fd = (unsigned)file;
 	CHECK_EQ(ioctl(loop, LOOP_CONFIGURE, &c), 0);
-	set_limits("524288", "1048576");
+	set_limits("262144", "524288");
 	for (int w = 0; w < 4; w++) {
 		static char buf[1 << 16];
 
 		if (FORK())
 			continue;
-		for (off_t at = w * BYTES; at < (w + 1) * BYTES; at += sizeof(buf))
+		for (off_t at = w * SHARE; at < (w + 1) * SHARE; at += sizeof(buf))
 			CHECK_EQ(pwrite(loop, buf, sizeof(buf), at), sizeof(buf));
 		_exit(0);
 	}
