@@ -5,6 +5,7 @@
 #include <core/irq.h>
 #include <core/log.h>
 #include <core/trace.h>
+#include <kmem/faults.h>
 #include <kmem/page.h>
 #include <lib/printf.h>
 #include <lib/string.h>
@@ -338,8 +339,18 @@ static int link_net(struct proc_node *n, char *buf, size_t size)
 		.name = name_, .mode = S_IFLNK | 0777, .text = text_ \
 	}
 
+#if DEBUG
+static int store_fault(struct proc_node *n, char *text, size_t len)
+{
+	return kmem_make_fault(proc_trim(text));
+}
+#endif
+
 static const struct proc_entry g_aramid_entries[] = {
 	{.name = "counters", .mode = S_IFREG | 0400, .show = show_counters},
+#if DEBUG
+	{.name = "fault", .mode = S_IFREG | 0200, .store = store_fault},
+#endif
 	{.name = "locks", .mode = S_IFREG | 0444, .show = show_spinlocks}, {0}};
 static const struct proc_entry g_tty_entries[] = {FILE("drivers", show_tty_drivers), {0}};
 

@@ -1,4 +1,4 @@
 module := kernel/kmem
 level := 2
 deps := lib kernel/core
-srcs := boot.c buddy.c page.c reclaim.c slab.c kmalloc.c vmalloc.c kstack.c $(if $(filter x86_64,$(ARCH)),kasan.c)
+srcs := boot.c buddy.c page.c reclaim.c slab.c kmalloc.c vmalloc.c kstack.c $(if $(filter x86_64,$(ARCH)),kasan.c faults.c)

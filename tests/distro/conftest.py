@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """One machine per root and kernel for all tests of a file; a new one after a machine has died."""
 import functools
+import os
+import subprocess
 
 import pytest
 
-from guest import Terminal, run
+from guest import TOP, Terminal, run
 
 MACHINES = {
     "alpine": {"root": "alpine", "options": ["--smp", "2"], "shell": "sh"},
@@ -70,3 +72,10 @@ def debian(machines, kernel, request):
 def network(machines, kernel, request):
     """A Debian machine with QEMU's user network."""
     return _in_a_fresh_folder(machines, "network", kernel, request.node.name)
+
+
+@pytest.fixture(scope="session")
+def debug_kernel():
+    subprocess.run(["make", "-s", "-j", str(os.cpu_count()), "-C", TOP, "DEBUG=1"], check=True,
+                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    return str(TOP / "build" / "aramid-debug")

@@ -2,7 +2,6 @@
 """The same small piece of work on every kind of machine: CPUs, boards, CPU models, builds, RAM."""
 import hashlib
 import os
-import subprocess
 
 import pytest
 
@@ -32,13 +31,6 @@ def work(kernel, cpus, *options):
 @pytest.mark.parametrize("board,cpus", MACHINES)
 def test_release_build(kernel, board, cpus):
     work(kernel, cpus, "--machine", board)
-
-
-@pytest.fixture(scope="session")
-def debug_kernel():
-    subprocess.run(["make", "-s", "-j", str(os.cpu_count()), "-C", TOP, "DEBUG=1"], check=True,
-                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    return str(TOP / "build" / "aramid-debug")
 
 
 @pytest.mark.parametrize("board,cpus", [("q35", 1), ("q35", 2), ("q35", 4), ("microvm", 2)])

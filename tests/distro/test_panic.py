@@ -10,7 +10,7 @@ import types
 
 import pytest
 
-from guest import TOP
+from guest import TOP, run
 from test_tool import archive_with, text
 
 sys.path.insert(0, str(TOP / "tools"))
@@ -164,3 +164,18 @@ def test_keys_behind_a_break_on_the_console(start, tmp_path):
         log, _ = guest.read(said.encode(), 20)
         assert said in log, log
     assert "Mem-Info" not in log
+
+
+@pytest.mark.parametrize("kind,said", [
+    ("read-after-free", "kasan: read of 1 bytes"),
+    ("write-behind", "kasan: write of 1 bytes"),
+    ("copy-behind", "kasan: write of 21 bytes"),
+    ("free-page", "a free page"),
+])
+def test_the_debug_kernel_catches_a_stray_access_when_it_happens(debug_kernel, kind, said):
+    done = run("busybox", "sh", "-c", f"echo {kind} >/proc/aramid/fault; echo survived",
+               kernel=debug_kernel, options=("--as", "initramfs"))
+    assert done.returncode == 97
+    assert b"survived" not in done.stdout
+    assert said in text(done.stderr), text(done.stderr)[-3000:]
+    assert "kmem_make_fault" in text(done.stderr)
