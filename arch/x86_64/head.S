@@ -43,6 +43,14 @@ pvh_entry:
 	movl $PHYS(x86_boot_stack + 16384), %esp
 	movl %ebx, %ebp
 
+	/* The loader zeroed it, but where RAM is small firmware may have worked in it since. */
+	movl $PHYS(__bss_start), %edi
+	movl $PHYS(__image_end), %ecx
+	subl %edi, %ecx
+	shrl $2, %ecx
+	xorl %eax, %eax
+	rep stosl
+
 	/* four page directories: 2048 entries of 2 MiB */
 	movl $PHYS(boot_pd), %edi
 	movl $0x83, %eax	/* present, writable, large */
