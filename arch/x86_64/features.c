@@ -1,7 +1,11 @@
 /* What this CPU can do, from CPUID. */
 #include "x86.h"
+#include <arch/impl/port.h>
 #include <arch/mmu.h>
+#include <lib/atomic.h>
 #include <lib/string.h>
+
+#define PORT_NOTHING 0x80 /* where firmware shows how far it has come */
 
 struct x86_features g_x86;
 
@@ -91,6 +95,18 @@ void x86_features_detect(void)
 	detect_hypervisor(x);
 	x86_pte_nx = x->nx ? PTE_NX : 0;
 	x86_crc32c_init();
+}
+
+/*
+ * QEMU before 8.1 emulates one CPU without its barriers, though devices run in threads of their
+ * own: a store may pass a later load, and a notification is lost. An access to a port takes QEMU's
+ * lock, which is a barrier.
+ */
+void io_mb(void)
+{
+	smp_mb();
+	if (g_x86.tcg)
+		outb(PORT_NOTHING, 0);
 }
 
 u64 arch_random_seed(u64 *ok)

@@ -142,7 +142,7 @@ bool vq_should_notify(struct virtqueue *q)
 	u16 old = q->kicked, new = q->avail_index;
 
 	spin_assert_held(&q->lock);
-	smp_mb(); /* our index before its wish */
+	io_mb(); /* our index before its wish */
 	q->kicked = new;
 	if (virtio_has(q->dev, VIRTIO_RING_F_EVENT_IDX))
 		return vring_need_event(*avail_event(q), new, old);
@@ -196,7 +196,7 @@ bool vq_interrupts_on(struct virtqueue *q)
 		*used_event(q) = q->used_index;
 	else
 		WRITE_ONCE(q->avail->flags, 0);
-	smp_mb(); /* our wish before its index */
+	io_mb(); /* our wish before its index */
 	return q->used_index == READ_ONCE(q->used->idx);
 }
 

@@ -131,6 +131,24 @@ static void add_segs(struct vq_chain *c, const struct request *rq)
 		vq_add(c, start, (u32)(end - start), rq->op == BIO_READ);
 }
 
+/* The device learns of what is in the ring, if it does not look by itself. */
+static void kick(struct virtqueue *q)
+{
+	unsigned long flags = spin_lock_irqsave(&q->lock);
+	bool tell = vq_should_notify(q);
+
+	spin_unlock_irqrestore(&q->lock, flags);
+	if (tell)
+		vq_notify(q);
+}
+
+/* Not taken: those that went before must not wait for this one. */
+static int refuse(struct virtqueue *q, int err)
+{
+	kick(q);
+	return err;
+}
+
 static int vblk_queue(struct disk *d, struct request *rq, bool last)
 {
 	struct vblk *b = d->driver;
@@ -142,7 +160,7 @@ static int vblk_queue(struct disk *d, struct request *rq, bool last)
 	u16 n;
 
 	if (!set_head(r, rq))
-		return -EOPNOTSUPP;
+		return refuse(q, -EOPNOTSUPP);
 	n = (u16)(2 + (ranged ? 1 : count_segs(rq)));
 	r->status = 0xff;
 	r->table = r->small;
@@ -152,13 +170,10 @@ static int vblk_queue(struct disk *d, struct request *rq, bool last)
 		r->table = NULL;
 	flags = spin_lock_irqsave(&q->lock);
 	if (!vq_begin(q, &c, n, r->table)) {
-		tell = vq_should_notify(q); /* what went before must not wait for us */
 		spin_unlock_irqrestore(&q->lock, flags);
-		if (tell)
-			vq_notify(q);
 		if (r->table != r->small)
 			kfree(r->table);
-		return -EBUSY;
+		return refuse(q, -EBUSY);
 	}
 	vq_add(&c, virt_to_phys(&r->head), sizeof(r->head), false);
 	if (ranged)
@@ -174,7 +189,19 @@ static int vblk_queue(struct disk *d, struct request *rq, bool last)
 	return 0;
 }
 
-static const struct disk_ops g_vblk_ops = {.queue = vblk_queue};
+/* Nothing can be taken back from the device. But a notification or an interrupt may have been lost:
+ * look, and tell it again. */
+static void vblk_timeout(struct disk *d, struct request *rq)
+{
+	struct virtqueue *q = ((struct vblk *)d->driver)->dev->queues[rq->queue];
+	unsigned long flags = irq_save();
+
+	completed(q);
+	vq_notify(q);
+	irq_restore(flags);
+}
+
+static const struct disk_ops g_vblk_ops = {.queue = vblk_queue, .timeout = vblk_timeout};
 
 /* ---- configuration ---------------------------------------------------------------------------- */
 

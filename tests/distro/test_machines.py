@@ -78,3 +78,12 @@ def test_several_disks(kernel, tmp_path, board, cpus):
     one, other, copy = ((tmp_path / f"disk{i}").read_bytes() for i in range(3))
     assert one == copy and one != other
     assert sums[0] != hashlib.sha256(one).hexdigest()
+
+
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_no_notification_of_a_full_queue_is_lost(kernel, cpus):
+    """Thousands of small writes at once. On one CPU, QEMU before 8.1 leaves out barriers."""
+    done = run(TOP / "build/bench/root", "/bin/bench", "10", "disk_randwrite_4k", "disk_write_1m", kernel=kernel,
+               options=["--as", "ext4", "--smp", str(cpus), "--mem", "512M"])
+    assert done.returncode == 0, done.stderr.decode(errors="replace")[-3000:]
+    assert b"BENCH disk_randwrite_4k" in done.stdout, done.stdout

@@ -14,6 +14,7 @@
  *   int  cpu_id(void)                  this CPU, 0..MAX_CPUS-1
  *   u32  arch_irq_depth(void)         interrupts within which this CPU runs; interrupts off
  *   u64  arch_cycles(void)             a fast free-running counter (TSC)
+ *   void io_mb(void)                   smp_mb() also against devices that run beside this CPU
  *   u64  arch_random_seed(u64 *ok)     hardware entropy (RDSEED/RDRAND), *ok = 0 where absent
  *
  * Per-CPU variables:

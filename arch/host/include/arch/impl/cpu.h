@@ -47,6 +47,7 @@ void cpu_relax(void); /* time passes: who spins waits for it */
 void cpu_idle(void);
 u64 arch_cycles(void);
 u64 arch_random_seed(u64 *ok);
+#define io_mb() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 
 static inline int cpu_id(void)
 {

@@ -62,6 +62,7 @@ static inline u64 arch_cycles(void)
 	return (u64)hi << 32 | lo;
 }
 
+void io_mb(void);
 u64 arch_random_seed(u64 *ok);
 
 #define DECLARE_PER_CPU(type, name) extern __typeof__(type) name
