@@ -34,6 +34,7 @@
 #define LSR_PARITY    0x04
 #define LSR_FRAME     0x08
 #define LSR_BREAK     0x10
+#define LSR_RX_ERRORS 0x1e
 #define LSR_THR_FREE  0x20
 #define LSR_IDLE      0x40
 
@@ -53,6 +54,17 @@ static u8 reg_read(const struct uart *u, int reg)
 static void reg_write(const struct uart *u, int reg, u8 v)
 {
 	outb((u16)(u->port + reg), v);
+}
+
+/* The line status. What is wrong with received bytes it says once, so who asks about the
+ * transmitter keeps it for take_byte. */
+static u8 line_status(struct uart *u)
+{
+	u8 lsr = reg_read(u, REG_LSR);
+
+	if (unlikely(lsr & LSR_RX_ERRORS))
+		__atomic_fetch_or(&u->lsr_kept, lsr & LSR_RX_ERRORS, __ATOMIC_RELAXED);
+	return lsr;
 }
 
 bool uart_probe(u16 port)
@@ -109,7 +121,7 @@ static void send_locked(struct uart *u)
 {
 	spin_assert_held(&u->lock);
 	for (int burst = 0; burst < BURSTS && u->head != u->tail; burst++) {
-		if (!(reg_read(u, REG_LSR) & LSR_THR_FREE))
+		if (!(line_status(u) & LSR_THR_FREE))
 			break;
 		for (int i = 0; i < FIFO_BYTES && u->head != u->tail; i++)
 			reg_write(u, REG_DATA, u->ring[u->tail++ % UART_RING]);
@@ -270,7 +282,7 @@ static long op_ioctl(struct tty *t, u32 cmd, unsigned long arg)
 	case TIOCMBIC:
 		return get_user(v, (const u32 __user *)arg) ? -EFAULT : set_modem(u, cmd, v);
 	case TIOCSERGETLSR:
-		v = reg_read(u, REG_LSR) & LSR_IDLE ? TIOCSER_TEMT : 0;
+		v = line_status(u) & LSR_IDLE ? TIOCSER_TEMT : 0;
 		return put_user(v, (u32 __user *)arg);
 	default:
 		return -ENOIOCTLCMD;
@@ -293,10 +305,11 @@ const struct tty_ops g_uart_ops = {
 /* One byte from the FIFO with what the line status said about it. False: nothing there. */
 static bool take_byte(struct uart *u, u8 *byte, u8 *flag)
 {
-	u8 lsr = reg_read(u, REG_LSR);
+	u8 lsr = line_status(u);
 
 	if (!(lsr & LSR_READY))
 		return false;
+	lsr |= __atomic_exchange_n(&u->lsr_kept, 0, __ATOMIC_RELAXED);
 	*byte = reg_read(u, REG_DATA);
 	*flag = lsr & LSR_BREAK    ? TTY_BREAK
 		: lsr & LSR_PARITY ? TTY_PARITY
@@ -373,7 +386,7 @@ bool uart_interrupt(int irq, void *arg)
 		if (rx)
 			receive(u);
 		else
-			(void)reg_read(u, REG_LSR); /* a line error while closed: acknowledged */
+			(void)line_status(u); /* a line error while closed: acknowledged */
 		(void)reg_read(u, REG_MSR);
 	}
 	if (rounds == IRQ_ROUNDS) {
@@ -391,7 +404,7 @@ bool uart_interrupt(int irq, void *arg)
 
 static void put_polled(struct uart *u, u8 c)
 {
-	for (int i = 0; i < POLL_ROUNDS && !(reg_read(u, REG_LSR) & LSR_THR_FREE); i++)
+	for (int i = 0; i < POLL_ROUNDS && !(line_status(u) & LSR_THR_FREE); i++)
 		cpu_relax();
 	reg_write(u, REG_DATA, c);
 }
@@ -419,7 +432,7 @@ void uart_drain(struct uart *u)
 	bool locked = lock_or_go_on(u);
 
 	drain(u);
-	for (int i = 0; i < POLL_ROUNDS && !(reg_read(u, REG_LSR) & LSR_IDLE); i++)
+	for (int i = 0; i < POLL_ROUNDS && !(line_status(u) & LSR_IDLE); i++)
 		cpu_relax();
 	if (locked)
 		spin_unlock(&u->lock);

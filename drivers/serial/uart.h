@@ -18,6 +18,7 @@ struct uart {
 	bool open, throttled; /* receive interrupts are on when open and not throttled */
 	u32 head, tail;       /* ring: written at head, sent from tail */
 	u32 overruns;         /* reported once each */
+	u8 lsr_kept;          /* line errors read and not yet given to a byte; atomic */
 	u8 ring[UART_RING];
 	/* receive handler only, one at a time: bytes that the terminal had no room for */
 	u8 held[16], held_flags[16];
