@@ -479,12 +479,6 @@ static int store_dirty(struct proc_node *n, char *text, size_t len)
 		.data = &(var)                                                              \
 	}
 
-#define U64(name_, var)                                                                      \
-	{                                                                                    \
-		.name = name_, .mode = S_IFREG | 0644, .show = show_u64, .store = store_u64, \
-		.data = &(var)                                                               \
-	}
-
 static const struct proc_entry g_vm_entries[] = {
 	U64("admin_reserve_kbytes", g_admin_reserve_kbytes),
 	DIRTY("dirty_background_bytes", g_dirty_background_bytes, show_u64),

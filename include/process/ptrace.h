@@ -3,25 +3,36 @@
  * ATTACH, SEIZE, or being born by a tracee, until DETACH, its own end, or its tracer's.
  *
  * States of a tracee:
- *   running   pt.stopped false. It runs, sleeps in a call, or is on its way to a stop.
- *   stopped   pt.stopped true, in ptrace_stop(), which only it enters: at a signal, at a system
- *             call, at an event, for a group stop, for INTERRUPT. It stays until the tracer resumes
- *             it, or leaves it, or SIGKILL comes. waitable: wait has not yet told the tracer.
- *   listening stopped and LISTENed: no stop to be waited for, but SIGCONT or INTERRUPT make one
- * anew. held      stopped, and busy: the tracer looks into it or changes it. SIGKILL has to wait
- * then.
+ *
+ *   running: pt.stopped is false. It runs, sleeps in a call, or is on its way to a stop.
+ *
+ *   stopped: pt.stopped is true, in ptrace_stop(), which only it enters: at a signal, at a system
+ * call, at an event, for a group stop, for INTERRUPT. It stays until the tracer resumes it, or
+ * leaves it, or SIGKILL comes. waitable: wait has not yet told the tracer.
+ *
+ *   listening: stopped and LISTENed. There is no stop to be waited for, but SIGCONT or INTERRUPT
+ * make one anew.
+ *
+ *   held: stopped, and busy. The tracer looks into it or changes it; SIGKILL has to wait then.
  *
  * What could go wrong, and what keeps it from it:
- *   a tracer dies      its exit takes all its tracees off its list under the tasklist lock; those
- * in a stop run on, into the group stop if there is one, or die (EXITKILL). exec beside attach exec
- * holds process->exec_lock from reading the credentials on until it is done, attach holds it while
- * it judges and links. So attach judges what it gets, and a traced exec knows that it is traced and
- * gains no rights. SIGKILL beside a stop   a stop is entered under siglock after a look for
- * SIGKILL, and SIGKILL is sent under it, so one sees the other. No request can stop a killed task
- * again. a stop lost beside CONT   the tracer's resume and the tracee's stop both change pt.stopped
- * under siglock; a resume finds a stop or is refused with ESRCH. The state THREAD_STOPPED is set
- * under siglock before stopped can be seen. registers read while they change   a request waits
- * until the tracee has left its CPU, which it is about to do once stopped is set.
+ *
+ *   A tracer dies: its exit takes all its tracees off its list under the tasklist lock; those in a
+ *   stop run on, into the group stop if there is one, or die (EXITKILL).
+ *
+ *   exec beside attach: exec holds process->exec_lock from reading the credentials on until it is
+ *   done, attach holds it while it judges and links. So attach judges what it gets, and a traced
+ *   exec knows that it is traced and gains no rights.
+ *
+ *   SIGKILL beside a stop: a stop is entered under siglock after a look for SIGKILL, and SIGKILL is
+ *   sent under it, so one sees the other. No request can stop a killed task again.
+ *
+ *   A stop lost beside CONT: the tracer's resume and the tracee's stop both change pt.stopped under
+ *   siglock; a resume finds a stop or is refused with ESRCH. The state THREAD_STOPPED is set under
+ *   siglock before stopped can be seen.
+ *
+ *   Registers read while they change: a request waits until the tracee has left its CPU, which it
+ * is about to do once stopped is set.
  *
  * Locks: the link (pt.tracer, pt.link, pt.tracees) changes under the tasklist lock and the tracee's
  * siglock, and is read under either; the rest under the tracee's siglock, unless it says otherwise.

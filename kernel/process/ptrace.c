@@ -5,7 +5,8 @@
 
 u32 g_ptrace_watching;
 
-#define SEIZE_OPTIONS PTRACE_O_MASK
+/* There is no seccomp to be suspended: as where it isn't configured. */
+#define OPTIONS (PTRACE_O_MASK & ~PTRACE_O_SUSPEND_SECCOMP)
 
 void ptrace_init_task(struct task *t)
 {
@@ -154,8 +155,10 @@ int ptrace_attach(struct task *t, bool seize, unsigned long options)
 	struct task_access a;
 	int err;
 
-	if (options & ~(unsigned long)SEIZE_OPTIONS)
+	if (options & ~(unsigned long)PTRACE_O_MASK)
 		return -EIO;
+	if (options & ~(unsigned long)OPTIONS)
+		return -EINVAL;
 	if (t->process == current_process())
 		return -EPERM;
 	if (mutex_lock_interruptible(&t->process->exec_lock))
@@ -241,7 +244,7 @@ int ptrace_detach(struct task *t, unsigned long sig)
 
 int ptrace_set_options(struct task *t, unsigned long options)
 {
-	if (options & ~(unsigned long)SEIZE_OPTIONS)
+	if (options & ~(unsigned long)OPTIONS)
 		return -EINVAL;
 	spin_lock_irq(&t->process->siglock);
 	t->pt.options = (u32)options;

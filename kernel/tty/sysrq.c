@@ -28,6 +28,7 @@ int g_sysrq = MAY_LOGLEVEL | MAY_SYNC | MAY_REMOUNT | MAY_LEAVE;
 
 static void do_boot(u8 key)
 {
+	stop_other_cpus();
 	arch_reboot();
 }
 
@@ -38,6 +39,7 @@ static void do_crash(u8 key)
 
 static void do_off(u8 key)
 {
+	stop_other_cpus();
 	arch_poweroff();
 }
 

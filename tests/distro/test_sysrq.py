@@ -22,7 +22,9 @@ def text(done):
 def test_dumps_and_levels(kernel):
     done = sysrq(kernel, r"""
         dmesg -c >/dev/null
-        for k in m w s u 5 8 ?; do echo $k > /proc/sysrq-trigger; done; sleep 1
+        for k in m w s u 5 8 ?; do echo $k > /proc/sysrq-trigger; done
+        until dmesg | grep -q "Emergency Sync complete" && dmesg | grep -q "Emergency Remount complete"
+        do usleep 10000; done
         dmesg | sed 's/^[^a-zA-Z]*[0-9.]*\] *//'
         cut -f1 /proc/sys/kernel/printk""")
     out = text(done)
@@ -34,7 +36,10 @@ def test_dumps_and_levels(kernel):
 
 
 def test_task_states(kernel):
-    done = sysrq(kernel, "dmesg -c >/dev/null; sleep 77 & sleep 1; echo t > /proc/sysrq-trigger; dmesg; kill $!")
+    done = sysrq(kernel, r"""
+        dmesg -c >/dev/null; sleep 77 &
+        until grep -q "^Name:.sleep" /proc/$!/status && grep -q "^State:.S" /proc/$!/status; do usleep 10000; done
+        echo t > /proc/sysrq-trigger; dmesg; kill $!""")
     assert re.search(r"task:sleep +state:S ", text(done)), text(done)
 
 
@@ -53,14 +58,15 @@ def test_crash_is_a_panic(kernel):
 
 def test_signals_to_all(kernel):
     """Everybody but process 1 goes; the tool's own init tells how the command ended."""
-    done = sysrq(kernel, "echo i > /proc/sysrq-trigger; sleep 5; echo not reached")
+    done = sysrq(kernel, "echo i > /proc/sysrq-trigger; sleep 5; echo not reached")  # time for the kill to come
     assert done.returncode == 128 + 9, text(done)
 
 
 def test_oom_by_hand(kernel):
     done = sysrq(kernel, r"""
         dmesg -c >/dev/null
-        sh -c 'echo 1000 > /proc/self/oom_score_adj; exec sleep 77' & sleep 1
+        sh -c 'echo 1000 > /proc/self/oom_score_adj; exec sleep 77' &
+        until grep -q "^Name:.sleep" /proc/$!/status; do usleep 10000; done
         echo f > /proc/sysrq-trigger; wait $!; echo "status $?"; dmesg""")
     assert "status 137" in text(done), text(done)
     assert "Manual OOM execution" in text(done)

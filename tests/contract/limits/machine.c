@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Settings of the whole machine in /proc/sys: what is written there is what happens. */
-#include "contract.h"
+#include "setting.h"
 #include <sys/mount.h>
 
 #define KIB 1024l
@@ -14,26 +14,6 @@ static int try_write(const char *path, const char *text)
 		err = errno;
 	OK(close(fd));
 	return err;
-}
-
-/* Run fn in a child with the setting; the old value comes back whatever happens. */
-static void with(const char *setting, const char *value, void (*fn)(void))
-{
-	char path[128], was[128];
-	pid_t pid;
-	int st;
-
-	snprintf(path, sizeof(path), "/proc/sys/%s", setting);
-	snprintf(was, sizeof(was), "%s", read_text(path));
-	write_file(path, value);
-	pid = FORK();
-	if (!pid) {
-		fn();
-		_exit(0);
-	}
-	st = wait_status(pid);
-	write_file(path, was);
-	CHECK_EQ(st, 0);
 }
 
 static void takes(const char *path, const char *value, int err)
