@@ -6,11 +6,12 @@ import os
 import sys
 
 from . import images, kernels, machine, roots
-from .session import Ended, Session
+from .session import Console, Ended, Session
 from .util import TOP, ToolError, say
 
 DESCRIPTION = """Boots ROOT in a virtual machine and runs COMMAND in it as root, with standard
-input and output connected; without COMMAND, a login shell."""
+input and output connected; without COMMAND, a login shell. With --boot its own init runs instead,
+and standard input and output are the console, where somebody may log in."""
 
 EPILOG = """ROOT: alpine, debian, busybox, default (alpine where it can be had, else debian), or
 the path of a tar archive, a folder or an ext2/3/4 image.
@@ -47,6 +48,8 @@ def parser():
                         "(repeatable)")
     r.add_argument("--disk", action="append", default=[], metavar="FILE",
                    help="one more disk (repeatable): /dev/vdb, ...; written to")
+    r.add_argument("--boot", action="store_true",
+                   help="ROOT's own /sbin/init is process 1, and the console is its terminal")
     r.add_argument("--keep", metavar="IMAGE",
                    help="the root disk is this image, made from ROOT when it isn't there yet, and "
                         "keeps what is written (default: a throwaway overlay)")
@@ -78,7 +81,7 @@ def refuse_nonsense(o):
 
 def kernel_parameters(o, kernel, network):
     words = ["console=ttyS0", "rdinit=/.aramid/init"]
-    words += network.guest_word()
+    words += ["aramid_boot=1"] if o.boot else network.guest_word()
     if kernel.is_linux:
         words.append("panic=-1")
     if o.trace:
@@ -103,6 +106,8 @@ def guest_environment():
 
 def run(o, command):
     refuse_nonsense(o)
+    if o.boot and command:
+        raise ToolError("--boot takes no COMMAND")
     network = machine.Network(o.net, o.ports)
     kernel = kernels.find(o.kernel)
     root = roots.find(o.root)
@@ -130,6 +135,8 @@ def run(o, command):
             if o.gdb:
                 say(f"waiting for a debugger: gdb {debugger_arguments(kernel)} "
                     f"-ex 'target remote :{machine.GDB_PORT}'")
+            if o.boot:
+                return Console(vm, kernel.is_linux, o.timeout).run()
             return Session(vm, command, guest_environment(), kernel.is_linux, o.timeout,
                            o.verbose or o.trace).run()
         finally:

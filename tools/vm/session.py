@@ -51,7 +51,7 @@ class Session:
         self.limit = time.monotonic() + timeout if timeout else None
         self.deadline = self.limit  # the limit, or nearer: until when the machine has to end
         self.timeout = timeout
-        self.verbose = verbose
+        self.log_to = 2 if verbose else None  # which of our outputs shows the kernel's log
         self.terminal = os.isatty(0) and os.isatty(1)
         self.received = b""
         self.greeted = False
@@ -167,15 +167,20 @@ class Session:
             if self.status is None:
                 self.send(b"P", bytes([fd]))
 
+    def stdin_room(self):
+        return WINDOW - self.outstanding - len(self.to_guest) - 5
+
     def read_stdin(self):
-        room = WINDOW - self.outstanding - len(self.to_guest) - 5
         try:
-            data = os.read(0, room)
+            data = os.read(0, self.stdin_room())
         except OSError:
             data = b""  # closed, or a terminal that went away
         if self.terminal and data and self.escaped(data):
             raise Ended(125, "stopped from the terminal")
         self.stdin_open = bool(data)
+        self.take_stdin(data)
+
+    def take_stdin(self, data):
         self.send(b"I", data)
 
     def escaped(self, data):
@@ -193,12 +198,12 @@ class Session:
         if len(self.log) > LOG_KEPT:
             self.log = self.log[-LOG_KEPT // 2:]
             self.log_cut = True
-        if self.verbose:
-            self.write_out(2, data)
+        if self.log_to:
+            self.write_out(self.log_to, data)
         return bool(data)
 
     def show_log(self, lines=None):
-        if self.verbose:
+        if self.log_to:
             return
         text = self.log.replace(b"\r\n", b"\n").replace(b"\0", b"")
         if lines:
@@ -211,7 +216,7 @@ class Session:
     def show_bad_words(self):
         """What the kernel found wrong on its command line; it says so before init starts."""
         self.read_log()
-        if not self.verbose:
+        if not self.log_to:
             for line in BAD_WORDS.findall(self.log):
                 say(f"kernel: {line.decode(errors='replace')}")
 
@@ -227,8 +232,7 @@ class Session:
             channel |= select.POLLOUT
         if channel:
             wanted[self.machine.channel.fileno()] = channel
-        room = WINDOW - self.outstanding - len(self.to_guest) - 5
-        if self.greeted and self.stdin_open and self.status is None and room >= 64:
+        if self.greeted and self.stdin_open and self.status is None and self.stdin_room() >= 64:
             wanted[0] = select.POLLIN
         for fd, data in self.output.items():
             if data:
@@ -249,8 +253,8 @@ class Session:
             if self.machine.log.fileno() in ready:
                 self.read_log()
             if self.machine.channel.fileno() in ready:
-                self.flush_to_guest()
                 self.read_channel()
+            self.flush_to_guest()
             if 0 in ready:
                 self.read_stdin()
             for fd in (1, 2):
@@ -331,6 +335,45 @@ class Session:
                     with contextlib.suppress(Ended, OSError):
                         self._drain(signals, DRAIN_SECONDS)
                 raise
+
+
+class Console(Session):
+    """The machine runs ROOT's own init: our standard files are its console, where the kernel's log goes too.
+    After the end of our input it runs on until it powers off."""
+
+    def __init__(self, machine, is_linux, timeout=None):
+        super().__init__(machine, [], {}, is_linux, timeout)
+        self.log_to = 1
+        self.greeted = True
+        self.typed = b""  # not yet taken by the serial port
+
+    def stdin_room(self):
+        return WINDOW
+
+    def take_stdin(self, data):
+        self.typed += data
+        self.flush_to_guest()
+
+    def flush_to_guest(self):
+        with contextlib.suppress(OSError):  # full, or QEMU is gone: its end is noticed elsewhere
+            while self.typed:
+                self.typed = self.typed[self.machine.log.send(self.typed):]
+
+    def read_channel(self):
+        self._receive(self.machine.channel)  # the guest's second port: nobody listens
+
+    def _wanted(self, signals):
+        wanted = {self.machine.pidfd: select.POLLIN, signals: select.POLLIN}
+        log = select.POLLIN if len(self.output[1]) < PENDING else 0
+        if self.typed:
+            log |= select.POLLOUT
+        elif self.stdin_open:
+            wanted[0] = select.POLLIN
+        if log:
+            wanted[self.machine.log.fileno()] = log
+        if self.output[1]:
+            wanted[1] = select.POLLOUT
+        return wanted
 
 
 @contextlib.contextmanager

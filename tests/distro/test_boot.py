@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""Distributions boot by their own init, people log in on the console, and shutting down leaves a clean disk."""
+import os
+import subprocess
+
+import pexpect
+import pytest
+
+from guest import BOOT_SECONDS, COMMAND_SECONDS, TOOL, network, run
+
+ENV = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
+OPTIONS = ("--smp", "2", "--mem", "256M")
+PROMPT = "@@ready@@ "
+
+# What a person does who sets a machine with a serial console up.
+ALPINE = r"""
+set -e
+chmod u+s /bin/busybox  # for passwd and su
+echo root:secret | chpasswd 2>/dev/null
+sed -i -e '/^tty[0-9]/d' -e 's/^#ttyS0/ttyS0/' -e '/openrc/d' /etc/inittab
+cat >>/etc/inittab <<.
+::sysinit:/bin/sh /etc/boot
+.
+cat >/etc/boot <<.
+mount -o remount,rw /
+hostname -F /etc/hostname
+echo booted >>/var/log/boots
+.
+"""
+
+
+class Console:
+    """Someone at the console of a machine that boots from an image and keeps what is written."""
+
+    def __init__(self, kernel, image):
+        self.image = image
+        self.child = pexpect.spawn(TOOL, ["run", "--boot", "--kernel", kernel, "--timeout", "600",
+                                          *network(OPTIONS), *OPTIONS, "--keep", str(image), "alpine"],
+                                   timeout=COMMAND_SECONDS, encoding="utf-8", codec_errors="replace",
+                                   dimensions=(24, 250))
+        self.child.delaybeforesend = 0
+
+    def login(self, user, password, timeout=BOOT_SECONDS):
+        self.child.expect("login: ", timeout=timeout)
+        self.child.send(user + "\r")
+        self.child.expect("[Pp]assword: ")
+        self.child.send(password + "\r")
+
+    def shell(self):
+        self.child.expect("[#$] ")
+        self.child.send("export TERM=dumb; PS1='@@''ready@@ '\r")
+        self.child.expect_exact(PROMPT)
+
+    def check(self, line, expected=None):
+        """Types a line; it must succeed, and say what is expected."""
+        self.child.send(line + "\r")
+        self.child.expect_exact(line)
+        self.child.expect_exact(PROMPT)
+        said = self.child.before.replace("\r", "").strip("\n")
+        self.child.send("echo status=$?\r")
+        self.child.expect(r"status=(\d+)")
+        assert self.child.match[1] == "0", f"{line}: {said}"
+        self.child.expect_exact(PROMPT)
+        if expected is not None:
+            assert said == expected, line
+        return said
+
+    def off(self, how):
+        self.child.send(how + "\r")
+        self.child.expect(pexpect.EOF, timeout=BOOT_SECONDS)
+        self.child.close()
+        assert self.child.exitstatus == 0, self.child.before
+        check = subprocess.run(["e2fsck", "-fn", self.image], env=ENV, capture_output=True, text=True, check=False)
+        assert check.returncode == 0, check.stdout
+        assert "recovering journal" not in check.stdout + check.stderr
+
+
+@pytest.fixture
+def alpine_image(kernel, tmp_path):
+    image = tmp_path / "alpine.img"
+    done = run("alpine", "sh", "-c", ALPINE, kernel=kernel, options=[*OPTIONS, "--keep", str(image)])
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    return image
+
+
+def test_alpine_boots_to_a_login(kernel, alpine_image):
+    c = Console(kernel, alpine_image)
+    c.login("root", "wrong")
+    c.child.expect("Login incorrect")
+    c.login("root", "secret")
+    c.shell()
+    c.check("id -un", "root")
+    c.check("tty", "/dev/ttyS0")
+    c.check("cat /proc/1/comm", "init")
+    c.check("cat /var/log/boots", "booted")
+    c.check("hostname", "localhost")
+    c.check("ps -o comm | grep -c getty || true", "0")
+
+    c.check("adduser -D -s /bin/sh jo && echo jo:first | chpasswd", "chpasswd: password for 'jo' changed")
+    c.child.send("passwd jo\r")
+    for _ in range(2):
+        c.child.expect("password: ")
+        c.child.send("Two-words-more\r")
+    c.child.expect_exact("password for jo changed by root")
+    c.child.expect_exact(PROMPT)
+    c.check("su jo -c 'id -un; pwd; umask'", "jo\n/root\n0022")
+    c.check("su -l jo -c 'pwd; touch mine; ls -l mine | cut -d\" \" -f1'", "/home/jo\n-rw-r--r--")
+    c.child.send("exit\r")
+
+    c.login("jo", "Two-words-more")
+    c.shell()
+    c.check("id -un", "jo")
+    c.check("cat /etc/shadow >/dev/null 2>&1 || echo no", "no")
+    c.child.send("passwd\r")
+    c.child.expect("[Oo]ld password: ")
+    c.child.send("Two-words-more\r")
+    for _ in range(2):
+        c.child.expect("password: ")
+        c.child.send("Three-words-now\r")
+    c.child.expect_exact("password for jo changed by jo")
+    c.child.expect_exact(PROMPT)
+    c.child.send("su\r")
+    c.child.expect("Password: ")
+    c.child.send("secret\r")
+    c.shell()
+    c.check("id -un", "root")
+    c.off("poweroff")
+
+    c = Console(kernel, alpine_image)
+    c.login("jo", "Three-words-now")
+    c.shell()
+    c.check("cat /var/log/boots", "booted\nbooted")
+    c.check("ls /home/jo", "mine")
+    c.child.send("exit\r")
+    c.login("root", "secret")
+    c.shell()
+    c.off("reboot")
+
+
+def test_a_root_without_init_says_so(kernel, tmp_path):
+    (tmp_path / "root").mkdir()
+    done = run(tmp_path / "root", kernel=kernel, options=["--boot", "--as", "initramfs"])
+    assert done.returncode == 97
+    assert b"/sbin/init: No such file or directory" in done.stdout
