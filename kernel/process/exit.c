@@ -170,7 +170,10 @@ struct task *process_release_locked(struct process *p)
 	list_del(&p->session_link);
 	pid_detach(p->session->sid);
 	pid_detach(p->pgrp);
-	rcu_publish(p->pgrp, NULL); /* it may go: who still has a reference to p must not look */
+	/* They may go: who still has a reference to p must not look. */
+	rcu_publish(p->pgrp, NULL);
+	rcu_publish(p->parent, NULL);
+	p->parent_task = NULL;
 	spin_lock(&p->siglock);
 	rcu_publish(p->leader, NULL);
 	signal_flush(&p->pending, ~0ul);

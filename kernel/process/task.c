@@ -299,7 +299,7 @@ bool process_is_child(struct process *p, struct task *of)
 	bool is;
 
 	spin_lock_irq(&g_tasklist_lock);
-	is = p->parent_task == of && !(p->leader->state_flags & TASK_DEAD);
+	is = p->parent_task == of;
 	spin_unlock_irq(&g_tasklist_lock);
 	return is;
 }

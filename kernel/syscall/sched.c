@@ -362,11 +362,16 @@ struct who {
 
 static bool selects(struct who *w, struct process *p)
 {
-	struct task *t = p->leader;
+	struct task *leader;
+	bool is;
 
 	if (w->which == PRIO_PGRP)
 		return p->pgrp == w->pgrp;
-	return t && t->thread.cred->uid == w->uid;
+	rcu_read_lock();
+	leader = rcu_load(p->leader); /* NULL: reaped since */
+	is = leader && rcu_load(leader->thread.cred)->uid == w->uid;
+	rcu_read_unlock();
+	return is;
 }
 
 /* Call fn for each thread that w names, until it returns nonzero; -ESRCH when there is none. */

@@ -611,3 +611,48 @@ TEST(threads_have_most_files_of_processes)
 	snprintf(path, sizeof(path), "/proc/self/task/%d/timers", gettid_raw());
 	CHECK_ERR(access(path, F_OK), ENOENT);
 }
+
+/* ---- children ---- */
+
+static volatile int g_children_stop, g_children_reads;
+
+static void *read_children(void *arg)
+{
+	char buf[4096];
+
+	while (!g_children_stop) {
+		int fd = OK(open(arg, O_RDONLY));
+
+		while (OK(read(fd, buf, sizeof(buf))) > 0)
+			continue;
+		OK(close(fd));
+		g_children_reads++;
+	}
+	return NULL;
+}
+
+TEST(children_are_listed_while_they_come_and_go)
+{
+	long long end = now_ns(CLOCK_MONOTONIC) + 2 * SEC;
+	pthread_t reader[3];
+	char path[80];
+	pid_t pid[8];
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", gettid_raw());
+	for (int i = 0; i < 3; i++)
+		CHECK_PT(pthread_create(&reader[i], NULL, read_children, path));
+	while (now_ns(CLOCK_MONOTONIC) < end) {
+		for (int i = 0; i < 8; i++) {
+			pid[i] = vfork();
+			if (!pid[i])
+				_exit(0);
+			CHECK(pid[i] > 0);
+		}
+		for (int i = 0; i < 8; i++)
+			expect_exit(pid[i], 0);
+	}
+	g_children_stop = 1;
+	for (int i = 0; i < 3; i++)
+		CHECK_PT(pthread_join(reader[i], NULL));
+	CHECK(g_children_reads > 0);
+}
