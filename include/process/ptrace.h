@@ -55,7 +55,7 @@ struct ptrace_state {
 	struct task *tracer; /* NULL: not traced; not referenced: its exit ends it */
 	struct list_head link;
 	struct list_head tracees;       /* of this task; tasklist lock */
-	const struct cred *tracer_cred; /* when it attached; referenced */
+	const struct cred *tracer_cred; /* who asked for it, as it was then; referenced */
 	u32 options;                    /* PTRACE_O_* */
 	bool seized;
 	u8 mode;      /* enum ptrace_mode */

@@ -27,12 +27,14 @@ void ptrace_set_mode_locked(struct task *t, enum ptrace_mode mode)
 	t->pt.mode = (u8)mode;
 }
 
-static void link_locked(struct task *t, struct task *tracer, bool seized, u32 options)
+/* cred: the rights of who asked for it; the reference is taken over. */
+static void link_locked(
+	struct task *t, struct task *tracer, const struct cred *cred, bool seized, u32 options)
 {
 	t->pt.tracer = tracer;
 	t->pt.seized = seized;
 	t->pt.options = options;
-	t->pt.tracer_cred = task_get_cred(tracer);
+	t->pt.tracer_cred = cred;
 	list_add_tail(&t->pt.link, &tracer->pt.tracees);
 	tracer->process->nr_tracees++;
 }
@@ -72,7 +74,9 @@ void ptrace_inherit_locked(struct task *child, struct task *parent)
 {
 	if (!parent->pt.tracer)
 		return;
-	link_locked(child, parent->pt.tracer, parent->pt.seized, parent->pt.options);
+	/* The tracer didn't ask now, and may just have other rights than when it did. */
+	link_locked(child, parent->pt.tracer, get_cred(parent->pt.tracer_cred), parent->pt.seized,
+		parent->pt.options);
 	if (parent->pt.seized)
 		child->pt.trap = true;
 	else
@@ -102,19 +106,31 @@ s32 task_tracer_tid(struct task *t)
 
 /* ---- beginning ---- */
 
+/* Does a tracer with these rights get no more by tracing who has those? RCU held. */
+static bool gains_nothing(const struct cred *tracer, const struct cred *tracee)
+{
+	return !(tracee->cap_permitted & ~tracer->cap_permitted) ||
+		cred_capable(tracer, CAP_SYS_PTRACE);
+}
+
+/* The parent doesn't ask: what it may do now, perhaps for a moment, is not what is remembered. */
 int ptrace_traceme(void)
 {
+	const struct cred *own = current_cred();
 	struct task *t = current_task();
 	struct process *p = t->process;
 	int err = -EPERM;
 
 	spin_lock_irq(&g_tasklist_lock);
 	spin_lock(&p->siglock);
+	rcu_read_lock();
 	if (!t->pt.tracer && p->parent_task && p->parent_task->process == p->parent &&
-		!p->parent_task->exiting) {
-		link_locked(t, p->parent_task, false, 0);
+		!p->parent_task->exiting &&
+		gains_nothing(rcu_load(p->parent_task->thread.cred), own)) {
+		link_locked(t, p->parent_task, get_cred(own), false, 0);
 		err = 0;
 	}
+	rcu_read_unlock();
 	spin_unlock(&p->siglock);
 	spin_unlock_irq(&g_tasklist_lock);
 	return err;
@@ -131,7 +147,7 @@ static int attach_judged(struct task *t, bool seize, u32 options)
 	if (t->exiting || (t->state_flags & (TASK_ZOMBIE | TASK_DEAD)) || t->pt.tracer) {
 		err = -EPERM;
 	} else {
-		link_locked(t, current_task(), seize, options);
+		link_locked(t, current_task(), get_cred(current_cred()), seize, options);
 		if (!seize) {
 			const siginfo_t info = {.si_signo = SIGSTOP, .si_code = SI_KERNEL};
 
