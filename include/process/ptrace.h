@@ -97,7 +97,8 @@ int ptrace_set_siginfo(struct task *t, const siginfo_t *in) must_check; /* held;
 int ptrace_peek_siginfo(struct task *t, bool shared, u64 n, siginfo_t *out) must_check;
 void ptrace_set_mask(struct task *t, sigset_t mask); /* held */
 bool ptrace_is_tracer(struct task *t) must_check;    /* the current task of t */
-/* Bytes of the tracee's memory, also where it may not write itself. */
+/* Bytes of the tracee's memory, also where it may not write itself. Held. -EIO: none, or closed to
+ * the tracer. */
 ssize_t ptrace_access(
 	struct task *t, unsigned long addr, void *buf, size_t len, bool write) must_check;
 

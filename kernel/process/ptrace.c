@@ -375,11 +375,13 @@ void ptrace_set_mask(struct task *t, sigset_t mask)
 ssize_t ptrace_access(struct task *t, unsigned long addr, void *buf, size_t len, bool write)
 {
 	struct mm *mm = task_get_mm(t);
-	ssize_t n;
+	ssize_t n = -EIO;
 
 	if (!mm)
 		return -EIO;
-	n = mm_access(mm, addr, buf, len, MM_FORCE | (write ? MM_WRITE : 0));
+	/* What it got since it was attached may be closed to the tracer: an unreadable program. */
+	if (READ_ONCE(mm->dumpable) == 1 || cred_capable(t->pt.tracer_cred, CAP_SYS_PTRACE))
+		n = mm_access(mm, addr, buf, len, MM_FORCE | (write ? MM_WRITE : 0));
 	put_mm(mm);
 	return n;
 }

@@ -232,3 +232,62 @@ TEST(traceme_below_a_parent_with_fewer_capabilities_is_EPERM)
 	copy_self(04755);
 	CHECK_EQ(as_user(run_traceme), 0);
 }
+
+/* ---- memory that was closed since ---- */
+
+static volatile long word = 77;
+
+static void close_and_open(void)
+{
+	OK(prctl(PR_SET_DUMPABLE, 0));
+	raise_raw(SIGSTOP);
+	OK(prctl(PR_SET_DUMPABLE, 1));
+	raise_raw(SIGSTOP);
+}
+
+static void peek_at_closed_memory(void)
+{
+	pid_t pid = traced_child(close_and_open);
+	long v;
+
+	CHECK_EQ(peek(pid, &word), 77);
+	PT(PTRACE_CONT, pid, 0, 0);
+	EXPECT_STOP(pid, SIGSTOP);
+	CHECK_ERR(pt(PTRACE_PEEKDATA, pid, (unsigned long)&word, (unsigned long)&v), EIO);
+	CHECK_ERR(pt(PTRACE_POKEDATA, pid, (unsigned long)&word, 5), EIO);
+	regs_of(pid);
+	PT(PTRACE_CONT, pid, 0, 0);
+	EXPECT_STOP(pid, SIGSTOP);
+	CHECK_EQ(peek(pid, &word), 77);
+	PT(PTRACE_DETACH, pid, 0, 0);
+	expect_exit(pid, 0);
+}
+
+TEST(memory_of_an_undumpable_tracee_is_closed_to_a_user)
+{
+	CHECK_EQ(as_user(peek_at_closed_memory), 0);
+	pid_t pid = traced_child(close_and_open); /* not to root */
+
+	PT(PTRACE_CONT, pid, 0, 0);
+	EXPECT_STOP(pid, SIGSTOP);
+	CHECK_EQ(peek(pid, &word), 77);
+	kill_tracee(pid);
+}
+
+static void peek_at_unreadable(void)
+{
+	pid_t pid = traced_child(exec_my_euid);
+	long v;
+
+	PT(PTRACE_CONT, pid, 0, 0);
+	EXPECT_STOP(pid, SIGTRAP);
+	CHECK_ERR(pt(PTRACE_PEEKDATA, pid, regs_of(pid).rsp, (unsigned long)&v), EIO);
+	PT(PTRACE_CONT, pid, 0, 0);
+	expect_exit(pid, 100);
+}
+
+TEST(memory_of_an_unreadable_program_is_closed_to_its_tracer)
+{
+	copy_self(0711);
+	CHECK_EQ(as_user(peek_at_unreadable), 0);
+}
