@@ -26,7 +26,8 @@ struct mq_message {
 /* Who wants to know of a message that comes into the empty queue. */
 struct mq_notification {
 	struct pid *owner; /* referenced: a process; NULL: nobody */
-	int kind;          /* SIGEV_* */
+	u64 exec_id; /* the owner's program: a new one may have rights that the sender lacks */
+	int kind;    /* SIGEV_* */
 	int sig;
 	sigval_t value;
 	struct file *socket; /* SIGEV_THREAD: referenced */

@@ -39,7 +39,7 @@ static void tell_by_signal(struct mq_notification *n)
 	p = process_find(n->owner->nr);
 	if (!p)
 		return;
-	if (p->pid == n->owner)
+	if (p->pid == n->owner && READ_ONCE(p->exec_id) == n->exec_id)
 		(void)signal_send_process(p, n->sig, &info);
 	put_process(p);
 }
@@ -65,7 +65,8 @@ void mq_notify_end(struct mq_notification *n)
 int mq_notify_set(struct file *f, const struct sigevent *ev, struct file *socket, const u8 *cookie)
 {
 	struct mqueue *q = mq_of(f);
-	struct pid *me = current_process()->pid;
+	struct process *self = current_process();
+	struct pid *me = self->pid;
 	int err = 0;
 
 	if (!q)
@@ -77,6 +78,7 @@ int mq_notify_set(struct file *f, const struct sigevent *ev, struct file *socket
 		get_pid(me);
 		q->notify = (struct mq_notification){
 			.owner = me,
+			.exec_id = self->exec_id, /* only we change it */
 			.kind = ev->sigev_notify,
 			.sig = ev->sigev_signo,
 			.value = ev->sigev_value,

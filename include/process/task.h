@@ -112,8 +112,10 @@ struct process {
 	struct mutex exec_lock; /* RANK_EXEC: execve from its look at the credentials on; attach */
 	struct wait_queue exec_wait; /* exec_task, for the others to be released */
 	int exit_signal;             /* what the parent gets: SIGCHLD or clone's choice; tasklist */
-	u64 exec_id, parent_exec_id; /* exit_signal counts only while they agree; tasklist */
-	bool child_subreaper;        /* adopts what its descendants leave; tasklist lock */
+	/* Which program: exit_signal counts only while they agree, and what asked to be signalled
+	 * by a message queue only for the same one. tasklist; own threads read freely. */
+	u64 exec_id, parent_exec_id;
+	bool child_subreaper; /* adopts what its descendants leave; tasklist lock */
 
 	struct limits limits;                   /* limits_lock to write */
 	struct spinlock limits_lock;            /* RANK_TASK */

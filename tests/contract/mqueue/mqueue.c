@@ -397,6 +397,43 @@ TEST(one_process_can_be_notified)
 	CHECK_ERR(mq_notify(1, NULL), EBADF);
 }
 
+/* argv: descriptors of two gates. */
+HELPER(new_program)
+{
+	struct gate running = {-1, atoi(argv[0])}, go = {atoi(argv[1]), -1};
+
+	gate_open(running);
+	gate_wait(go);
+	return 5;
+}
+
+/* The new one may have rights that the sender lacks. */
+TEST(notification_is_not_for_the_next_program)
+{
+	mqd_t q = make(0, 5, 100);
+	struct gate running = gate_make(), go = gate_make();
+	struct sigevent ev = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
+	char fds[2][16];
+	pid_t pid = FORK();
+
+	if (!pid) {
+		OK(mq_notify(q, &ev));
+		OK(fcntl(q, F_SETFD, 0)); /* closing would end it */
+		OK(fcntl(running.w, F_SETFD, 0));
+		OK(fcntl(go.r, F_SETFD, 0));
+		snprintf(fds[0], 16, "%d", running.w);
+		snprintf(fds[1], 16, "%d", go.r);
+		exec_helper("new_program", fds[0], fds[1], NULL);
+		_exit(99);
+	}
+	gate_wait(running);
+	CHECK_ERR(mq_notify(q, &ev), EBUSY);
+	put(q, "x", 1);
+	gate_open(go);
+	expect_exit(pid, 5);
+	OK(mq_notify(q, &ev)); /* the message used it up */
+}
+
 static struct gate notified;
 
 static void in_thread(union sigval v)
