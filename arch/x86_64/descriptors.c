@@ -76,6 +76,7 @@ static void fill_idt(void)
 			.type = i == 3 || i == 4 ? GATE_USER : GATE_INTERRUPT,
 			.ist = i == 8 || i == 18 ? IST_FATAL
 				: i == 2         ? IST_NMI
+				: i == 1         ? IST_DEBUG
 						 : 0,
 		};
 	}
@@ -150,6 +151,7 @@ void x86_cpu_init(int cpu, struct x86_stacks *stacks)
 	memset(tss, 0, sizeof(*tss));
 	tss->ist[IST_FATAL - 1] = anywhere_top(stacks->fatal, sizeof(stacks->fatal));
 	tss->ist[IST_NMI - 1] = anywhere_top(stacks->nmi, sizeof(stacks->nmi));
+	tss->ist[IST_DEBUG - 1] = anywhere_top(stacks->debug, sizeof(stacks->debug));
 	tss->iomap = sizeof(*tss);
 	this_cpu_write(x86_irq_stack, (u64)stacks->irq + sizeof(stacks->irq));
 	if (cpu == 0)

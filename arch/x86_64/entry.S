@@ -1,6 +1,6 @@
 /*
  * Ways into the kernel and back: SYSCALL, exceptions, interrupts, and the "anywhere" entries (NMI,
- * double fault, machine check).
+ * double fault, machine check, debug exceptions of kernel mode).
  *
  * GS: on entry from user mode, and only then, SWAPGS makes GS base the per-CPU base. The anywhere
  * entries can hit between an entry and its SWAPGS, so they don't trust the mode: they save the GS
@@ -146,19 +146,44 @@ END(x86_fork_return)
 	movq $-1, ORIG_RAX(%rsp)
 .endm
 
+/*
+ * A debug exception comes on its CPU's own stack, as it can come where there is no other: MOV SS
+ * holds back what a watchpoint saw in it until the next instruction is over, and if that is SYSCALL
+ * (or INT3), the CPU is in kernel mode, before the entry's first instruction, with the user's stack
+ * pointer and GS base. From user mode the frame moves to where every other exception's is.
+ */
+FUNC(debug_common)
+	testb $3, 24(%rsp)	/* CS, above vector, error code, RIP */
+	jz anywhere_common
+	swapgs
+	pushq %rdi
+	leaq 8(%rsp), %rdi
+	movq %gs:x86_tss + 4(%rip), %rsp
+	.irp word, 6, 5, 4, 3, 2, 1, 0
+	pushq 8 * \word(%rdi)
+	.endr
+	movq -8(%rdi), %rdi
+	jmp exception_from_user
+END(debug_common)
+
 FUNC(exception_common)
+	testb $3, 24(%rsp)
+	jz exception_from_kernel
+	swapgs
+exception_from_user:
 	ENTER_FRAME
 	USER_CLOSE
 	movq %rsp, %rdi
-	testb $3, CS(%rsp)
-	jz 1f
-	swapgs
 	xorl %ebp, %ebp
 	call x86_exception
 	cli
 	jmp return_to_user
 
-1:	leaq x86_iret_user(%rip), %rax
+exception_from_kernel:
+	ENTER_FRAME
+	USER_CLOSE
+	movq %rsp, %rdi
+	leaq x86_iret_user(%rip), %rax
 	cmpq %rax, RIP(%rsp)
 	je 2f
 	call x86_exception
@@ -280,6 +305,10 @@ x86_vectors:
 		.endif
 		pushq $vector
 		jmp anywhere_common
+	.elseif vector == 1
+		pushq $0
+		pushq $vector
+		jmp debug_common
 	.elseif vector < 32
 		.if !(vector == 10 || vector == 11 || vector == 12 || vector == 13 || vector == 14 || vector == 17 || vector == 21 || vector == 29 || vector == 30)
 		pushq $0

@@ -8,7 +8,8 @@
 struct x86_stacks {
 	u8 irq[16 << 10];
 	u8 fatal[8 << 10];
-	u8 nmi[8 << 10];
+	u8 nmi[4 << 10];
+	u8 debug[4 << 10];
 };
 
 extern u8 x86_vectors[],

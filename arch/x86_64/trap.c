@@ -208,12 +208,20 @@ void x86_exception(struct pt_regs *regs, u32 vector, unsigned long error)
 	}
 	if ((vector == TRAP_GP || vector == TRAP_SS) && fix_up(regs))
 		return;
-	if (vector == TRAP_DB && (x86_debug_take() & DR6_HITS))
-		return; /* the kernel touched what a debugger watches: only user mode counts */
 	die(regs, vector, error);
 }
 
-/* NMI, double fault, machine check: own stacks, anything may be half done. */
+/* The kernel touched what a debugger watches, or a debug exception of the program was held back
+ * until it was in the kernel (entry.S): only user mode counts. */
+static void kernel_debug(struct pt_regs *regs)
+{
+	u64 what = x86_debug_take();
+
+	if (!what || (regs->eflags & FLAG_TF))
+		die(regs, TRAP_DB, 0);
+}
+
+/* NMI, debug exception, double fault, machine check: own stacks, anything may be half done. */
 void x86_anywhere(struct pt_regs *regs, u32 vector, unsigned long error)
 {
 	struct arch_thread *t = this_cpu_read(x86_current);
@@ -223,6 +231,9 @@ void x86_anywhere(struct pt_regs *regs, u32 vector, unsigned long error)
 	case TRAP_NMI:
 		/* Only panic sends these, to CPUs that may have interrupts off. */
 		arch_upcalls.ipi(IPI_STOP);
+		return;
+	case TRAP_DB:
+		kernel_debug(regs);
 		return;
 	case TRAP_DF:
 		at = read_cr2();

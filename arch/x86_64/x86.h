@@ -25,6 +25,7 @@
 
 #define IST_FATAL        1 /* double fault and machine check */
 #define IST_NMI          2
+#define IST_DEBUG        3
 
 #define MSR_APIC_BASE    0x1b
 #define MSR_TSC_DEADLINE 0x6e0

@@ -301,3 +301,48 @@ TEST(watchpoint_and_the_kernel)
 	CHECK(WIFEXITED(status));
 	CHECK_EQ(WEXITSTATUS(status), 0);
 }
+
+/* What MOV SS hits is told once the next instruction is over, which is in the kernel here. */
+static volatile unsigned short g_ss;
+
+static void hit_behind_mov_ss(void)
+{
+	long r;
+
+	__asm__ volatile("mov %%ss, %0" : "=m"(g_ss));
+	raise_raw(SIGSTOP);
+	for (int i = 0; i < 1000; i++) {
+		__asm__ volatile("mov %1, %%ss\n\tsyscall"
+				 : "=a"(r)
+				 : "m"(g_ss), "a"(SYS_getppid)
+				 : "rcx", "r11", "memory");
+		CHECK_EQ(r, getppid());
+	}
+	__asm__ volatile("mov %0, %%ss\n\tint3" : : "m"(g_ss) : "memory");
+	_exit(7);
+}
+
+TEST(watchpoint_hit_by_mov_ss_before_a_system_call)
+{
+	pid_t pid = traced_child(hit_behind_mov_ss);
+	int status, hits = 0, traps = 0;
+	siginfo_t si;
+
+	PT(PTRACE_CONT, pid, 0, 0);
+	EXPECT_STOP(pid, SIGSTOP);
+	PT(PTRACE_POKEUSR, pid, DEBUGREG(0), &g_ss);
+	PT(PTRACE_POKEUSR, pid, DEBUGREG(7), 1ul | 3ul << 16 | 1ul << 18); /* 2 bytes, accessed */
+	for (;;) {
+		PT(PTRACE_CONT, pid, 0, 0);
+		CHECK_EQ(waitpid(pid, &status, __WALL), pid);
+		if (!WIFSTOPPED(status))
+			break;
+		CHECK_EQ(WSTOPSIG(status), SIGTRAP);
+		PT(PTRACE_GETSIGINFO, pid, 0, &si);
+		hits += si.si_code == TRAP_HWBKPT;
+		traps += si.si_code == SI_KERNEL;
+	}
+	CHECK_EQ(status, 7 << 8);
+	CHECK_EQ(traps, 1);
+	CHECK(hits == 0 || hits == 1001); /* a processor tells them, or the kernel has them */
+}
