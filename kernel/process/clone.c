@@ -391,6 +391,8 @@ long task_clone(const struct clone_args_k *a)
 	}
 	arch_thread_fork(&child->thread.arch, child->thread.stack, arch_user_regs(t->thread.stack),
 		a->stack ? a->stack + a->stack_size : 0, a->flags & CLONE_SETTLS, a->tls);
+	if (t->pt.stepping) /* the tracer's step is not the child's */
+		arch_step_end(arch_user_regs(child->thread.stack));
 	if (a->flags & CLONE_VFORK) {
 		completion_init(&vfork_done);
 		child->vfork_done = &vfork_done;

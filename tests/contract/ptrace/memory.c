@@ -236,6 +236,45 @@ TEST(step_into_a_handler_stops_at_its_beginning)
 	expect_exit(pid, 0);
 }
 
+static void fork_and_tell(void)
+{
+	pid_t pid = (pid_t)syscall(SYS_fork);
+	int status = -1;
+
+	if (!pid)
+		syscall(SYS_exit, 3);
+	syscall(SYS_wait4, pid, &status, 0, NULL);
+	_exit(status >> 8 | (status & 0x7f));
+}
+
+static void vfork_and_tell(void)
+{
+	pid_t pid = vfork();
+	int status = -1;
+
+	if (!pid)
+		_exit(3);
+	syscall(SYS_wait4, pid, &status, 0, NULL);
+	_exit(status >> 8 | (status & 0x7f));
+}
+
+static void step_to_the_end(pid_t pid)
+{
+	int status;
+
+	do {
+		PT(PTRACE_SINGLESTEP, pid, 0, 0);
+		CHECK_EQ(waitpid(pid, &status, __WALL), pid);
+	} while (WIFSTOPPED(status));
+	CHECK_EQ(status, 3 << 8);
+}
+
+TEST(step_over_fork_is_not_the_child_s)
+{
+	step_to_the_end(traced_child(fork_and_tell));
+	step_to_the_end(traced_child(vfork_and_tell));
+}
+
 #define DEBUGREG(n) (offsetof(struct user, u_debugreg) + 8 * (n))
 
 static void store_word(void)
