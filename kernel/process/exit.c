@@ -417,6 +417,21 @@ static void group_is_dead(struct process *p, int code)
 	cpu_timers_stop(p);
 }
 
+/* Not where the memory is wanted back: a stop lasts as long as the tracer likes. */
+static void stop_at_exit(struct task *t, int code)
+{
+	struct process *p = t->process;
+	bool oom;
+
+	spin_lock_irq(&p->siglock);
+	oom = p->flags & PROC_OOM_VICTIM;
+	if (!oom)
+		t->pending.set &= ~sig_bit(SIGKILL); /* taken */
+	spin_unlock_irq(&p->siglock);
+	if (!oom)
+		ptrace_event(PTRACE_EVENT_EXIT, (unsigned long)code);
+}
+
 noreturn void task_exit(int code)
 {
 	struct task *t = current_task();
@@ -426,12 +441,8 @@ noreturn void task_exit(int code)
 	trace_event(TRACE_EXIT, (u64)task_tid(t), (u64)code);
 	if (unlikely(g_process_trace))
 		g_process_trace->exit(t, code);
-	if (unlikely(ptrace_event_wanted(t, PTRACE_EVENT_EXIT))) {
-		spin_lock_irq(&p->siglock);
-		t->pending.set &= ~sig_bit(SIGKILL); /* taken */
-		spin_unlock_irq(&p->siglock);
-		ptrace_event(PTRACE_EVENT_EXIT, (unsigned long)code);
-	}
+	if (unlikely(ptrace_event_wanted(t, PTRACE_EVENT_EXIT)))
+		stop_at_exit(t, code);
 	spin_lock_irq(&p->siglock);
 	t->exiting = true;
 	t->exit_code = code;

@@ -133,6 +133,8 @@ static void kill_sharers_locked(const struct victim *v)
 			p->flags |= PROC_OOM_VICTIM;
 			p->oom_victim_ns = (u64)clock_mono_ns();
 			(void)signal_send_locked(p, NULL, SIGKILL, NULL, true);
+			/* Also who is on the way out already, but stopped there by a tracer. */
+			signal_kill_others_locked(p, NULL);
 		}
 		spin_unlock(&p->siglock);
 	}
