@@ -307,6 +307,7 @@ void process_set_subreaper(bool on)
 	spin_unlock_irq(&g_tasklist_lock);
 }
 
+/* It is the parent's signal, so the parent must have been allowed to send it. */
 static void send_pdeath(struct process *child)
 {
 	siginfo_t info;
@@ -316,7 +317,7 @@ static void send_pdeath(struct process *child)
 	{
 		int sig = READ_ONCE(t->pdeath_signal);
 
-		if (!sig)
+		if (!sig || signal_may_send(child, sig) != 0)
 			continue;
 		signal_fill_user(&info, sig, SI_USER);
 		(void)signal_send_process(child, sig, &info);

@@ -176,6 +176,58 @@ TEST(memory_of_a_process_that_gave_up_root_is_closed_to_the_user)
 	CHECK_EQ(r->seen, 0);
 }
 
+/* ---- PR_SET_PDEATHSIG is the parent's signal ---- */
+
+/* argv: all ids root's?, descriptors of two gates. */
+HELPER(outlive_the_parent)
+{
+	struct gate ready = {-1, atoi(argv[1])}, alive = {-1, atoi(argv[2])};
+	pid_t parent = getppid();
+
+	CHECK_EQ(geteuid(), 0);
+	if (atoi(argv[0]))
+		OK(setresuid(0, 0, 0));
+	OK(prctl(PR_SET_PDEATHSIG, SIGKILL));
+	gate_open(ready);
+	while (getppid() == parent)
+		usleep(1000);
+	kill(-getpgrp(), 0); /* behind who gave us another parent */
+	gate_open(alive);
+	return 0;
+}
+
+static bool outlives_the_parent(char *all_ids)
+{
+	struct gate ready = gate_make(), alive = gate_make();
+	char fds[2][16], b;
+	pid_t pid = FORK();
+
+	if (!pid) {
+		become_user(1000, 1000);
+		snprintf(fds[0], 16, "%d", ready.w);
+		snprintf(fds[1], 16, "%d", alive.w);
+		OK(fcntl(ready.w, F_SETFD, 0));
+		OK(fcntl(alive.w, F_SETFD, 0));
+		if (!FORK()) {
+			execl("./prog", "prog", "--helper", "outlive_the_parent", all_ids, fds[0],
+				fds[1], NULL);
+			_exit(99);
+		}
+		gate_wait(ready);
+		_exit(0);
+	}
+	expect_exit(pid, 0);
+	OK(close(alive.w));
+	return OK(read(alive.r, &b, 1)) == 1;
+}
+
+TEST(pdeath_signal_needs_the_parent_s_permission)
+{
+	copy_self("prog", 04755);
+	CHECK_EQ(outlives_the_parent("0"), false);
+	CHECK_EQ(outlives_the_parent("1"), true);
+}
+
 /* ---- set-user-ID and a shared root or working directory ---- */
 
 HELPER(euid)
