@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Events, system calls, group stops, SEIZE. */
 #include "trace.h"
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
 
 static unsigned long message_of(pid_t pid)
@@ -476,4 +477,49 @@ TEST(attach_and_kill_race)
 		}
 		expect_exit(killer, 0);
 	}
+}
+
+/* ---- memory that is wanted back ---- */
+
+#define HOG_SIZE (48l << 20)
+
+static void hog(void)
+{
+	char *p = OK(
+		mmap(NULL, HOG_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+
+	memset(p, 1, HOG_SIZE);
+	write_file("/proc/self/oom_score_adj", "1000");
+	_exit(0);
+}
+
+/* KiB of memory that pid has; 0 once it has ended. */
+static long resident(pid_t pid)
+{
+	char path[64], *at;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	at = strstr(read_text(path), "VmRSS:");
+	return at ? atol(at + 6) : 0;
+}
+
+TEST(tracer_does_not_keep_the_memory_of_the_OOM_killer_s_victim)
+{
+	struct sysinfo si;
+	pid_t pid;
+
+	OK(sysinfo(&si));
+	if (si.totalram * si.mem_unit > 1ul << 30)
+		skip_test("kills by the whole machine's OOM killer");
+	pid = traced_child(hog);
+	PT(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACEEXIT);
+	PT(PTRACE_CONT, pid, 0, 0);
+	EXPECT_STOP(pid, EVENT(PTRACE_EVENT_EXIT));
+	CHECK(resident(pid) > HOG_SIZE / 1024);
+	write_file("/proc/sysrq-trigger", "f");
+	for (int i = 0; i < 500 && resident(pid) > HOG_SIZE / 1024 / 2; i++)
+		usleep(20000);
+	CHECK(resident(pid) < HOG_SIZE / 1024 / 2);
+	(void)pt(PTRACE_CONT, pid, 0, 0); /* it may have left the stop, or not */
+	wait_status(pid);
 }
