@@ -155,17 +155,6 @@ int ptrace_signal(struct task *t, int sig, siginfo_t *info)
 	return now;
 }
 
-/* The tracer may have a signal for after a stop that wasn't for one. */
-static void inject(struct task *t)
-{
-	int sig = t->pt.resume_signal;
-
-	if (!sig)
-		return;
-	t->pt.resume_signal = 0;
-	(void)signal_send_task(t, sig, NULL);
-}
-
 /* ---- events ---- */
 
 bool ptrace_event_wanted(const struct task *t, int event)
@@ -183,7 +172,6 @@ void ptrace_event(int event, unsigned long message)
 	/* A call that began unwatched: its exit was asked for meanwhile. */
 	if (t->pt.mode != PTRACE_RUN && !t->pt.watched)
 		__atomic_fetch_or(&t->thread.arch.work, WORK_TRACE_EXIT, __ATOMIC_RELAXED);
-	inject(t);
 }
 
 void ptrace_exec_event(s32 old_tid)
@@ -211,15 +199,21 @@ int ptrace_clone_event(const struct task *t, u64 flags, int exit_signal)
 
 /* ---- system calls and steps ---- */
 
+/* The only stop but a signal's for whose end the tracer may have a signal. */
 static void call_stop(struct task *t, u8 op)
 {
 	unsigned long message = op == PTRACE_SYSCALL_INFO_ENTRY ? PTRACE_EVENTMSG_SYSCALL_ENTRY
 								: PTRACE_EVENTMSG_SYSCALL_EXIT;
+	bool good = READ_ONCE(t->pt.options) & PTRACE_O_TRACESYSGOOD;
+	int sig;
 
-	t->pt.call_op = op;
-	notify(SIGTRAP | (READ_ONCE(t->pt.options) & PTRACE_O_TRACESYSGOOD ? 0x80 : 0), CLD_TRAPPED,
-		message);
-	inject(t);
+	if (good) /* else nobody could tell it from a SIGTRAP */
+		t->pt.call_op = op;
+	notify(SIGTRAP | (good ? 0x80 : 0), CLD_TRAPPED, message);
+	sig = t->pt.resume_signal;
+	t->pt.resume_signal = 0;
+	if (sig)
+		(void)signal_send_task(t, sig, NULL);
 }
 
 bool ptrace_call_enter(struct pt_regs *regs)
@@ -261,5 +255,4 @@ void ptrace_handler_set_up(struct task *t)
 {
 	t->pt.stepping = false;
 	notify(SIGTRAP, CLD_TRAPPED, 0);
-	inject(t);
 }

@@ -68,6 +68,51 @@ TEST(vfork_events)
 	expect_exit(pid, 0);
 }
 
+/* The event's new child, once it has stopped. */
+static pid_t new_child(pid_t pid)
+{
+	pid_t child = (pid_t)message_of(pid);
+
+	EXPECT_STOP(child, SIGSTOP);
+	return child;
+}
+
+static void call_and_fork(void)
+{
+	pid_t pid;
+
+	syscall(SYS_getppid);
+	pid = (pid_t)syscall(SYS_fork);
+	if (!pid)
+		_exit(0);
+	syscall(SYS_wait4, pid, NULL, 0, NULL);
+	_exit(4);
+}
+
+/* What the tracer gives with CONT counts after some stops only. */
+TEST(a_signal_given_at_an_event_is_ignored_and_at_a_system_call_comes)
+{
+	pid_t pid = traced_child(call_and_fork);
+	struct ptrace_syscall_info info;
+
+	PT(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACEFORK);
+	do {
+		PT(PTRACE_SYSCALL, pid, 0, 0);
+		EXPECT_STOP(pid, SIGTRAP);
+	} while (regs_of(pid).orig_rax != SYS_getppid);
+	CHECK_EQ(PT(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info), 24);
+	CHECK_EQ(info.op, PTRACE_SYSCALL_INFO_NONE); /* as TRACESYSGOOD isn't set */
+	PT(PTRACE_CONT, pid, 0, SIGUSR1);
+	EXPECT_STOP(pid, SIGUSR1);
+	PT(PTRACE_CONT, pid, 0, 0);
+	EXPECT_STOP(pid, EVENT(PTRACE_EVENT_FORK));
+	PT(PTRACE_DETACH, new_child(pid), 0, 0);
+	PT(PTRACE_CONT, pid, 0, SIGUSR2);
+	EXPECT_STOP(pid, SIGCHLD);
+	PT(PTRACE_CONT, pid, 0, 0);
+	expect_exit(pid, 4);
+}
+
 static void *thread(void *arg)
 {
 	return arg;
