@@ -28,6 +28,7 @@ static void tell_by_socket(struct mq_notification *n, u8 what)
 	netlink_send_to_file(n->socket, n->cookie, sizeof(n->cookie));
 }
 
+/* 0: nothing is sent, as by kill(2). */
 static void tell_by_signal(struct mq_notification *n)
 {
 	siginfo_t info = {.si_signo = n->sig, .si_code = SI_MESGQ};
@@ -39,7 +40,7 @@ static void tell_by_signal(struct mq_notification *n)
 	p = process_find(n->owner->nr);
 	if (!p)
 		return;
-	if (p->pid == n->owner && READ_ONCE(p->exec_id) == n->exec_id)
+	if (n->sig && p->pid == n->owner && READ_ONCE(p->exec_id) == n->exec_id)
 		(void)signal_send_process(p, n->sig, &info);
 	put_process(p);
 }

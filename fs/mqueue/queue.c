@@ -251,8 +251,6 @@ int mq_attr(struct file *f, const struct mq_attr *new_attr, struct mq_attr *old)
 {
 	struct mqueue *q = mq_of(f);
 
-	if (new_attr && (new_attr->mq_flags & ~(long)O_NONBLOCK))
-		return -EINVAL;
 	if (!q)
 		return -EBADF;
 	if (old) {

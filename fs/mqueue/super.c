@@ -11,7 +11,8 @@
 
 #define MQUEUE_MAGIC 0x19800202 /* statfs(2) */
 #define FILE_SIZE    80         /* st_size of a queue, as Linux says */
-#define ENTRY_SIZE   20         /* what one adds to the directory's */
+#define DIR_SIZE     40         /* the directory's without any */
+#define ENTRY_SIZE   20         /* what one adds to it */
 /* What RLIMIT_MSGQUEUE counts for a message besides its text, and for a priority (getrlimit(2)). */
 #define MESSAGE_COST  48
 #define PRIORITY_COST 48
@@ -128,7 +129,7 @@ static struct inode *make_inode(struct super *s, struct inode *dir, kmode_t mode
 	i->ops = S_ISDIR(mode) ? &g_dir_ops : &g_file_ops;
 	i->fops = S_ISDIR(mode) ? &g_dir_fops : &g_mq_fops;
 	i->nlink = S_ISDIR(mode) ? 2 : 1;
-	i->object.size = S_ISDIR(mode) ? 0 : FILE_SIZE;
+	i->object.size = S_ISDIR(mode) ? DIR_SIZE : FILE_SIZE;
 	return i;
 }
 
@@ -259,6 +260,12 @@ static int mq_iterate(struct file *f, struct dir_context *ctx)
 	return 0;
 }
 
+/* There is no disk below. */
+static int mq_dir_fsync(struct file *f, u64 start, u64 end, bool datasync)
+{
+	return 0;
+}
+
 static const struct inode_ops g_dir_ops = {
 	.lookup = mq_lookup,
 	.create = mq_create,
@@ -268,6 +275,7 @@ static const struct inode_ops g_file_ops = {0};
 static const struct file_ops g_dir_fops = {
 	.iterate = mq_iterate,
 	.seek = file_generic_seek,
+	.fsync = mq_dir_fsync,
 };
 
 /* ---- mq_open, mq_unlink ---- */
@@ -323,11 +331,13 @@ struct file *mq_open_file(const char *name, int o_flags, kmode_t mode, const str
 
 	if (err)
 		return err_ptr(err);
-	if ((o_flags & O_ACCMODE) == O_ACCMODE)
-		return err_ptr(-EINVAL);
 	p.dentry = find_or_create(name, o_flags, mode, attr, &created);
 	if (is_err(p.dentry))
 		return err_ptr(ptr_err(p.dentry));
+	if (!created && (o_flags & O_ACCMODE) == O_ACCMODE) {
+		put_dentry(p.dentry);
+		return err_ptr(-EINVAL);
+	}
 	o_flags &= ~(O_CREAT | O_EXCL | O_TRUNC);
 	f = created ? vfs_open_created(&env, &p, (u32)o_flags)
 		    : vfs_open_path(&env, &p, (u32)o_flags);

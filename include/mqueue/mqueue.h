@@ -26,7 +26,7 @@ ssize_t mq_receive(
 int mq_notify_set(struct file *f, const struct sigevent *ev, struct file *socket,
 	const u8 *cookie) must_check;
 int mq_notify_clear(struct file *f) must_check;
-/* Either may be NULL; only mq_flags is set. */
+/* Either may be NULL; only mq_flags is set, to 0 or O_NONBLOCK. */
 int mq_attr(struct file *f, const struct mq_attr *new_attr, struct mq_attr *old) must_check;
 
 /* fs.mqueue.*; atomic */

@@ -6,6 +6,7 @@
 #include <mqueue/mqueue.h>
 #include <netlink/netlink.h>
 #include <process/signal.h>
+#include <socket/socket.h>
 #include <syscall/syscall.h>
 
 long sys_mq_open(const char __user *uname, int flags, kmode_t mode, const void __user *uattr)
@@ -96,6 +97,7 @@ static struct file *read_socket(const struct sigevent *ev, u8 *cookie)
 {
 	const void __user *from = (const void __user *)(unsigned long)ev->sigev_value.sival_ptr;
 	struct file *f;
+	int r;
 
 	if (copy_from_user(cookie, from, NOTIFY_COOKIE_LEN))
 		return err_ptr(-EFAULT);
@@ -104,47 +106,61 @@ static struct file *read_socket(const struct sigevent *ev, u8 *cookie)
 		return err_ptr(-EBADF);
 	if (netlink_is_socket(f))
 		return f;
+	r = file_sock(f) ? -EINVAL : -ENOTSOCK;
 	put_file(f);
-	return err_ptr(-EINVAL);
+	return err_ptr(r);
 }
 
-static long notify(struct file *f, const struct sigevent *ev)
+static int check_event(const struct sigevent *ev)
 {
-	u8 cookie[NOTIFY_COOKIE_LEN];
-	struct file *socket = NULL;
-	long r;
-
-	if (ev->sigev_notify == SIGEV_THREAD) {
-		socket = read_socket(ev, cookie);
-		if (is_err(socket))
-			return ptr_err(socket);
+	switch (ev->sigev_notify) {
+	case SIGEV_NONE:
+	case SIGEV_THREAD:
+		return 0;
+	case SIGEV_SIGNAL:
+		return ev->sigev_signo < 0 || ev->sigev_signo > NR_SIGNALS ? -EINVAL : 0;
+	default:
+		return -EINVAL;
 	}
-	r = mq_notify_set(f, ev, socket, cookie);
-	if (r && socket)
-		put_file(socket);
-	return r;
 }
 
-long sys_mq_notify(int fd, const void __user *uev)
+static long notify_by(int fd, const struct sigevent *ev, struct file *socket, const u8 *cookie)
 {
-	struct sigevent ev = {0};
 	struct file *f;
 	bool put;
 	long r;
 
-	if (uev && copy_from_user(&ev, uev, sizeof(ev)))
-		return -EFAULT;
-	if (uev && ev.sigev_notify != SIGEV_NONE && ev.sigev_notify != SIGEV_SIGNAL &&
-		ev.sigev_notify != SIGEV_THREAD)
-		return -EINVAL;
-	if (uev && ev.sigev_notify == SIGEV_SIGNAL &&
-		(ev.sigev_signo < 1 || ev.sigev_signo > NR_SIGNALS))
-		return -EINVAL;
 	f = fd_get_light(current_task()->files, fd, &put);
 	if (!f)
 		return -EBADF;
-	r = uev ? notify(f, &ev) : mq_notify_clear(f);
+	r = ev ? mq_notify_set(f, ev, socket, cookie) : mq_notify_clear(f);
 	fd_put_light(f, put);
+	return r;
+}
+
+/* What the event names is looked at before the queue. */
+long sys_mq_notify(int fd, const void __user *uev)
+{
+	u8 cookie[NOTIFY_COOKIE_LEN];
+	struct file *socket = NULL;
+	struct sigevent ev;
+	long r;
+
+	if (!uev)
+		return notify_by(fd, NULL, NULL, NULL);
+	if (copy_from_user(&ev, uev, sizeof(ev)))
+		return -EFAULT;
+	r = check_event(&ev);
+	if (r)
+		return r;
+	if (ev.sigev_notify == SIGEV_THREAD) {
+		socket = read_socket(&ev, cookie);
+		if (is_err(socket))
+			return ptr_err(socket);
+	}
+	r = notify_by(fd, &ev, socket, cookie);
+	if (r && socket)
+		put_file(socket);
 	return r;
 }
 
@@ -157,6 +173,8 @@ long sys_mq_getsetattr(int fd, const void __user *unew, void __user *uold)
 
 	if (unew && copy_from_user(&new_attr, unew, sizeof(new_attr)))
 		return -EFAULT;
+	if (unew && (new_attr.mq_flags & ~(long)O_NONBLOCK))
+		return -EINVAL;
 	f = fd_get_light(current_task()->files, fd, &put);
 	if (!f)
 		return -EBADF;

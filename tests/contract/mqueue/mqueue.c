@@ -4,6 +4,7 @@
 #include <mqueue.h>
 #include <sys/epoll.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/statfs.h>
 
 #define NAME "/contract"
@@ -163,6 +164,34 @@ TEST(mq_argument_errors)
 	CHECK_ERR(mq_send(r, buf, 1, 1), EBADF);
 	CHECK_ERR(mq_receive(w, got, sizeof(got), NULL), EBADF);
 	CHECK_ERR(write(w, buf, 1), EINVAL);
+	OK(mq_unlink(NAME));
+}
+
+/* Which of several errors is told. */
+TEST(mq_arguments_are_looked_at_in_order)
+{
+	struct sigevent ev = {.sigev_notify = SIGEV_THREAD, .sigev_signo = -1};
+	struct mq_attr a = {.mq_flags = O_APPEND};
+	char cookie[32] = "";
+	mqd_t q = make(0, 1, 10);
+
+	CHECK_ERR(syscall(SYS_mq_getsetattr, -1, &a, NULL), EINVAL);
+	ev.sigev_value.sival_ptr = BAD_PTR;
+	CHECK_ERR(syscall(SYS_mq_notify, -1, &ev), EFAULT);
+	ev.sigev_value.sival_ptr = cookie;
+	CHECK_ERR(syscall(SYS_mq_notify, q, &ev), EBADF);
+	ev.sigev_signo = OK(open("/dev/null", O_RDONLY));
+	CHECK_ERR(syscall(SYS_mq_notify, -1, &ev), ENOTSOCK);
+	ev.sigev_signo = OK(socket(AF_UNIX, SOCK_STREAM, 0));
+	CHECK_ERR(syscall(SYS_mq_notify, -1, &ev), EINVAL);
+	ev = (struct sigevent){.sigev_notify = SIGEV_SIGNAL, .sigev_signo = 0};
+	OK(mq_notify(q, &ev)); /* nothing is sent */
+	put(q, "x", 1);
+	OK(mq_notify(q, &ev));
+	CHECK_ERR(fsync(q), EINVAL);
+	CHECK_ERR(syscall(SYS_mq_open, NAME + 1, O_ACCMODE, 0, NULL), ENOENT);
+	OK(syscall(SYS_mq_open, NAME + 1, O_CREAT | O_ACCMODE, 0600, NULL));
+	CHECK_ERR(syscall(SYS_mq_open, NAME + 1, O_ACCMODE, 0, NULL), EINVAL);
 	OK(mq_unlink(NAME));
 }
 
@@ -513,6 +542,7 @@ TEST(mqueue_file_system)
 	struct statfs fs;
 	struct stat st;
 	mqd_t q, other;
+	int dir;
 
 	q = OK(mq_open(NAME, O_CREAT | O_RDWR, 0600, NULL));
 	put(q, "12345", 1);
@@ -522,6 +552,10 @@ TEST(mqueue_file_system)
 	CHECK_EQ(fs.f_type, 0x19800202);
 	OK(stat("m", &st));
 	CHECK_EQ(st.st_mode, S_IFDIR | 01777);
+	CHECK_EQ(st.st_size, 40 + 20);
+	dir = OK(open("m", O_RDONLY));
+	OK(fsync(dir));
+	OK(close(dir));
 	CHECK_STR(read_text("m" NAME),
 		"QSIZE:6          NOTIFY:0     SIGNO:0     NOTIFY_PID:0     \n");
 	take(q);
