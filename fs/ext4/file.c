@@ -24,39 +24,6 @@ static bool is_sync(const struct file *f)
 
 /* ---- direct transfers -------------------------------------------------------------------------- */
 
-static int direct_run(
-	struct ext4 *fs, bool write, ext4_block b, struct page **pages, size_t off, size_t bytes)
-{
-	struct bio *bio = bio_alloc(fs->dev, 32, write ? BIO_WRITE : BIO_READ,
-		b * fs->sectors_per_block, BIO_SYNC, GFP_NOFS);
-	int err = 0;
-
-	if (!bio)
-		return -ENOMEM;
-	while (bytes && !err) {
-		u32 in = (u32)(off & ~PAGE_MASK);
-		u32 n = (u32)min(bytes, (size_t)PAGE_SIZE - in);
-
-		if (bio_add_page(bio, pages[off >> PAGE_SHIFT], in, n)) {
-			off += n;
-			bytes -= n;
-			continue;
-		}
-		b += bio->nr_sectors / fs->sectors_per_block;
-		err = bio->nr_sectors ? bio_submit_wait(bio) : -EIO;
-		bio_free(bio);
-		if (err)
-			return err;
-		bio = bio_alloc(fs->dev, 32, write ? BIO_WRITE : BIO_READ,
-			b * fs->sectors_per_block, BIO_SYNC, GFP_NOFS);
-		if (!bio)
-			return -ENOMEM;
-	}
-	err = bio_submit_wait(bio);
-	bio_free(bio);
-	return err;
-}
-
 static void direct_zero(struct page **pages, size_t off, size_t bytes)
 {
 	while (bytes) {
@@ -132,7 +99,8 @@ static int direct_io(struct inode *i, bool write, u64 pos, struct page **pages, 
 			return err;
 		n = (size_t)m.len << fs->block_bits;
 		if (write || (m.flags & EXT4_MAP_MAPPED))
-			err = direct_run(fs, write, m.block, pages, off, n);
+			err = bdev_rw_pages(fs->dev, write ? BIO_WRITE : BIO_READ,
+				m.block * fs->sectors_per_block, pages, off, n);
 		else
 			direct_zero(pages, off, n);
 		if (!err && write)

@@ -153,7 +153,9 @@ struct bio {
 		u32 segs;
 	} chain;
 	u16 nr_vecs, max_vecs;
-	u8 stage; /* block layer's: of a flush sequence */
+	u16 nr_segs; /* runs of vecs that are neighbours in memory; vecs where a segment's size is
+			limited */
+	u8 stage;    /* block layer's: of a flush sequence */
 	struct bio_vec vecs[];
 };
 /* max_vecs up to BIO_MAX_VECS. NULL: no memory. With GFP_NOFS it always succeeds for
@@ -189,6 +191,11 @@ int bdev_flush(struct block_device *b) must_check;
 int bdev_discard(struct block_device *b, u64 sector, u64 count) must_check; /* -EOPNOTSUPP */
 /* Always works: by the device, else by writing zeroes. */
 int bdev_zeroout(struct block_device *b, u64 sector, u64 count) must_check;
+/* BIO_READ or BIO_WRITE between the device and memory that starts at off in pages, whole sectors;
+ * all parts are under way at once. Sleeps. 0 or the first error: then any part may have been done.
+ */
+int bdev_rw_pages(struct block_device *b, enum bio_op op, u64 sector, struct page **pages,
+	size_t off, size_t bytes) must_check;
 /* Synchronous transfer of kernel memory (kmalloc, pages): whole sectors. For mount and tools. */
 int bdev_rw(struct block_device *b, enum bio_op op, u64 sector, void *buf, u32 bytes,
 	u32 flags) must_check;
@@ -203,7 +210,7 @@ struct request {
 	u32 flags; /* BIO_* of its bios; PREFLUSH and FUA only if the disk says it can */
 	u64 sector, nr_sectors; /* on the disk */
 	struct bio *first, *last;
-	u32 nr_segs;     /* vecs of all bios */
+	u32 nr_segs;     /* of all bios */
 	u32 tag;         /* unique among the requests under way on one queue, < queue depth */
 	u32 queue;       /* hardware queue, < disk->nr_queues */
 	u64 deadline_ns; /* time limit */

@@ -73,14 +73,19 @@ void bio_free(struct bio *b)
 bool bio_add_page(struct bio *b, struct page *p, u32 offset, u32 len)
 {
 	const struct disk_limits *l = &b->bdev->disk->limits;
+	const struct bio_vec *before = b->nr_vecs ? &b->vecs[b->nr_vecs - 1] : NULL;
+	bool joins = before && !l->max_seg_bytes &&
+		page_to_phys(before->page) + before->offset + before->len ==
+			page_to_phys(p) + offset;
 
-	if (b->nr_vecs >= b->max_vecs || b->nr_vecs >= l->max_segs)
+	if (b->nr_vecs >= b->max_vecs || (!joins && b->nr_segs >= l->max_segs))
 		return false;
 	if (l->max_seg_bytes && len > l->max_seg_bytes)
 		return false;
 	if (b->nr_sectors + (len >> SECTOR_SHIFT) > l->max_sectors && b->nr_vecs)
 		return false;
 	b->vecs[b->nr_vecs++] = (struct bio_vec){p, offset, len};
+	b->nr_segs += !joins;
 	b->nr_sectors += len >> SECTOR_SHIFT;
 	return true;
 }
@@ -93,7 +98,7 @@ void chain_start(struct bio *b)
 	b->chain.last = b;
 	b->chain.next_chain = NULL;
 	b->chain.sectors = b->nr_sectors;
-	b->chain.segs = b->nr_vecs;
+	b->chain.segs = b->nr_segs;
 }
 
 bool chain_can_merge(const struct bio *head, const struct bio *more)

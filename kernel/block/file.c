@@ -49,25 +49,9 @@ static void blk_release(struct file *f)
 /* O_DIRECT: bytes between the device and pages. Waits. */
 static int direct_io(struct inode *i, bool write, u64 pos, struct page **pages, size_t bytes)
 {
-	struct block_device *b = i->priv;
-	size_t done = 0;
-	int err = 0;
+	int err = bdev_rw_pages(
+		i->priv, write ? BIO_WRITE : BIO_READ, pos >> SECTOR_SHIFT, pages, 0, bytes);
 
-	while (done < bytes && !err) {
-		struct bio *bio = bio_alloc(b, 32, write ? BIO_WRITE : BIO_READ,
-			(pos + done) >> SECTOR_SHIFT, BIO_SYNC, GFP_NOFS);
-		size_t start = done;
-
-		while (done < bytes) {
-			u32 n = (u32)min(bytes - done, PAGE_SIZE);
-
-			if (!bio_add_page(bio, pages[done >> PAGE_SHIFT], 0, n))
-				break;
-			done += n;
-		}
-		err = done > start ? bio_submit_wait(bio) : -EIO;
-		bio_free(bio);
-	}
 	if (write && !err)
 		current_thread()->io_written += bytes;
 	return err;

@@ -5,6 +5,7 @@
 
 #define RW_PAGES   16u          /* of one transfer of bdev_rw */
 #define ZERO_PAGES 32u          /* of one write of zeroes: the same page each time */
+#define PART_VECS  32u          /* of a bio that there is always memory for */
 #define MAX_RANGE  (1ull << 21) /* sectors of one discard: others want the device, too */
 
 int bdev_flush(struct block_device *b)
@@ -139,4 +140,93 @@ int bdev_rw(struct block_device *b, enum bio_op op, u64 sector, void *buf, u32 b
 		bytes -= n;
 	}
 	return err;
+}
+
+/* ---- pages --------------------------------------------------------------------------------------
+ */
+
+/* Several bios under way at once. */
+struct group {
+	atomic_t left; /* and one of who waits */
+	int err;       /* the first; atomic */
+	struct completion done;
+};
+
+static void group_put(struct group *g)
+{
+	if (atomic_dec_and_test(&g->left))
+		complete(&g->done);
+}
+
+static void part_ended(struct bio *b)
+{
+	struct group *g = b->private;
+	int none = 0;
+
+	if (b->status)
+		(void)!try_cmpxchg(&g->err, &none, b->status);
+	bio_free(b);
+	group_put(g);
+}
+
+/* As large as there is memory for; always one. */
+static struct bio *part_alloc(struct block_device *b, enum bio_op op, u64 sector, size_t pages)
+{
+	u16 n = (u16)min(pages, (size_t)BIO_MAX_VECS);
+	struct bio *bio = bio_alloc(
+		b, n, op, sector, BIO_SYNC, n <= PART_VECS ? GFP_NOFS : GFP_NOWAIT);
+
+	return bio ? bio : bio_alloc(b, PART_VECS, op, sector, BIO_SYNC, GFP_NOFS);
+}
+
+/* Returns how much was taken; 0: the device takes less than a page's part at once. */
+static size_t submit_part(struct block_device *b, enum bio_op op, u64 sector, struct page **pages,
+	size_t off, size_t bytes, struct group *g)
+{
+	struct bio *bio = part_alloc(
+		b, op, sector, div_round_up((off & ~PAGE_MASK) + bytes, PAGE_SIZE));
+	size_t done = 0;
+
+	while (done < bytes) {
+		u32 in = (u32)((off + done) & ~PAGE_MASK);
+		u32 n = (u32)min(bytes - done, PAGE_SIZE - in);
+
+		if (!bio_add_page(bio, pages[(off + done) >> PAGE_SHIFT], in, n))
+			break;
+		done += n;
+	}
+	if (!done) {
+		bio_free(bio);
+		return 0;
+	}
+	bio->private = g;
+	bio->end_io = part_ended;
+	atomic_inc(&g->left);
+	bio_submit(bio);
+	return done;
+}
+
+int bdev_rw_pages(struct block_device *b, enum bio_op op, u64 sector, struct page **pages,
+	size_t off, size_t bytes)
+{
+	struct group g = {.left = ATOMIC_INIT(1)};
+	struct blk_plug plug;
+	int err = 0, cpu;
+
+	completion_init(&g.done);
+	blk_plug_start(&plug);
+	while (bytes && !err) {
+		size_t n = submit_part(b, op, sector, pages, off, bytes, &g);
+
+		err = n ? 0 : -EIO;
+		sector += n >> SECTOR_SHIFT;
+		off += n;
+		bytes -= n;
+	}
+	blk_plug_finish(&plug);
+	group_put(&g);
+	cpu = io_wait_begin();
+	wait_for_completion(&g.done);
+	io_wait_end(cpu);
+	return err ? err : READ_ONCE(g.err);
 }

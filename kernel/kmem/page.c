@@ -81,18 +81,19 @@ static inline void push(struct page_list *l, struct page *p)
 	l->count++;
 }
 
-/* Interrupts off. */
+/* Interrupts off. What comes out as neighbours is handed out in that order: buffers of neighbouring
+ * pages are few segments to a device. */
 static bool refill(struct page_list *l, u64 reserve)
 {
-	spin_lock(&g_buddy_lock);
-	for (u32 i = 0; i < g_batch; i++) {
-		struct page *p = buddy_alloc_locked(0, reserve);
+	struct page *pages[BATCH_MAX];
+	u32 n = 0;
 
-		if (!p)
-			break;
-		push(l, p);
-	}
+	spin_lock(&g_buddy_lock);
+	while (n < g_batch && (pages[n] = buddy_alloc_locked(0, reserve)))
+		n++;
 	spin_unlock(&g_buddy_lock);
+	while (n)
+		push(l, pages[--n]);
 	return l->first;
 }
 

@@ -7,7 +7,8 @@
 #include <vm/writeback.h>
 #include "internal.h"
 
-#define MAX_PAGES 64 /* of one transfer */
+#define MAX_PAGES   256 /* of one transfer */
+#define BLOCK_ORDER 8   /* largest block of pages asked for: all of them */
 
 static bool aligned(const struct iter *it, off64_t pos, u32 align)
 {
@@ -45,13 +46,38 @@ static void free_pages(struct page **pages, u32 n)
 		put_page(pages[n]);
 }
 
+/* In blocks as large as there are, for few segments. */
 static u32 alloc_pages(struct page **pages, size_t bytes)
 {
 	u32 n = 0, want = (u32)min(div_round_up(bytes, PAGE_SIZE), (size_t)MAX_PAGES);
+	int order = BLOCK_ORDER;
 
-	while (n < want && (pages[n] = page_alloc(GFP_USER)))
-		n++;
+	while (n < want) {
+		struct page *p;
+
+		while (1u << order > want - n)
+			order--;
+		p = pages_alloc(order, order ? GFP_USER | GFP_NOWAIT : GFP_USER);
+		if (!p && !order)
+			break;
+		if (!p) {
+			order--;
+			continue;
+		}
+		if (order)
+			page_split(p, order);
+		for (u32 i = 0; i < 1u << order; i++)
+			pages[n++] = p + i;
+	}
 	return n;
+}
+
+/* For the largest transfer of so many bytes. NULL: no memory. */
+static struct page **array_of_pages(size_t bytes)
+{
+	size_t n = min(div_round_up(bytes, PAGE_SIZE), (size_t)MAX_PAGES);
+
+	return kmalloc(max(n, (size_t)1) * sizeof(struct page *), GFP_KERNEL);
 }
 
 /* Up to bytes between pages and iterator; short on a fault. */
@@ -75,12 +101,15 @@ ssize_t file_direct_read(
 	struct file *f, struct iter *to, off64_t *pos, u32 align, file_direct_io *io)
 {
 	struct vm_object *o = &f->inode->object;
-	struct page *pages[MAX_PAGES];
+	struct page **pages;
 	size_t done = 0;
 	int err = 0;
 
 	if (!aligned(to, *pos, align))
 		return -EINVAL;
+	pages = array_of_pages(to->count);
+	if (!pages)
+		return -ENOMEM;
 	while (to->count && (u64)*pos < READ_ONCE(o->size)) {
 		u64 size = READ_ONCE(o->size);
 		size_t bytes = min(to->count, (size_t)round_up(size - (u64)*pos, align)), got;
@@ -111,6 +140,7 @@ ssize_t file_direct_read(
 		}
 		cond_resched();
 	}
+	kfree(pages);
 	return done ? (ssize_t)done : err;
 }
 
@@ -118,7 +148,7 @@ ssize_t file_direct_write(
 	struct file *f, struct iter *from, off64_t *pos, u32 align, file_direct_io *io)
 {
 	struct vm_object *o = &f->inode->object;
-	struct page *pages[MAX_PAGES];
+	struct page **pages;
 	size_t done = 0;
 	int err = 0;
 
@@ -127,6 +157,9 @@ ssize_t file_direct_write(
 		return err;
 	if (!aligned(from, *pos, align))
 		return -EINVAL;
+	pages = array_of_pages(from->count);
+	if (!pages)
+		return -ENOMEM;
 	while (from->count && !err) {
 		u32 n = alloc_pages(pages, from->count);
 		size_t bytes = min(from->count, (size_t)n << PAGE_SHIFT), got;
@@ -162,5 +195,6 @@ ssize_t file_direct_write(
 			WRITE_ONCE(o->size, (u64)*pos);
 		cond_resched();
 	}
+	kfree(pages);
 	return done ? (ssize_t)done : err;
 }
