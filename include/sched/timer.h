@@ -51,8 +51,11 @@ static inline s64 clock_mono_ns(void); /* CLOCK_MONOTONIC, since boot; does not 
 s64 clock_real_ns(void);               /* CLOCK_REALTIME */
 s64 clock_coarse_mono_ns(void), clock_coarse_real_ns(void);
 s64 clock_real_offset_ns(void); /* realtime - monotonic, atomic */
-/* Set the wall clock: its timers fire when it shows their time. Calls the change hooks. Sleeps. */
-void clock_set_real_ns(s64 ns);
+/* Set the wall clock: its timers fire when it shows their time. Calls the change hooks. Sleeps.
+ * -EINVAL: the machine runs for longer than that. Callers keep ns below CLOCK_SET_MAX_NS, so that
+ * 30 years later it still fits. */
+int clock_set_real_ns(s64 ns) must_check;
+#define CLOCK_SET_MAX_NS ((TIME_NEVER / NS_PER_SEC - 30ll * 365 * 24 * 3600) * NS_PER_SEC)
 void clock_add_set_hook(void (*fn)(void)); /* at most 8, at init */
 #define COARSE_TICK_NS 4000000ll           /* resolution of the coarse clocks (250 Hz) */
 

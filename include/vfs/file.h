@@ -277,6 +277,8 @@ void locks_show_fdinfo(struct file *f, void *files, struct seq_buf *s);
 void notify_inode(struct inode *i, u32 mask);
 void notify_child(
 	struct dentry *d, u32 mask, u32 cookie); /* event on parent (with name) and on the inode */
+/* On the parent alone; mask has IN_ISDIR where it applies. */
+void notify_directory(struct dentry *d, u32 mask, u32 cookie);
 
 static inline void notify_access(struct file *f)
 {

@@ -31,6 +31,9 @@ struct region_ops {
 	/* msync(MS_SYNC): bring bytes [start, end] of the file to storage. Called without map_lock,
 	 * between hold and unhold of the same file. NULL: nothing to do. Sleeps. */
 	int (*sync)(void *file, u64 start, u64 end);
+	/* madvise(MADV_REMOVE): free these bytes of the file. Called as sync. NULL: the pages of the
+	 * object are all there is. */
+	int (*punch)(void *file, u64 start, u64 len);
 	void (*hold)(void *file), (*unhold)(void *file);
 	/* mincore: may the caller learn which pages of the file are in memory? NULL: yes. Sleeps,
 	 * with map_lock held. */

@@ -212,6 +212,15 @@ static int scan_tracees(struct wait_request *rq, struct reaped *reaped)
 	return ret;
 }
 
+/* What p tells, if anything. Without WEXITED a zombie will never tell anything. */
+static int take_child(struct process *p, struct wait_request *rq, struct reaped *reaped)
+{
+	if (take_zombie(p, rq, reaped) || take_stop(p, rq))
+		return 1;
+	return !(rq->options & WEXITED) && process_is_zombie(p) && !ptrace_reparented(p->leader) ? -ECHILD
+												 : 0;
+}
+
 /* 1 taken, 0 there are children to wait for, -ECHILD. */
 static int scan_children(struct wait_request *rq, struct reaped *reaped)
 {
@@ -221,14 +230,14 @@ static int scan_children(struct wait_request *rq, struct reaped *reaped)
 	if (rq->type == P_PID) {
 		p = rq->pid ? rq->pid->process : NULL;
 		if (p && p->parent == self && eligible(p, rq))
-			ret = take_zombie(p, rq, reaped) || take_stop(p, rq);
+			ret = take_child(p, rq, reaped);
 		return ret;
 	}
 	list_for_each_entry(p, &self->children, sibling) {
 		if (!eligible(p, rq))
 			continue;
-		ret = take_zombie(p, rq, reaped) || take_stop(p, rq);
-		if (ret)
+		ret = max(ret, take_child(p, rq, reaped));
+		if (ret > 0)
 			break;
 	}
 	return ret;

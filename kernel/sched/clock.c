@@ -62,16 +62,22 @@ void clock_add_set_hook(void (*fn)(void))
 	g_set_hooks[g_nr_hooks++] = fn;
 }
 
-void clock_set_real_ns(s64 ns)
+int clock_set_real_ns(s64 ns)
 {
 	unsigned long flags = spin_lock_irqsave(&g_set_lock);
+	s64 offset = ns - clock_mono_ns();
 
-	__atomic_store_n(&g_real_offset, ns - clock_mono_ns(), __ATOMIC_RELAXED);
-	tell_vdso();
+	if (offset >= 0) {
+		__atomic_store_n(&g_real_offset, offset, __ATOMIC_RELAXED);
+		tell_vdso();
+	}
 	spin_unlock_irqrestore(&g_set_lock, flags);
+	if (offset < 0)
+		return -EINVAL;
 	timers_wall_clock_set();
 	for (int i = 0; i < g_nr_hooks; i++)
 		g_set_hooks[i]();
+	return 0;
 }
 
 int clock_get(int clockid, s64 *ns)

@@ -39,10 +39,9 @@ long sys_clock_getres(int clock, struct __kernel_timespec __user *tp)
 
 static long set_real(s64 ns)
 {
-	if (!capable(CAP_SYS_TIME))
-		return -EPERM;
-	clock_set_real_ns(ns);
-	return 0;
+	if (ns < 0 || ns >= CLOCK_SET_MAX_NS)
+		return -EINVAL;
+	return capable(CAP_SYS_TIME) ? clock_set_real_ns(ns) : -EPERM;
 }
 
 long sys_clock_settime(int clock, const struct __kernel_timespec __user *utp)
@@ -61,15 +60,33 @@ long sys_clock_settime(int clock, const struct __kernel_timespec __user *utp)
 	return set_real(ns);
 }
 
+/* The time zone that settimeofday was told: kept for gettimeofday, and nothing else. */
+static struct timezone g_zone; /* each field atomic */
+
 long sys_gettimeofday(struct __kernel_old_timeval __user *utv, struct timezone __user *utz)
 {
 	s64 ns = clock_real_ns();
 	struct __kernel_old_timeval tv = {ns / NS_PER_SEC, ns % NS_PER_SEC / NS_PER_US};
-	struct timezone utc = {0}; /* nobody sets another: settimeofday refuses */
+	struct timezone zone = {
+		READ_ONCE(g_zone.tz_minuteswest), READ_ONCE(g_zone.tz_dsttime)};
 
 	if (utv && copy_to_user(utv, &tv, sizeof(tv)))
 		return -EFAULT;
-	return utz && copy_to_user(utz, &utc, sizeof(utc)) ? -EFAULT : 0;
+	return utz && copy_to_user(utz, &zone, sizeof(zone)) ? -EFAULT : 0;
+}
+
+/* The first call without a time says that the clock has been local time so far. */
+static int set_zone(const struct timezone *tz, bool alone)
+{
+	static u32 told;
+
+	if (tz->tz_minuteswest > 15 * 60 || tz->tz_minuteswest < -15 * 60)
+		return -EINVAL;
+	WRITE_ONCE(g_zone.tz_minuteswest, tz->tz_minuteswest);
+	WRITE_ONCE(g_zone.tz_dsttime, tz->tz_dsttime);
+	if (__atomic_exchange_n(&told, 1, __ATOMIC_RELAXED) || !alone || !tz->tz_minuteswest)
+		return 0;
+	return clock_set_real_ns(clock_real_ns() + tz->tz_minuteswest * 60 * NS_PER_SEC);
 }
 
 long sys_settimeofday(
@@ -77,8 +94,8 @@ long sys_settimeofday(
 {
 	struct __kernel_old_timeval tv;
 	struct timezone tz;
-	struct __kernel_timespec ts;
-	s64 ns;
+	s64 ns = 0;
+	int err = 0;
 
 	if (utv) {
 		if (copy_from_user(&tv, utv, sizeof(tv)))
@@ -88,18 +105,17 @@ long sys_settimeofday(
 	}
 	if (utz && copy_from_user(&tz, utz, sizeof(tz)))
 		return -EFAULT;
+	if (utv) {
+		struct __kernel_timespec ts = {tv.tv_sec, tv.tv_usec * NS_PER_US};
+
+		if (ns_from_timespec(&ts, &ns) || ns >= CLOCK_SET_MAX_NS)
+			return -EINVAL;
+	}
 	if (!capable(CAP_SYS_TIME))
 		return -EPERM;
-	if (utz && (tz.tz_minuteswest || tz.tz_dsttime)) {
-		syscall_log_unknown("settimeofday(timezone)", (unsigned long)tz.tz_minuteswest);
-		return -EINVAL;
-	}
-	if (!utv)
-		return 0;
-	if (tv.tv_usec < 0 || tv.tv_usec >= 1000000)
-		return -EINVAL;
-	ts = (struct __kernel_timespec){tv.tv_sec, tv.tv_usec * NS_PER_US};
-	return ns_from_timespec(&ts, &ns) ? -EINVAL : set_real(ns);
+	if (utz)
+		err = set_zone(&tz, !utv);
+	return err || !utv ? err : set_real(ns);
 }
 
 long sys_time(void __user *tloc)

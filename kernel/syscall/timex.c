@@ -35,9 +35,8 @@ static int change(const struct __kernel_timex *tx)
 	}
 	if (tx->modes & ADJ_SETOFFSET) {
 		if (!take_offset(tx, &by) || __builtin_add_overflow(clock_real_ns(), by, &to) ||
-			to < 0)
+			to < 0 || to >= CLOCK_SET_MAX_NS || clock_set_real_ns(to))
 			return -EINVAL;
-		clock_set_real_ns(to);
 	}
 	if (tx->modes & (ADJ_NANO | ADJ_MICRO))
 		WRITE_ONCE(g_nano, (tx->modes & ADJ_NANO) != 0);

@@ -421,6 +421,8 @@ int vfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 	super_begin(i->super, FREEZE_WRITES);
 	err = f->ops->fallocate(f, mode, off, len);
 	super_end(i->super, FREEZE_WRITES);
+	if (!err)
+		notify_modify(f);
 	return err;
 }
 
@@ -527,6 +529,11 @@ static int mapping_sync(void *file, u64 start, u64 end)
 	return vfs_fsync(file, start, end, false);
 }
 
+static int mapping_punch(void *file, u64 start, u64 len)
+{
+	return vfs_fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, start, len);
+}
+
 /* As Linux: who could change the file anyway; others could spy on its readers. */
 static bool mapping_may_see_cached(struct region *r)
 {
@@ -549,6 +556,7 @@ static void mapping_store_end(void *file)
 static const struct region_ops g_file_mapping_ops = {.open = mapping_open,
 	.close = mapping_close,
 	.sync = mapping_sync,
+	.punch = mapping_punch,
 	.hold = mapping_hold,
 	.unhold = mapping_unhold,
 	.store_begin = mapping_store_begin,

@@ -334,11 +334,10 @@ static noinline void deliver_to_parent(struct dentry *d, u32 mask, u32 cookie)
 	put_inode(dir);
 }
 
-void notify_child(struct dentry *d, u32 mask, u32 cookie)
+void notify_directory(struct dentry *d, u32 mask, u32 cookie)
 {
-	struct inode *i = READ_ONCE(d->inode), *dir;
 	struct dentry *parent;
-	u32 isdir = i && S_ISDIR(i->mode) ? IN_ISDIR : 0;
+	struct inode *dir;
 
 	rcu_read_lock(); /* only to look: a rename may replace the parent */
 	parent = READ_ONCE(d->parent);
@@ -347,13 +346,20 @@ void notify_child(struct dentry *d, u32 mask, u32 cookie)
 		dir = NULL;
 	rcu_read_unlock();
 	if (unlikely(dir))
-		deliver_to_parent(d, mask | isdir, cookie);
+		deliver_to_parent(d, mask, cookie);
+}
+
+void notify_child(struct dentry *d, u32 mask, u32 cookie)
+{
+	struct inode *i = READ_ONCE(d->inode);
+
+	notify_directory(d, mask | (i && S_ISDIR(i->mode) ? IN_ISDIR : 0), cookie);
 	if (i && !(mask & DIR_EVENTS))
 		notify_inode(i, mask);
 }
 
 /* Every watch on i reports mask and ends. */
-static void end_all(struct inode *i, u32 mask)
+static void end_all(struct inode *i, u32 mask, u32 isdir)
 {
 	struct inode_watches *iw = rcu_load(i->watches);
 	struct watch *w, *next;
@@ -362,7 +368,7 @@ static void end_all(struct inode *i, u32 mask)
 	spin_lock(&iw->lock);
 	list_for_each_entry_safe(w, next, &iw->watches, link) {
 		if (mask == IN_UNMOUNT || (w->mask & mask))
-			queue_event(w->instance, w->wd, mask, 0, "", 0);
+			queue_event(w->instance, w->wd, mask | isdir, 0, "", 0);
 		end_locked(iw, w, true);
 		list_add(&w->link, &ended);
 	}
@@ -374,7 +380,7 @@ static void end_all(struct inode *i, u32 mask)
 void notify_inode_deleted(struct inode *i)
 {
 	if (i->watches)
-		end_all(i, IN_DELETE_SELF);
+		end_all(i, IN_DELETE_SELF, 0);
 }
 
 void notify_unmount(struct super *s)
@@ -390,7 +396,7 @@ void notify_unmount(struct super *s)
 		if (held)
 			put_inode(held);
 		held = i;
-		end_all(i, IN_UNMOUNT);
+		end_all(i, IN_UNMOUNT, S_ISDIR(i->mode) ? IN_ISDIR : 0);
 		spin_lock(&s->inodes_lock);
 	}
 	spin_unlock(&s->inodes_lock);

@@ -33,6 +33,13 @@ static u32 g_next_id = 20; /* lock */
 #define MOUNT_FLAGS \
 	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME)
 
+#define ATIME_FLAGS (MS_NOATIME | MS_NODIRATIME | MS_RELATIME)
+
+static bool is_removed(const struct dentry *d)
+{
+	return (d->flags & DENTRY_UNHASHED) && d != d->parent;
+}
+
 static struct hlist_head *bucket(const struct mount *parent, const struct dentry *at)
 {
 	return &g_table[hash_u64((u64)(uintptr_t)parent ^ hash_ptr(at)) % TABLE_SIZE];
@@ -362,7 +369,7 @@ static int attach_at(struct mount *m, struct path *p)
 		return -EBUSY; /* the same file system on itself */
 	if (S_ISDIR(p->dentry->inode->mode) != S_ISDIR(m->root->inode->mode))
 		return -ENOTDIR;
-	if (p->dentry->flags & DENTRY_UNHASHED && p->dentry != p->dentry->parent)
+	if (is_removed(p->dentry))
 		return -ENOENT;
 	if (!p->mnt->ns)
 		return -EINVAL;
@@ -489,7 +496,7 @@ static int bind_mount(
 	if (S_ISDIR(at->dentry->inode->mode) != S_ISDIR(from.dentry->inode->mode))
 		goto out;
 	err = -ENOENT;
-	if ((at->dentry->flags & DENTRY_UNHASHED) && at->dentry != at->dentry->parent)
+	if (is_removed(at->dentry))
 		goto out;
 	err = -ENOSPC;
 	if (g_init_mount_ns->count >= (u32)READ_ONCE(g_mount_max))
@@ -536,6 +543,9 @@ static int move_mount(const struct vfs_env *env, struct path *at, const char *so
 	if (from.mnt->parent->peer_group || (at->mnt->peer_group && contains_unbindable(from.mnt)))
 		goto out;
 	if (S_ISDIR(at->dentry->inode->mode) != S_ISDIR(from.dentry->inode->mode))
+		goto out;
+	err = -ENOENT;
+	if (is_removed(at->dentry))
 		goto out;
 	err = -ELOOP;
 	for (up = at->mnt; up; up = up->parent)
@@ -613,16 +623,21 @@ static int make_read_only(struct super *s)
 
 	if (!super_may_remount(s))
 		return -EBUSY;
+	mutex_lock(&s->remount_lock);
 	rwsem_write_lock(&g_namespace_lock);
 	old = s->flags;
 	if (!(old & MS_RDONLY)) {
 		__atomic_store_n(&s->flags, old | MS_RDONLY, __ATOMIC_SEQ_CST);
-		err = super_is_written(s) ? -EBUSY : s->ops->remount(s, old | MS_RDONLY, NULL);
+		if (super_is_written(s))
+			err = -EBUSY;
+		else if (s->ops->remount)
+			err = s->ops->remount(s, old | MS_RDONLY, NULL);
 		if (err)
 			s->flags = old;
 		changed(g_init_mount_ns);
 	}
-	rwsem_write_unlock(&g_namespace_lock);
+	namespace_unlock();
+	mutex_unlock(&s->remount_lock);
 	super_end(s, FREEZE_WRITES);
 	return err;
 }
@@ -671,7 +686,9 @@ int vfs_mount(const struct vfs_env *env, const char *source, const char *target,
 	err = vfs_lookup(env, NULL, target, LOOKUP_FOLLOW, &at);
 	if (err)
 		return err;
-	if (!(flags & MS_NOATIME))
+	if ((flags & MS_REMOUNT) && !(flags & (ATIME_FLAGS | MS_STRICTATIME)))
+		flags |= at.mnt->flags & ATIME_FLAGS; /* mount(2): they stay */
+	else if (!(flags & MS_NOATIME))
 		flags |= MS_RELATIME;
 	if (flags & MS_STRICTATIME)
 		flags &= ~(unsigned long)(MS_RELATIME | MS_NOATIME);
@@ -753,11 +770,17 @@ int vfs_umount(const struct vfs_env *env, const char *target, int flags)
 		put_path(&p);
 		return err;
 	}
+	if (m == env->fs->root.mnt && !(flags & (MNT_DETACH | MNT_EXPIRE))) {
+		/* The caller's root stays, and becomes read-only, as shutdown scripts expect. */
+		err = make_read_only(m->super);
+		put_path(&p);
+		return err;
+	}
 	put_dentry(p.dentry); /* keep only the mount's reference */
 	rwsem_write_lock(&g_namespace_lock);
-	if (!m->ns || !m->parent || m == env->fs->root.mnt)
+	if (!m->ns || !m->parent)
 		goto out;
-	if ((flags & MNT_EXPIRE) && (flags & (MNT_FORCE | MNT_DETACH)))
+	if ((flags & MNT_EXPIRE) && (m == env->fs->root.mnt || (flags & (MNT_FORCE | MNT_DETACH))))
 		goto out;
 	err = 0;
 	if (flags & MNT_DETACH)

@@ -1,6 +1,7 @@
 /*
  * open(2): finding or creating the inode, checks, and making the file.
  */
+#include <lib/printf.h>
 #include <lib/string.h>
 #include <linux/inotify.h>
 #include "internal.h"
@@ -233,7 +234,8 @@ static int open_tmpfile(struct file *f, const struct vfs_env *env, const struct 
 {
 	struct path dir, p;
 	struct inode *di, *i;
-	static const struct qstr qname = {0, 8, "#tmpfile"};
+	char text[24];
+	struct qstr qname = {.name = text};
 	int err;
 
 	if (!(h->access & MAY_WRITE))
@@ -253,6 +255,7 @@ static int open_tmpfile(struct file *f, const struct vfs_env *env, const struct 
 			di, &i, S_IFREG | (creation_mode(env, di, mode & 07777)), env->cred);
 	if (err)
 		goto out_write;
+	qname.len = (u32)ksnprintf(text, sizeof(text), "#%llu", (unsigned long long)i->ino);
 	p.mnt = dir.mnt;
 	p.dentry = dentry_alloc(dir.dentry, &qname);
 	if (!p.dentry) {

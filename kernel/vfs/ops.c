@@ -303,12 +303,12 @@ static int remove_name(
 			err = dir->ops->unlink ? dir->ops->unlink(dir, d) : -EPERM;
 		}
 		if (!err) {
-			notify_child(d, IN_DELETE | (is_dir ? IN_ISDIR : 0), 0);
+			if (!is_dir)
+				notify_inode(i, IN_ATTRIB);
+			notify_directory(d, IN_DELETE | (is_dir ? IN_ISDIR : 0), 0);
 			dentry_delete(d);
 			if (is_dir)
 				dentry_invalidate_tree(d); /* what wasn't found in it */
-			else
-				notify_inode(i, IN_ATTRIB);
 		}
 	} else {
 		i = NULL;
@@ -413,11 +413,15 @@ static int check_rename(const struct vfs_env *env, struct walk *ow, struct walk 
 	return err;
 }
 
-static void notify_rename(struct dentry *od, struct inode *victim)
+/* The second half of an exchange: other had the name that d has now. */
+static void notify_exchanged(struct dentry *d, struct dentry *other)
 {
-	notify_inode(od->inode, IN_MOVE_SELF);
-	if (victim && !S_ISDIR(victim->mode))
-		notify_inode(victim, IN_ATTRIB); /* one link less */
+	u32 cookie = notify_cookie();
+	u32 dir = S_ISDIR(other->inode->mode) ? IN_ISDIR : 0;
+
+	notify_directory(d, IN_MOVED_FROM | dir, cookie);
+	notify_directory(other, IN_MOVED_TO | dir, cookie);
+	notify_inode(other->inode, IN_MOVE_SELF);
 }
 
 static int do_rename(const struct vfs_env *env, struct walk *ow, struct walk *nw, u32 flags,
@@ -476,7 +480,11 @@ static int do_rename(const struct vfs_env *env, struct walk *ow, struct walk *nw
 		notify_child(od, IN_MOVED_TO | dir, cookie);
 		if (lock_victim)
 			dentry_invalidate_tree(nd);
-		notify_rename(od, flags & RENAME_EXCHANGE ? NULL : victim);
+		if (victim && !S_ISDIR(victim->mode) && !(flags & RENAME_EXCHANGE))
+			notify_inode(victim, IN_ATTRIB); /* one link less */
+		notify_inode(od->inode, IN_MOVE_SELF);
+		if (flags & RENAME_EXCHANGE)
+			notify_exchanged(od, nd);
 	}
 out_both:
 	put_dentry(nd);

@@ -158,6 +158,7 @@ int mm_futex_key(struct mm *mm, unsigned long addr, bool shared, u64 *a, u64 *b)
 	if (rwsem_read_lock_killable(&mm->map_lock))
 		return -EINTR;
 	r = mm_find_region(mm, addr);
+	*b |= 2; /* never one of a private operation's */
 	if (!r || r->start > addr || !region_allows(r, MMU_READ)) {
 		err = -EFAULT;
 	} else if (!r->object && !region_allows(r, MMU_WRITE)) {

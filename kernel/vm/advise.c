@@ -23,18 +23,34 @@ static int drop_range(struct region *r, unsigned long start, unsigned long end)
 	return 0;
 }
 
-static int punch_range(struct region *r, unsigned long start, unsigned long end)
+static int may_punch(const struct region *r)
 {
-	u64 from;
-
 	if (r->flags & REG_LOCKED)
 		return -EINVAL;
-	if (!r->object || !region_shared(r))
+	if (!r->object)
 		return -EINVAL;
-	if (!(r->flags & REG_WRITE))
-		return -EACCES;
-	from = region_index(r, start) << PAGE_SHIFT;
-	return object_punch(r->object, from, from + (end - start));
+	return region_shared(r) && (r->flags & REG_WRITE) ? 0 : -EACCES;
+}
+
+/* map_lock is given up in between for a file, which may wait for long: r may be gone then. */
+static int punch_range(struct region *r, unsigned long start, unsigned long end)
+{
+	u64 from = region_index(r, start) << PAGE_SHIFT;
+	const struct region_ops *ops = r->ops;
+	struct mm *mm = r->mm;
+	void *file = r->file;
+	int err = may_punch(r);
+
+	if (err)
+		return err;
+	if (!ops || !ops->punch)
+		return object_punch(r->object, from, from + (end - start));
+	ops->hold(file);
+	mm_write_unlock(mm);
+	err = ops->punch(file, from, end - start);
+	ops->unhold(file);
+	mm_write_lock_always(mm);
+	return err;
 }
 
 /* ---- advice that only changes flags ----------------------------------------------------------- */
@@ -179,7 +195,7 @@ static int populate_advice(struct mm *mm, unsigned long start, unsigned long end
 /* Holes are skipped, and make the result -ENOMEM, as madvise(2) says. */
 int mm_advise(struct mm *mm, unsigned long addr, size_t len, int advice)
 {
-	unsigned long at = addr, end;
+	unsigned long at = addr, end, upto;
 	struct region *r;
 	int err = 0, hole = 0;
 
@@ -204,9 +220,10 @@ int mm_advise(struct mm *mm, unsigned long addr, size_t len, int advice)
 			hole = -ENOMEM;
 			at = r->start;
 		}
-		err = advise_region(&r, at, min(r->end, end), advice);
-		at = r->end;
-		r = region_next(r);
+		upto = min(r->end, end);
+		err = advise_region(&r, at, upto, advice);
+		at = upto;
+		r = advice == MADV_REMOVE ? mm_find_region(mm, at) : region_next(r);
 	}
 	mm_write_unlock(mm);
 	return err ? err : hole;

@@ -50,7 +50,7 @@ static int mount_disk(const char *name, const char *options)
 	char source[40];
 
 	os_format(source, sizeof(source), "/dev/%s", name);
-	clock_set_real_ns(NOW_NS);
+	(void)!clock_set_real_ns(NOW_NS);
 	return vfs_mount(&e, source, "/mnt", "ext4", 0, options);
 }
 

@@ -111,18 +111,17 @@ def state_name(t):
 
 
 class Threads(gdb.Command):
-    """aramid-threads: every thread with its state, CPU and where it waits."""
+    """aramid-threads: every thread with its state and CPU; aramid-stack shows where it waits."""
 
     def __init__(self):
         super().__init__("aramid-threads", gdb.COMMAND_STATUS)
 
     def invoke(self, argument, from_tty):
-        print(f"{'thread':18} {'tid':>6} {'cpu':>3} {'state':14} {'name':16} waits in")
+        print(f"{'thread':18} {'tid':>6} {'cpu':>3} {'state':14} name")
         for t in threads():
             tid = thread_number(t)
-            where = symbol(t["wait_channel"]) if int(t["state"]) and int(t["wait_channel"]) else ""
             print(f"{int(t.address):#18x} {tid if tid is not None else '-':>6} {int(t['cpu']):>3} "
-                  f"{state_name(t):14} {text(t['name']):16} {where}")
+                  f"{state_name(t):14} {text(t['name'])}")
 
 
 class Stack(gdb.Command):

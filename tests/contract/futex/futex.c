@@ -287,3 +287,27 @@ TEST(no_wake_is_lost_between_threads)
 	for (int i = 0; i < 3; i++)
 		CHECK_PT(pthread_join(t[i], NULL));
 }
+
+static uint32_t g_two_ways;
+
+static void *wait_shortly(void *op)
+{
+	struct timespec ts = {0, 300000000};
+
+	return (void *)(syscall(SYS_futex, &g_two_ways, (int)(intptr_t)op, 0, &ts) ? (intptr_t)errno : 0);
+}
+
+TEST(shared_and_private_operations_dont_meet)
+{
+	int ops[][2] = {{FUTEX_WAIT, FUTEX_WAKE_PRIVATE}, {FUTEX_WAIT_PRIVATE, FUTEX_WAKE}};
+	pthread_t t;
+	void *result;
+
+	for (int i = 0; i < 2; i++) {
+		CHECK_PT(pthread_create(&t, NULL, wait_shortly, (void *)(intptr_t)ops[i][0]));
+		sleep_ns(100000000);
+		CHECK_EQ(syscall(SYS_futex, &g_two_ways, ops[i][1], 1), 0);
+		CHECK_PT(pthread_join(t, &result));
+		CHECK_EQ((intptr_t)result, ETIMEDOUT);
+	}
+}

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* inotify: which operation makes which event. */
 #include "contract.h"
+#include <linux/fs.h>
 #include <pthread.h>
 #include <sys/inotify.h>
+#include <sys/mount.h>
 
 static int g_in;
 static char g_events[8192];
@@ -243,4 +245,81 @@ TEST(a_watch_that_ends_by_itself_may_be_removed_meanwhile)
 		CHECK_PT(pthread_join(threads[i], NULL));
 	OK(close(g_race_fd));
 	OK(close(fd));
+}
+
+TEST(an_exchange_tells_of_both_names)
+{
+	OK(mkdir("d1", 0755));
+	OK(mkdir("d2", 0755));
+	OK(mkdir("d1/sub", 0755));
+	write_file("d2/f", "");
+	watch("d1", IN_ALL_EVENTS);
+	watch("d2", IN_ALL_EVENTS);
+	watch("d1/sub", IN_MOVE_SELF);
+	watch("d2/f", IN_MOVE_SELF);
+	OK(syscall(SYS_renameat2, AT_FDCWD, "d1/sub", AT_FDCWD, "d2/f", RENAME_EXCHANGE));
+	expect(IN_MOVED_FROM | IN_ISDIR, "sub");
+	expect(IN_MOVED_TO | IN_ISDIR, "f");
+	expect(IN_MOVE_SELF, NULL);
+	expect(IN_MOVED_FROM, "f");
+	expect(IN_MOVED_TO, "sub");
+	expect(IN_MOVE_SELF, NULL);
+	expect_none();
+}
+
+TEST(a_replaced_file_loses_a_link_before_the_other_has_moved)
+{
+	write_file("a", "");
+	write_file("b", "");
+	OK(link("b", "b2"));
+	watch("a", IN_MOVE_SELF);
+	watch("b", IN_ATTRIB);
+	OK(rename("a", "b"));
+	expect(IN_ATTRIB, NULL);
+	expect(IN_MOVE_SELF, NULL);
+	watch(".", IN_DELETE);
+	watch("b2", IN_ATTRIB);
+	OK(link("b2", "b3"));
+	expect(IN_ATTRIB, NULL);
+	OK(unlink("b3"));
+	expect(IN_ATTRIB, NULL);
+	expect(IN_DELETE, "b3");
+	expect_none();
+}
+
+TEST(fallocate_modifies)
+{
+	int fd = new_file("f", O_RDWR, 0600);
+
+	watch("f", IN_MODIFY);
+	OK(fallocate(fd, 0, 0, 4096));
+	expect(IN_MODIFY, NULL);
+	CHECK_EQ(pwrite(fd, "", 0, 0), 0);
+	expect_none();
+}
+
+TEST(a_file_without_name_is_called_by_its_number)
+{
+	struct stat st;
+	char name[32];
+	int fd;
+
+	watch(".", IN_MODIFY);
+	fd = OK(open(".", O_TMPFILE | O_RDWR, 0600));
+	OK(fstat(fd, &st));
+	snprintf(name, sizeof(name), "#%lu", (unsigned long)st.st_ino);
+	CHECK_EQ(write(fd, "x", 1), 1);
+	expect(IN_MODIFY, name);
+}
+
+TEST(the_end_of_a_mounted_directory_says_that_it_is_one)
+{
+	OK(mkdir("m", 0755));
+	OK(mount("none", "m", "tmpfs", 0, NULL));
+	write_file("m/f", "");
+	watch("m", IN_CREATE);
+	OK(umount("m"));
+	expect(IN_UNMOUNT | IN_ISDIR, NULL);
+	expect(IN_IGNORED, NULL);
+	expect_none();
 }

@@ -429,3 +429,63 @@ TEST(mounts_file_escapes_spaces)
 	tmpfs_on("with space");
 	CHECK(strstr(read_text("/proc/self/mounts"), "/with\\040space tmpfs rw"));
 }
+
+static char *mount_line(const char *dir, const char *options)
+{
+	static char line[PATH_MAX + 128], cwd[PATH_MAX];
+
+	CHECK(getcwd(cwd, sizeof(cwd)));
+	snprintf(line, sizeof(line), "%s/%.20s tmpfs %.40s,", cwd, dir, options);
+	return strstr(read_text("/proc/self/mounts"), line);
+}
+
+TEST(remount_keeps_how_access_times_are_kept)
+{
+	own_mounts();
+	OK(mkdir("m", 0755));
+	OK(mount("none", "m", "tmpfs", MS_NOATIME | MS_NODIRATIME, NULL));
+	OK(mount("none", "m", NULL, MS_REMOUNT | MS_NOSUID, NULL));
+	CHECK(mount_line("m", "rw,nosuid,noatime,nodiratime"));
+	OK(mount("none", "m", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
+	CHECK(mount_line("m", "ro,noatime,nodiratime"));
+	OK(mount("none", "m", NULL, MS_REMOUNT | MS_NODIRATIME, NULL));
+	CHECK(mount_line("m", "rw,nodiratime,relatime"));
+	OK(mount("none", "m", NULL, MS_REMOUNT | MS_STRICTATIME, NULL));
+	OK(mount("none", "m", NULL, MS_REMOUNT | MS_NOEXEC, NULL));
+	CHECK(mount_line("m", "rw,noexec"));
+	CHECK(!mount_line("m", "rw,noexec,relatime"));
+}
+
+TEST(nothing_is_moved_to_a_removed_directory)
+{
+	own_mounts();
+	tmpfs_on("m");
+	OK(mkdir("gone", 0755));
+	int fd = OK(open("gone", O_DIRECTORY));
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	OK(rmdir("gone"));
+	CHECK_ERR(mount("m", path, NULL, MS_MOVE, NULL), ENOENT);
+	OK(umount("m"));
+}
+
+TEST(umount_of_the_root_makes_it_read_only)
+{
+	own_mounts();
+	tmpfs_on("m");
+	OK(mkdir("m/d", 0755));
+	pid_t pid = FORK();
+	if (!pid) {
+		OK(chroot("m"));
+		OK(chdir("/"));
+		CHECK_ERR(umount2("/", MNT_EXPIRE), EINVAL);
+		int fd = OK(open("/f", O_RDWR | O_CREAT, 0600));
+		CHECK_ERR(umount("/"), EBUSY);
+		close(fd);
+		OK(umount("/"));
+		CHECK_ERR(open("/g", O_RDWR | O_CREAT, 0600), EROFS);
+		_exit(0);
+	}
+	expect_exit(pid, 0);
+	OK(umount("m"));
+}

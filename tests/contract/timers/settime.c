@@ -298,3 +298,47 @@ TEST(a_cancelled_periodic_timerfd_that_has_fired_stays_off)
 	sleep_ns(20 * MSEC);
 	CHECK_ERR(read(fd, &n, 8), EAGAIN);
 }
+
+#define LAST_SETTABLE (INT64_MAX / 1000000000 - 30ll * 365 * 24 * 3600)
+
+static long set_to(long long seconds)
+{
+	struct timespec ts = {seconds, 0};
+
+	return clock_settime(CLOCK_REALTIME, &ts);
+}
+
+TEST(the_clock_is_set_to_what_30_years_later_still_fits)
+{
+	struct timespec before, up;
+	struct timeval tv = {1, 0};
+
+	OK(clock_gettime(CLOCK_REALTIME, &before));
+	OK(clock_gettime(CLOCK_MONOTONIC, &up));
+	CHECK_ERR(set_to(LAST_SETTABLE), EINVAL);
+	CHECK_ERR(set_to(INT64_MAX / 1000000000), EINVAL);
+	CHECK_ERR(set_to(INT64_MAX), EINVAL);
+	CHECK_ERR(set_to(-1), EINVAL);
+	if (up.tv_sec > 1) {
+		CHECK_ERR(set_to(1), EINVAL); /* before the machine was started */
+		CHECK_ERR(settimeofday(&tv, NULL), EINVAL);
+	}
+	OK(set_to(LAST_SETTABLE - 3600));
+	OK(clock_settime(CLOCK_REALTIME, &before));
+}
+
+TEST(time_zones_are_kept)
+{
+	struct timezone tz = {0, 1}, got;
+
+	OK(syscall(SYS_settimeofday, NULL, &tz)); /* the first: nothing to correct in UTC */
+	tz.tz_minuteswest = 60;
+	OK(syscall(SYS_settimeofday, NULL, &tz));
+	OK(syscall(SYS_gettimeofday, NULL, &got));
+	CHECK_EQ(got.tz_minuteswest, 60);
+	CHECK_EQ(got.tz_dsttime, 1);
+	tz.tz_minuteswest = 15 * 60 + 1;
+	CHECK_ERR(syscall(SYS_settimeofday, NULL, &tz), EINVAL);
+	tz = (struct timezone){0, 0};
+	OK(syscall(SYS_settimeofday, NULL, &tz));
+}

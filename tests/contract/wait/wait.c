@@ -416,3 +416,21 @@ TEST(zombie_can_be_signalled_and_keeps_its_pid)
 	expect_exit(pid, 0);
 	CHECK_ERR(kill(pid, 0), ESRCH);
 }
+
+TEST(a_zombie_has_no_stops_to_wait_for)
+{
+	int only[] = {WSTOPPED, WCONTINUED, WSTOPPED | WCONTINUED};
+	pid_t pid = FORK();
+	siginfo_t si;
+
+	if (!pid)
+		_exit(0);
+	OK(waitid(P_PID, pid, &si, WEXITED | WNOWAIT));
+	for (int i = 0; i < 3; i++) {
+		CHECK_ERR(waitid(P_PID, pid, &si, only[i] | WNOHANG), ECHILD);
+		CHECK_ERR(waitid(P_PID, pid, &si, only[i]), ECHILD);
+		CHECK_ERR(waitid(P_ALL, 0, &si, only[i]), ECHILD);
+		CHECK_ERR(waitid(P_PGID, getpgrp(), &si, only[i]), ECHILD);
+	}
+	expect_exit(pid, 0);
+}
