@@ -9,6 +9,33 @@
 
 /* ---- text from the process's memory ---- */
 
+/*
+ * Where the command line ends. A program that overwrote the last NUL of its arguments has written a
+ * title (setproctitle), which may run on into the environment: to its NUL, within a page.
+ */
+static unsigned long title_end(struct mm *mm)
+{
+	unsigned long limit = mm->arg_start + PAGE_SIZE, at = mm->arg_start;
+	char last = 0, part[128];
+
+	if (mm->arg_end <= mm->arg_start || mm_access(mm, mm->arg_end - 1, &last, 1, 0) != 1 ||
+		!last)
+		return mm->arg_end;
+	if (mm->env_start == mm->arg_end && mm->env_end >= mm->env_start)
+		limit = min(limit, mm->env_end);
+	else
+		limit = min(limit, mm->arg_end);
+	while (at < limit) {
+		ssize_t n = mm_access(mm, at, part, min(limit - at, sizeof(part)), 0);
+		size_t len = n > 0 ? strnlen(part, (size_t)n) : 0;
+
+		if (n <= 0 || len < (size_t)n)
+			return at + len + (n > 0);
+		at += (size_t)n;
+	}
+	return limit;
+}
+
 static int show_memory(struct seq_buf *s, struct proc_node *n, bool environment)
 {
 	struct task *t = node_task(n);
@@ -23,7 +50,7 @@ static int show_memory(struct seq_buf *s, struct proc_node *n, bool environment)
 	if (!mm)
 		return 0;
 	first = at = environment ? mm->env_start : mm->arg_start;
-	end = environment ? mm->env_end : mm->arg_end;
+	end = environment ? mm->env_end : title_end(mm);
 	at += s->at; /* places are offsets */
 	buf = kmalloc(PAGE_SIZE, GFP_KERNEL);
 	while (buf && at < end) {

@@ -148,7 +148,7 @@ struct process {
 	u64 io_disk_read, io_disk_written;    /* bytes */
 	u64 start_ns;                         /* monotonic; immutable */
 	s16 oom_score_adj, oom_score_adj_min; /* atomic */
-	u64 oom_victim_ns;                    /* when PROC_OOM_VICTIM was set; siglock */
+	s64 oom_victim_ns;                    /* when PROC_OOM_VICTIM was set; siglock */
 	struct rcu_head rcu;
 };
 /* process->flags */

@@ -196,6 +196,9 @@ void might_sleep_at(const char *file, int line);
 #endif
 
 /* Policy changes; permission was checked by the caller. -EINVAL. */
+/* Run t, which is about to end, with this real-time priority. What it inherits by priority
+ * inheritance later takes its place. Any lock but run queues'. */
+void thread_hurry(struct thread *t, int rt_priority);
 int thread_set_policy(struct thread *t, int policy, int rt_priority, int nice) must_check;
 int thread_set_affinity(
 	struct thread *t, u64 mask) must_check; /* -EINVAL: no online CPU; moves it */

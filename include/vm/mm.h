@@ -31,8 +31,8 @@ struct region_ops {
 	/* msync(MS_SYNC): bring bytes [start, end] of the file to storage. Called without map_lock,
 	 * between hold and unhold of the same file. NULL: nothing to do. Sleeps. */
 	int (*sync)(void *file, u64 start, u64 end);
-	/* madvise(MADV_REMOVE): free these bytes of the file. Called as sync. NULL: the pages of the
-	 * object are all there is. */
+	/* madvise(MADV_REMOVE): free these bytes of the file. Called as sync. NULL: the pages of
+	 * the object are all there is. */
 	int (*punch)(void *file, u64 start, u64 len);
 	void (*hold)(void *file), (*unhold)(void *file);
 	/* mincore: may the caller learn which pages of the file are in memory? NULL: yes. Sleeps,
@@ -214,6 +214,10 @@ struct vm_fault {
 	pte_t *pte;   /* ops->fault: set *result */
 	pte_t result; /* pte to install, MMU_SPECIAL or with a counted page */
 };
+
+/* The first address in [addr, end) behind which anonymous memory has a page; end: none. Bytes of
+ * files and of regions' own are taken to be there. Sleeps; end when a fatal signal came. */
+unsigned long mm_next_present(struct mm *mm, unsigned long addr, unsigned long end);
 
 /* Copy to/from another address space (process_vm_*, /proc/PID/mem, ptrace). Bytes or -EIO/-EFAULT. */
 #define MM_WRITE 1u

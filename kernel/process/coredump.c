@@ -267,14 +267,39 @@ static bool is_zero(const u8 *page)
 	return true;
 }
 
+static bool put_hole(struct core_writer *w, size_t bytes)
+{
+	u64 room = w->limit - min((u64)w->pos, w->limit);
+
+	if (bytes > room || signal_fatal_pending(current_task())) {
+		w->pos += (off64_t)round_down(min(room, (u64)bytes), PAGE_SIZE);
+		return false;
+	}
+	w->pos += (off64_t)bytes;
+	return true;
+}
+
 /* One page of memory; what is all zero becomes a hole. */
 static bool put_page_at(struct core_writer *w, struct mm *mm, unsigned long addr)
 {
 	if (mm_access(mm, addr, w->page, PAGE_SIZE, 0) == (ssize_t)PAGE_SIZE && !is_zero(w->page))
 		return core_put(w, w->page, PAGE_SIZE);
-	if ((u64)w->pos + PAGE_SIZE > w->limit || signal_fatal_pending(current_task()))
-		return false;
-	w->pos += (off64_t)PAGE_SIZE;
+	return put_hole(w, PAGE_SIZE);
+}
+
+/* What was never touched is not looked at page by page. */
+static bool put_segment(struct core_writer *w, struct mm *mm, unsigned long at, unsigned long end)
+{
+	while (at < end) {
+		unsigned long next = mm_next_present(mm, at, end);
+
+		if (next > at && !put_hole(w, next - at))
+			return false;
+		if (next < end && !put_page_at(w, mm, next))
+			return false;
+		at = next < end ? next + PAGE_SIZE : end;
+		cond_resched();
+	}
 	return true;
 }
 
@@ -283,11 +308,8 @@ static void put_memory(struct core_writer *w, struct mm *mm)
 {
 	w->pos = (off64_t)round_up((u64)w->pos, PAGE_SIZE);
 	for (u32 i = 0; i < w->nr_seg; i++)
-		for (size_t at = 0; at < w->seg[i].dumped; at += PAGE_SIZE) {
-			if (!put_page_at(w, mm, w->seg[i].start + at))
-				return;
-			cond_resched();
-		}
+		if (!put_segment(w, mm, w->seg[i].start, w->seg[i].start + w->seg[i].dumped))
+			return;
 	if (vfs_ftruncate(w->file, (u64)w->pos))
 		log_limited(LOG_INFO, "core file: its last hole is missing");
 }

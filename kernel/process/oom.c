@@ -9,7 +9,8 @@
 
 #define ADJ_MIN     (-1000)
 #define FEW_FDS     64           /* the smallest descriptor table */
-#define PATIENCE_NS 100000000ull /* then a victim that has not gone is not waited for any more */
+#define PATIENCE_NS NS_PER_SEC /* then a victim that has not gone is not waited for any more */
+#define HURRY       1          /* real-time priority of a victim's threads: before everything ordinary */
 
 static u64 g_total_pages; /* immutable after start-up */
 int g_panic_on_oom, g_oom_kill_allocating_task;
@@ -79,8 +80,9 @@ static bool choose_locked(struct victim *v)
 
 		spin_lock(&p->siglock);
 		t = with_mm_locked(p);
-		if (t && (p->flags & PROC_OOM_VICTIM)) {
-			bool wait = (u64)clock_mono_ns() < p->oom_victim_ns + PATIENCE_NS;
+		/* Also when it has given its address space up: taking that apart lasts. */
+		if ((p->flags & PROC_OOM_VICTIM) && !process_is_zombie(p)) {
+			bool wait = clock_mono_ns() < p->oom_victim_ns + PATIENCE_NS;
 
 			spin_unlock(&p->siglock);
 			if (wait)
@@ -131,10 +133,11 @@ static void kill_sharers_locked(const struct victim *v)
 		t = with_mm_locked(p);
 		if (p == v->process || (t && READ_ONCE(t->mm) == v->mm)) {
 			p->flags |= PROC_OOM_VICTIM;
-			p->oom_victim_ns = (u64)clock_mono_ns();
+			p->oom_victim_ns = clock_mono_ns();
 			(void)signal_send_locked(p, NULL, SIGKILL, NULL, true);
 			/* Also who is on the way out already, but stopped there by a tracer. */
 			signal_kill_others_locked(p, NULL);
+			for_each_thread(t, p) thread_hurry(&t->thread, HURRY);
 		}
 		spin_unlock(&p->siglock);
 	}

@@ -77,6 +77,11 @@ void thread_set_inherited(struct thread *t, int rt_priority)
 	(void)change(t, NULL, rt_priority);
 }
 
+void thread_hurry(struct thread *t, int rt_priority)
+{
+	(void)change(t, NULL, rt_priority);
+}
+
 int thread_set_affinity(struct thread *t, u64 mask)
 {
 	unsigned long flags;

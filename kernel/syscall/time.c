@@ -67,8 +67,7 @@ long sys_gettimeofday(struct __kernel_old_timeval __user *utv, struct timezone _
 {
 	s64 ns = clock_real_ns();
 	struct __kernel_old_timeval tv = {ns / NS_PER_SEC, ns % NS_PER_SEC / NS_PER_US};
-	struct timezone zone = {
-		READ_ONCE(g_zone.tz_minuteswest), READ_ONCE(g_zone.tz_dsttime)};
+	struct timezone zone = {READ_ONCE(g_zone.tz_minuteswest), READ_ONCE(g_zone.tz_dsttime)};
 
 	if (utv && copy_to_user(utv, &tv, sizeof(tv)))
 		return -EFAULT;

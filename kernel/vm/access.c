@@ -144,6 +144,45 @@ ssize_t mm_access(struct mm *mm, unsigned long addr, void *buf, size_t len, u32 
 	return done ? (ssize_t)done : err;
 }
 
+struct presence {
+	struct pt_walk w;
+	unsigned long found;
+};
+
+static int find_pte(struct pt_walk *w, pte_t *p, unsigned long addr, unsigned long end)
+{
+	for (; addr < end; addr += PAGE_SIZE, p++)
+		if (pte_present(pte_read(p))) {
+			container_of(w, struct presence, w)->found = addr;
+			return 1;
+		}
+	return 0;
+}
+
+static int find_huge(struct pt_walk *w, pte_t *pmd, unsigned long addr, unsigned long end)
+{
+	if (!pte_is_leaf(pte_read(pmd), 1))
+		return 0;
+	container_of(w, struct presence, w)->found = addr;
+	return 1;
+}
+
+unsigned long mm_next_present(struct mm *mm, unsigned long addr, unsigned long end)
+{
+	struct presence s = {.w = {.mm = mm, .ptes = find_pte, .huge = find_huge}, .found = end};
+	struct region *r;
+
+	if (rwsem_read_lock_killable(&mm->map_lock))
+		return end;
+	r = mm_find_region(mm, addr);
+	if (!r || r->start > addr || r->object || (r->flags & REG_SPECIAL))
+		s.found = addr;
+	else
+		(void)!pt_walk(&s.w, addr, min(end, r->end));
+	rwsem_read_unlock(&mm->map_lock);
+	return s.found;
+}
+
 int mm_futex_key(struct mm *mm, unsigned long addr, bool shared, u64 *a, u64 *b)
 {
 	struct region *r;

@@ -294,7 +294,8 @@ static void *wait_shortly(void *op)
 {
 	struct timespec ts = {0, 300000000};
 
-	return (void *)(syscall(SYS_futex, &g_two_ways, (int)(intptr_t)op, 0, &ts) ? (intptr_t)errno : 0);
+	return (void *)(syscall(SYS_futex, &g_two_ways, (int)(intptr_t)op, 0, &ts) ? (intptr_t)errno
+										   : 0);
 }
 
 TEST(shared_and_private_operations_dont_meet)

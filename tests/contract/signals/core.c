@@ -228,3 +228,32 @@ TEST(SIGKILL_ends_a_dump)
 	CHECK(!WCOREDUMP(status));
 	OK(unlink("core"));
 }
+
+/* One page was touched of 32 GiB: the rest costs neither time (the test has a limit) nor page
+ * tables. */
+TEST(core_file_of_untouched_memory_is_made_at_once)
+{
+	struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+	const size_t bytes = 32ul << 30;
+	struct stat st;
+	int status;
+	pid_t pid;
+
+	write_file("/proc/sys/kernel/core_pattern", "core");
+	pid = FORK();
+	if (!pid) {
+		char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+		CHECK(p != MAP_FAILED);
+		p[bytes / 2] = 1;
+		OK(setrlimit(RLIMIT_CORE, &unlimited));
+		raise(SIGABRT);
+	}
+	CHECK_EQ(OK(waitpid(pid, &status, 0)), pid);
+	CHECK(WCOREDUMP(status));
+	OK(stat("core", &st));
+	CHECK((size_t)st.st_size > bytes);
+	CHECK(st.st_blocks < 4096);
+	OK(unlink("core"));
+}
