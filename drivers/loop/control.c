@@ -104,7 +104,7 @@ static int loop_init(void)
 
 	if (!err)
 		err = devtmpfs_add(
-			"loop-control", S_IFCHR | 0660, dev_make(MISC_MAJOR, CONTROL_MINOR));
+			"loop-control", S_IFCHR | 0600, dev_make(MISC_MAJOR, CONTROL_MINOR));
 	return err;
 }
 INIT_HOOK(INIT_DEVICE, loop_init);

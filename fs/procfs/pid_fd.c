@@ -69,10 +69,10 @@ static int show_fdinfo(struct seq_buf *s, struct proc_node *n)
 
 /* A link's mode shows how the file is open. */
 static const struct proc_entry g_links[] = {
-	{.mode = S_IFLNK | 0100, .jump = jump_fd},
-	{.mode = S_IFLNK | 0500, .jump = jump_fd},
-	{.mode = S_IFLNK | 0300, .jump = jump_fd},
-	{.mode = S_IFLNK | 0700, .jump = jump_fd},
+	{.mode = S_IFLNK | 0100, .jump = jump_fd, .flags = PROC_FD_LINK},
+	{.mode = S_IFLNK | 0500, .jump = jump_fd, .flags = PROC_FD_LINK},
+	{.mode = S_IFLNK | 0300, .jump = jump_fd, .flags = PROC_FD_LINK},
+	{.mode = S_IFLNK | 0700, .jump = jump_fd, .flags = PROC_FD_LINK},
 };
 static const struct proc_entry g_info = {
 	.mode = S_IFREG | 0444, .show = show_fdinfo, .flags = PROC_PTRACE};

@@ -54,6 +54,7 @@ struct proc_entry {
 #define PROC_PLAIN        8u
 #define PROC_REFUSE       16u /* who may write may still not open for it, where there is no store */
 #define PROC_FOLLOW_ADMIN 32u /* a link that only administrators may follow */
+#define PROC_FD_LINK      64u /* of an open file: 64 bytes long, says Linux */
 #define PROC_INHERITED    (PROC_PLAIN | PROC_REFUSE)
 
 /* tree.c */

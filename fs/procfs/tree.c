@@ -89,6 +89,7 @@ static struct inode *make_inode(struct super *s, const struct proc_node *from)
 		i->fops = &g_dir_fops;
 	} else if (S_ISLNK(e->mode)) {
 		i->ops = e->jump ? &g_proc_link_ops : &g_file_ops;
+		i->object.size = e->flags & PROC_FD_LINK ? 64 : 0;
 	} else {
 		i->ops = &g_file_ops;
 		i->fops = e->fops ? e->fops : e->changes ? &g_gen_poll_fops : &g_gen_fops;

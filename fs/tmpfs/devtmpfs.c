@@ -15,7 +15,7 @@ static struct super *devtmpfs_mount(
 	struct super *s;
 
 	if (!g_mount)
-		return tmpfs_make(t, flags, data, 0755, 0, 0);
+		return tmpfs_make(t, flags, data, 0755, half_of_memory(), half_of_memory());
 	s = g_mount->super; /* every mount shows the same tree */
 	ref_get(&s->refs);
 	return s;

@@ -134,7 +134,7 @@ static void tmpfs_evict(struct inode *i)
 /* ---- options
  * ------------------------------------------------------------------------------------------ */
 
-static u64 half_of_memory(void)
+u64 half_of_memory(void)
 {
 	struct mem_stats m;
 

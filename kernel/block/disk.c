@@ -111,7 +111,7 @@ static int announce(struct block_device *b)
 		put_bdev(b);
 		return err;
 	}
-	err = devtmpfs_add(b->name, S_IFBLK | 0660, b->dev);
+	err = devtmpfs_add(b->name, S_IFBLK | 0600, b->dev);
 	if (err)
 		log_warn("%s: no node in /dev: error %s", b->name, errno_name(err));
 	return 0;

@@ -191,7 +191,8 @@ void tty_disassociate(struct session *s, bool exiting)
 	set_foreground(t, NULL);
 	if (fg) {
 		(void)signal_send_pgrp(fg, SIGHUP, NULL);
-		(void)signal_send_pgrp(fg, SIGCONT, NULL);
+		if (!exiting || !t->pty)
+			(void)signal_send_pgrp(fg, SIGCONT, NULL);
 		put_pid(fg);
 	}
 	/* A leader's death hangs its terminal up, unless it is one side of a pty. */

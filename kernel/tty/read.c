@@ -31,6 +31,8 @@ static ssize_t read_locked(struct tty *t, struct file *f, struct iter *to)
 	s64 deadline = vmin == 0 ? deadline_after(vtime * tenth) : TIME_NEVER;
 	bool end = false;
 
+	if (tty_hung_up(f) && !n_tty_input_available(t, false))
+		return 0;
 	while (want && !end) {
 		size_t n;
 		int r;
@@ -38,10 +40,10 @@ static ssize_t read_locked(struct tty *t, struct file *f, struct iter *to)
 		if (!n_tty_input_available(t, false)) {
 			bool canon = L_FLAG(t, ICANON);
 
+			if (READ_ONCE(t->other_closed)) /* before the hang-up that follows it */
+				return done ? done : -EIO;
 			if (tty_hung_up(f))
 				return done;
-			if (READ_ONCE(t->other_closed))
-				return done ? done : -EIO;
 			if (done && (canon || vmin == 0 || done >= vmin))
 				break;
 			if (!canon && vmin == 0 && vtime == 0)

@@ -17,6 +17,7 @@
 #include <core/log.h>
 #include <kmem/slab.h>
 #include <lib/hash.h>
+#include <lib/printf.h>
 #include <lib/seq_buf.h>
 #include <lib/string.h>
 #include "internal.h"
@@ -378,9 +379,32 @@ static int attach_at(struct mount *m, struct path *p)
 	return mount_attach_shared(m, p);
 }
 
-static int new_mount(
-	struct path *at, const char *source, const char *type, u32 flags, const char *data)
+/* The number of the block device that source leads to, as text for file system types. */
+static int find_device(const struct vfs_env *env, const char *source, char *number, size_t size)
 {
+	struct path p;
+	int err;
+
+	if (!source || !*source)
+		return -EINVAL;
+	err = vfs_lookup(env, NULL, source, LOOKUP_FOLLOW, &p);
+	if (err)
+		return err;
+	if (!S_ISBLK(p.dentry->inode->mode))
+		err = -ENOTBLK;
+	else if (p.mnt->flags & MS_NODEV)
+		err = -EACCES;
+	else
+		(void)ksnprintf(number, size, "%u:%u", dev_major(p.dentry->inode->rdev),
+			dev_minor(p.dentry->inode->rdev));
+	put_path(&p);
+	return err;
+}
+
+static int new_mount(const struct vfs_env *env, struct path *at, const char *source,
+	const char *type, u32 flags, const char *data)
+{
+	char device[24];
 	struct fs_type *t;
 	struct super *s;
 	struct mount *m;
@@ -391,8 +415,13 @@ static int new_mount(
 	t = fs_type_find(type);
 	if (!t)
 		return -ENODEV;
-	s = t->mount(
-		t, source, flags & (MS_RDONLY | MS_SYNCHRONOUS | MS_DIRSYNC | MS_LAZYTIME), data);
+	if (t->flags & FS_REQUIRES_DEV) {
+		err = find_device(env, source, device, sizeof(device));
+		if (err)
+			return err;
+	}
+	s = t->mount(t, t->flags & FS_REQUIRES_DEV ? device : source,
+		flags & (MS_RDONLY | MS_SYNCHRONOUS | MS_DIRSYNC | MS_LAZYTIME), data);
 	if (is_err(s))
 		return ptr_err(s);
 	m = mount_alloc(s, s->root, source, flags);
@@ -701,7 +730,7 @@ int vfs_mount(const struct vfs_env *env, const char *source, const char *target,
 	else if (flags & MS_MOVE)
 		err = move_mount(env, &at, source);
 	else
-		err = new_mount(&at, source, type, (u32)flags, data);
+		err = new_mount(env, &at, source, type, (u32)flags, data);
 	put_path(&at);
 	return err;
 }

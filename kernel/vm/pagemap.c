@@ -77,17 +77,18 @@ int mm_pagemap(struct mm *mm, unsigned long addr, size_t n, bool frames, u64 *ou
 
 static void forget(pte_t *p, pte_t e)
 {
-	while (pte_is_young(e) && !pte_cas(p, e, pte_mkold(e)))
+	while (pte_accessible(e) && pte_is_young(e) && !pte_cas(p, e, pte_mkold(e)))
 		e = pte_read(p);
 }
 
+/* What isn't accessible is being switched by a fault, which owns it. */
 static int clear_ptes(struct pt_walk *w, pte_t *p, unsigned long addr, unsigned long end)
 {
 	for (; addr < end; addr += PAGE_SIZE, p++) {
 		pte_t e = pte_read(p);
 		struct page *page;
 
-		if (!pte_present(e) || pte_special(e))
+		if (!pte_present(e) || !pte_accessible(e) || pte_special(e))
 			continue;
 		forget(p, e);
 		page = phys_to_page(pte_phys(e));

@@ -504,7 +504,8 @@ static bool set_up(void)
 	g_base = media_create(g_image, g_size, NULL);
 	g_durable = media_create(g_image, g_size, NULL);
 	g_state = media_create(g_image, g_size, NULL);
-	return vfs_mkdir(&e, NULL, "/mnt", 0755) == 0;
+	return vfs_mkdir(&e, NULL, "/mnt", 0755) == 0 && vfs_mkdir(&e, NULL, "/dev", 0755) == 0 &&
+		vfs_mount(&e, "none", "/dev", "devtmpfs", 0, NULL) == 0;
 }
 
 static int run(void *arg)

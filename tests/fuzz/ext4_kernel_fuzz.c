@@ -199,7 +199,8 @@ static int run(void *arg)
 	struct vfs_env e = env();
 
 	load_images();
-	if (vfs_mkdir(&e, NULL, "/mnt", 0755))
+	if (vfs_mkdir(&e, NULL, "/mnt", 0755) || vfs_mkdir(&e, NULL, "/dev", 0755) ||
+		vfs_mount(&e, "none", "/dev", "devtmpfs", 0, NULL))
 		return 2;
 	return LLVMFuzzerRunDriver(&g_argc, &g_argv, one);
 }

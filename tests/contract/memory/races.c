@@ -13,6 +13,7 @@
 #define RW         (PROT_READ | PROT_WRITE)
 #define FILE_PAGES 16
 #define ROUNDS     500
+#define FORKS      50
 
 static int g_stop, g_fd;
 static char *g_map;
@@ -156,5 +157,51 @@ TEST(private_copies_beyond_the_end_of_a_file_go)
 	}
 	CHECK_PT(pthread_join(t, NULL));
 	OK(close(fd));
+	OK(close(g_fd));
+}
+
+static void *clear_references(void *arg)
+{
+	int fd = OK(open("/proc/self/clear_refs", O_WRONLY));
+
+	while (!__atomic_load_n(&g_stop, __ATOMIC_ACQUIRE))
+		CHECK_EQ(write(fd, "1", 1), 1);
+	OK(close(fd));
+	return arg;
+}
+
+/* Copies a page that is being copied on write meanwhile; also from inside the kernel. */
+static void *store(void *arg)
+{
+	while (!__atomic_load_n(&g_stop, __ATOMIC_ACQUIRE))
+		for (int i = 0; i < FILE_PAGES; i++)
+			if (arg)
+				CHECK_EQ(pread(g_fd, g_map + i * PAGE, 64, 0), 64);
+			else
+				__atomic_store_n(g_map + i * PAGE + 64, 1, __ATOMIC_RELAXED);
+	return arg;
+}
+
+TEST(references_are_cleared_beside_copies_on_write)
+{
+	pthread_t t[3];
+	char zero[64] = {0};
+
+	g_fd = OK(memfd_create("source", 0));
+	CHECK_EQ(pwrite(g_fd, zero, sizeof(zero), 0), sizeof(zero));
+	g_map = OK(mmap(NULL, FILE_PAGES * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	CHECK_PT(pthread_create(&t[0], NULL, clear_references, NULL));
+	CHECK_PT(pthread_create(&t[1], NULL, store, NULL));
+	CHECK_PT(pthread_create(&t[2], NULL, store, g_map));
+	for (int i = 0; i < FORKS; i++) {
+		pid_t pid = FORK();
+
+		if (!pid)
+			_exit(0);
+		expect_exit(pid, 0);
+	}
+	__atomic_store_n(&g_stop, 1, __ATOMIC_RELEASE);
+	for (int i = 0; i < 3; i++)
+		CHECK_PT(pthread_join(t[i], NULL));
 	OK(close(g_fd));
 }

@@ -140,3 +140,34 @@ TEST(the_leader_gives_up_the_terminal_for_all)
 {
 	in_child(leader_gives_up);
 }
+
+static int g_master, g_slave;
+
+static void *read_slave(void *arg)
+{
+	char c;
+
+	(void)arg;
+	return (void *)(intptr_t)(read(g_slave, &c, 1) < 0 ? errno : 0);
+}
+
+TEST(a_reader_of_the_slave_learns_that_the_master_was_closed)
+{
+	char name[64];
+	pthread_t t;
+	void *result;
+	char c;
+
+	g_master = OK(posix_openpt(O_RDWR | O_NOCTTY));
+	OK(grantpt(g_master));
+	OK(unlockpt(g_master));
+	CHECK(!ptsname_r(g_master, name, sizeof(name)));
+	g_slave = OK(open(name, O_RDWR | O_NOCTTY));
+	CHECK_PT(pthread_create(&t, NULL, read_slave, NULL));
+	sleep_ns(100000000); /* until it waits: otherwise it finds the end of the file */
+	OK(close(g_master));
+	CHECK_PT(pthread_join(t, &result));
+	CHECK_EQ((intptr_t)result, EIO);
+	CHECK_EQ(read(g_slave, &c, 1), 0);
+	OK(close(g_slave));
+}

@@ -57,3 +57,27 @@ TEST(madvise_remove_respects_seals)
 	OK(munmap(map, BYTES));
 	close(fd);
 }
+
+TEST(the_source_of_a_mount_is_a_block_device_wherever_its_node_is)
+{
+	struct volume v;
+	struct stat st;
+
+	volume_mount(&v, "plain", 0, NULL);
+	OK(umount("mnt"));
+	OK(stat(v.device, &st));
+	OK(mknod("node", S_IFBLK | 0600, st.st_rdev));
+	OK(symlink("node", "link"));
+	OK(mount("link", "mnt", "ext4", 0, NULL));
+	OK(umount("mnt"));
+	CHECK_ERR(mount("/dev/null", "mnt", "ext4", 0, NULL), ENOTBLK);
+	CHECK_ERR(mount("mnt", "mnt", "ext4", 0, NULL), ENOTBLK);
+	CHECK_ERR(mount("missing", "mnt", "ext4", 0, NULL), ENOENT);
+	OK(mkdir("nodev", 0700));
+	OK(mount("none", "nodev", "tmpfs", MS_NODEV, NULL));
+	OK(mknod("nodev/node", S_IFBLK | 0600, st.st_rdev));
+	CHECK_ERR(mount("nodev/node", "mnt", "ext4", 0, NULL), EACCES);
+	OK(umount("nodev"));
+	OK(mount(v.device, "mnt", "ext4", 0, NULL));
+	volume_unmount(&v, "mnt");
+}
