@@ -74,8 +74,8 @@ static int start_transfer(struct file *f, const struct iocb *cb, bool write, boo
 		if (n < 0)
 			return (int)n;
 	} else {
-		it = iter_user((void __user *)cb->aio_buf, cb->aio_nbytes);
-		if (!user_range_ok(cb->aio_buf, cb->aio_nbytes))
+		it = iter_user((void __user *)cb->aio_buf, min(cb->aio_nbytes, MAX_RW_COUNT));
+		if (!user_range_ok(cb->aio_buf, it.count))
 			return -EFAULT;
 	}
 	n = -EINVAL;

@@ -99,10 +99,10 @@ static long do_semop(
 
 	if (timeout && copy_from_user(&ts, timeout, sizeof(ts)))
 		return -EFAULT;
-	if (!nr || id < 0)
-		return -EINVAL;
 	if (nr > (u32)READ_ONCE(g_sem_limits[2]))
 		return -E2BIG;
+	if (!nr)
+		return -EINVAL;
 	if (nr > FAST_OPS)
 		ops = kvmalloc(nr * sizeof(*ops), GFP_KERNEL);
 	if (!ops)

@@ -57,8 +57,8 @@ static int place(struct map_request *rq, unsigned long addr, int flags)
 		if (!addr && (flags & SHM_REMAP))
 			return -EINVAL;
 	}
-	rq->addr = addr;
-	rq->fixed = addr;
+	rq->addr = addr; /* may be 0 now: there, or nowhere */
+	rq->fixed = true;
 	rq->noreplace = addr && !(flags & SHM_REMAP);
 	return 0;
 }

@@ -258,6 +258,18 @@ TEST(errors_of_the_transfer_stand_in_the_event)
 	OK(destroy(ctx));
 }
 
+TEST(a_request_for_more_than_2_GiB_is_cut)
+{
+	aio_context_t ctx = new_context(1);
+	int fd = OK(open("/dev/null", O_WRONLY));
+	struct iocb w = request(IOCB_CMD_PWRITE, fd, (void *)(1ul << 40), 1ul << 62, 0);
+
+	CHECK_EQ(result(ctx, &w), 0x7ffff000);
+	w.aio_nbytes = 1ul << 63;
+	CHECK_ERR(submit_one(ctx, &w), EINVAL);
+	OK(destroy(ctx));
+}
+
 TEST(RWF_APPEND_writes_at_the_end)
 {
 	aio_context_t ctx = new_context(4);

@@ -76,6 +76,9 @@ TEST(semop_argument_errors)
 
 	CHECK_ERR(semop(id, many, 0), EINVAL);
 	CHECK_ERR(semop(id, many, 501), E2BIG);
+	CHECK_ERR(semop(-1, many, 501), E2BIG); /* the count comes first, the set last */
+	CHECK_ERR(semop(-1, BAD_PTR, 1), EFAULT);
+	CHECK_ERR(semop(-1, many, 1), EINVAL);
 	OK(semop(id, many, 500));
 	CHECK_ERR(semop(id, BAD_PTR, 1), EFAULT);
 	CHECK_ERR(semop(-1, &one, 1), EINVAL);

@@ -263,6 +263,15 @@ TEST(shmat_addresses)
 	OK(shmdt(area + 4096));
 	OK(shmdt(area + 8 * 4096));
 	OK(shmdt(area + 12 * 4096));
+	pid_t pid = FORK();
+	if (!pid) {
+		become_user(1000, 1000);
+		id = new_shm(8192);
+		CHECK_ERR((long)shmat(id, (void *)1, SHM_RND), EPERM); /* at 0, and nowhere else */
+		OK(shmctl(id, IPC_RMID, NULL));
+		_exit(0);
+	}
+	expect_exit(pid, 0);
 	CHECK_ERR((long)shmat(-1, NULL, 0), EINVAL);
 	CHECK_ERR((long)shmat(id + 1, NULL, 0), EINVAL);
 	CHECK_ERR((long)shmat(id, (void *)(1ul << 60), 0), ENOMEM);
