@@ -26,35 +26,38 @@ static bool may_use_reserve(const struct ext4 *fs)
 		(fs->opt.resgid && cred_in_group(c, fs->opt.resgid));
 }
 
-/* Up to *n blocks, at least one, become promised. -ENOSPC. */
+/*
+ * Of the unpromised blocks *n, or as many as there are, but at least one, become the caller's; with
+ * all: all or none. Who gets none has changed nothing, not even for a moment. -ENOSPC.
+ */
 static int claim(struct ext4 *fs, u32 *n, bool all, u32 flags)
 {
-	u64 keep = 0;
-	s64 room;
+	s64 keep = 0, had = __atomic_load_n(&fs->unpromised, __ATOMIC_RELAXED);
+	u32 got;
 
 	if (!(flags & EXT4_ALLOC_META))
-		keep = fs->pool +
+		keep = (s64)(fs->pool +
 			((flags & EXT4_ALLOC_ROOT_OK) || may_use_reserve(fs) ? 0
-									     : fs->root_reserved);
-	add(&fs->reserved_blocks, *n);
-	room = READ_ONCE(fs->free_blocks) - READ_ONCE(fs->pending_free) -
-		READ_ONCE(fs->reserved_blocks) - (s64)keep;
-	if (room >= 0)
-		return 0;
-	if (all || -room >= (s64)*n) {
-		add(&fs->reserved_blocks, -(s64)*n);
-		return -ENOSPC;
-	}
-	add(&fs->reserved_blocks, room);
-	*n += (u32)room;
+									     : fs->root_reserved));
+	do {
+		if (had - keep < (all ? (s64)*n : 1))
+			return -ENOSPC;
+		got = (u32)min_t(s64, *n, had - keep);
+	} while (!__atomic_compare_exchange_n(
+		&fs->unpromised, &had, had - got, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	*n = got;
 	return 0;
 }
 
 bool ext4_retry_nospace(struct ext4 *fs, int *tries)
 {
-	if (!fs->journal || READ_ONCE(fs->pending_free) <= 0 || ++*tries > 3 || journal_current())
+	if (!fs->journal || ++*tries > 3 || journal_current())
 		return false;
-	return !journal_commit_all(fs->journal, true);
+	if (__atomic_load_n(&fs->pending_free, __ATOMIC_ACQUIRE) > 0)
+		return !journal_commit_all(fs->journal, true);
+	/* A commit may have ended since the caller looked: only a look after this one counts. */
+	*tries = 3;
+	return true;
 }
 
 /* Under data_sem, so that the owner doesn't change between the quota and the count. */
@@ -94,19 +97,19 @@ int ext4_reserve(struct inode *i, u32 n)
 		return err;
 	err = promise(i, n, false);
 	if (err)
-		add(&fs->reserved_blocks, -(s64)n);
+		add(&fs->unpromised, n);
 	return err;
 }
 
 void ext4_repromise(struct inode *i, u32 n)
 {
-	add(&ext4_of(i)->reserved_blocks, n);
+	add(&ext4_of(i)->unpromised, -(s64)n);
 	if (promise(i, n, true))
 		WARN_ON(true);
 }
 
-/* n promised blocks of i are promised no longer. */
-static void keep_promise(struct inode *i, u32 n)
+/* n promised blocks of i are promised no longer: how many really were, which the caller has now. */
+static u32 end_promise(struct inode *i, u32 n)
 {
 	struct ext4_inode_info *info = ext4_info(i);
 
@@ -115,7 +118,7 @@ static void keep_promise(struct inode *i, u32 n)
 		n = info->reserved;
 	info->reserved -= n;
 	spin_unlock(&i->spin);
-	add(&ext4_of(i)->reserved_blocks, -(s64)n);
+	return n;
 }
 
 void ext4_unreserve(struct inode *i, u32 n)
@@ -125,7 +128,7 @@ void ext4_unreserve(struct inode *i, u32 n)
 
 	if (quota)
 		rwsem_read_lock(&info->data_sem);
-	keep_promise(i, n);
+	add(&ext4_of(i)->unpromised, end_promise(i, n));
 	if (quota && ext4_quota_promise(i, -(s64)n, true))
 		WARN_ON(true);
 	if (quota)
@@ -146,8 +149,10 @@ void ext4_count_blocks(struct inode *i, s64 n)
 
 static void group_is_bad(struct ext4 *fs, u32 n, struct ext4_group *g, const char *why)
 {
-	if (!g->bad_blocks)
+	if (!g->bad_blocks) {
 		add(&fs->free_blocks, -(s64)g->free_blocks);
+		add(&fs->unpromised, -(s64)g->free_blocks);
+	}
 	g->bad_blocks = true;
 	(void)ext4_corrupt(
 		fs, 0, ext4_desc_block_bitmap(fs, g->desc), "block bitmap of group %u: %s", n, why);
@@ -341,7 +346,7 @@ static bool worth_a_look(struct ext4_group *g, u32 least)
 		READ_ONCE(g->free_blocks) && READ_ONCE(g->largest_free) >= least;
 }
 
-static int search(
+static int search_once(
 	struct handle *h, struct ext4 *fs, ext4_block goal, u32 want, struct run *r, u32 *group)
 {
 	u32 nr = fs->nr_groups, first, bit, least[] = {want, max(want / 8, 1u), 1};
@@ -372,6 +377,20 @@ static int search(
 	return -ENOSPC;
 }
 
+/* Who searches owns as many blocks: there are some, but FITRIM may hold them for the moment. */
+static int search(
+	struct handle *h, struct ext4 *fs, ext4_block goal, u32 want, struct run *r, u32 *group)
+{
+	int err = search_once(h, fs, goal, want, r, group);
+
+	if (err == -ENOSPC) {
+		mutex_lock(&fs->trim_lock);
+		err = search_once(h, fs, goal, want, r, group);
+		mutex_unlock(&fs->trim_lock);
+	}
+	return err;
+}
+
 int ext4_alloc_blocks(struct handle *h, struct ext4_alloc *a, ext4_block *out)
 {
 	struct inode *i = a->inode;
@@ -387,7 +406,7 @@ int ext4_alloc_blocks(struct handle *h, struct ext4_alloc *a, ext4_block *out)
 			return err;
 		err = ext4_quota_blocks(i, claimed);
 		if (err) {
-			add(&fs->reserved_blocks, -(s64)claimed);
+			add(&fs->unpromised, claimed);
 			return err;
 		}
 	}
@@ -402,11 +421,13 @@ int ext4_alloc_blocks(struct handle *h, struct ext4_alloc *a, ext4_block *out)
 	}
 	if (delayed) {
 		if (!err) {
-			keep_promise(i, r.len);
+			end_promise(i, r.len);
 			err = ext4_quota_claim(i, r.len);
+		} else {
+			add(&fs->unpromised, -(s64)r.len); /* taken, but nobody's */
 		}
 	} else {
-		add(&fs->reserved_blocks, -(s64)claimed);
+		add(&fs->unpromised, (s64)claimed - r.len);
 		if (claimed > r.len && ext4_quota_blocks(i, -(s64)(claimed - r.len)))
 			err = err ? err : -EIO;
 	}
@@ -433,7 +454,8 @@ static void release(struct ext4 *fs, u32 group, u32 start, u32 count)
 	WRITE_ONCE(g->pending, g->pending - count);
 	WRITE_ONCE(g->largest_free, ~0u);
 	mutex_unlock(&g->lock);
-	add(&fs->pending_free, -(s64)count);
+	add(&fs->unpromised, count);
+	__atomic_sub_fetch(&fs->pending_free, count, __ATOMIC_RELEASE); /* ext4_retry_nospace */
 }
 
 static void freed_for_good(struct journal_callback *cb, bool committed)
@@ -552,6 +574,7 @@ static int claim_in_group(
 		bitmap_set_range(ref.data, start, count);
 		WRITE_ONCE(g->free_blocks, g->free_blocks - count);
 		add(&fs->free_blocks, -(s64)count);
+		add(&fs->unpromised, -(s64)count);
 		err = end_change(h, fs, n, g, &ref, start, count);
 	}
 	block_ref_put(&ref);
@@ -654,6 +677,7 @@ static int trim_group(struct ext4 *fs, u32 n, u32 from, u32 to, u32 least, u64 *
 		struct block_ref ref;
 		u32 start, end;
 
+		mutex_lock(&fs->trim_lock);
 		mutex_lock(&g->lock);
 		err = load_bitmap(fs, n, g, &ref);
 		start = err ? to : (u32)bitmap_next_clear(g->busy, to, at);
@@ -668,10 +692,12 @@ static int trim_group(struct ext4 *fs, u32 n, u32 from, u32 to, u32 least, u64 *
 				(u64)(end - start) * fs->sectors_per_block);
 			mutex_lock(&g->lock);
 			bitmap_clear_range(g->busy, start, end - start);
+			WRITE_ONCE(g->largest_free, ~0u);
 			mutex_unlock(&g->lock);
 			if (!err)
 				*trimmed += (u64)(end - start) << fs->block_bits;
 		}
+		mutex_unlock(&fs->trim_lock);
 		at = end + 1;
 		if (signal_interrupts(current_thread(), THREAD_KILLABLE))
 			return -ERESTARTSYS;

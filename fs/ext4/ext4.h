@@ -83,7 +83,9 @@ struct ext4 { /* super->priv */
 	struct ext4_group **groups; /* RCU: replaced when the file system grows */
 
 	s64 free_blocks;            /* atomic: not allocated */
-	s64 reserved_blocks;        /* atomic: delayed allocations that have no block yet */
+	s64 unpromised;             /* atomic: of them, neither promised to delayed allocations or
+				     * to somebody who searches now, nor pending. One number, so that
+				     * a promise that becomes a block changes nothing here. */
 	s64 free_inodes, used_dirs; /* atomic */
 	u64 root_reserved;          /* blocks that only root (resuid, resgid) may take */
 
@@ -100,6 +102,7 @@ struct ext4 { /* super->priv */
 	u64 pool;                 /* blocks that only metadata and promised data may take */
 	u64 resv_pool;            /* what statfs leaves out of f_bavail: the same */
 	s64 pending_free;         /* atomic: freed, but not allocatable before a commit */
+	struct mutex trim_lock;   /* RANK_FS_TRIM: FITRIM holds free blocks back */
 	u32 hint_group;           /* atomic: where a run was found last */
 	u32 spread;               /* atomic: next group for a directory of the root */
 	u32 bdev_opens;           /* put_super's: what to close */
@@ -354,7 +357,7 @@ struct ext4_alloc { /* a wish */
 	u32 flags;
 };
 #define EXT4_ALLOC_META    1u
-#define EXT4_ALLOC_DELAYED 2u /* was reserved: takes from reserved_blocks on success */
+#define EXT4_ALLOC_DELAYED 2u /* was reserved: its blocks are claimed */
 #define EXT4_ALLOC_ROOT_OK 4u /* may use root's reserve */
 /* Contiguous blocks, as many of len as one run gives. -ENOSPC -EDQUOT -EIO. In h: credits 4. */
 int ext4_alloc_blocks(struct handle *h, struct ext4_alloc *a, ext4_block *out) must_check;

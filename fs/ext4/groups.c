@@ -243,6 +243,7 @@ int ext4_groups_load(struct ext4 *fs, bool all)
 	if (all && (free_blocks > fs->blocks_count || free_inodes > fs->inodes_count))
 		return -EFSCORRUPTED;
 	fs->free_blocks = (s64)free_blocks;
+	fs->unpromised = fs->free_blocks - fs->pending_free;
 	fs->free_inodes = (s64)free_inodes;
 	fs->used_dirs = (s64)dirs;
 	return ext4_zones_build(fs, nr);

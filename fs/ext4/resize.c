@@ -433,6 +433,7 @@ static void publish(struct batch *b, u64 end, u64 kept_for_root)
 			(fs->journal_inode ? fs->journal_inode->object.size >> fs->block_bits : 0));
 	es->s_overhead_clusters = (u32)fs->overhead;
 	__atomic_fetch_add(&fs->free_blocks, (s64)free, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&fs->unpromised, (s64)free, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&fs->free_inodes, (s64)b->nr * fs->inodes_per_group, __ATOMIC_RELAXED);
 	ext4_super_counts_set(fs);
 	mutex_unlock(&fs->error_lock);
@@ -549,6 +550,7 @@ static int extend_last(struct ext4 *fs, u64 end)
 			es->s_blocks_count_hi = (u32)(end >> 32);
 		__atomic_store_n(&fs->blocks_count, end, __ATOMIC_RELEASE);
 		__atomic_fetch_add(&fs->free_blocks, (s64)more, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&fs->unpromised, (s64)more, __ATOMIC_RELAXED);
 		ext4_super_counts_set(fs);
 		mutex_unlock(&fs->error_lock);
 		err = journal_dirty(h, &fs->sb_ref);

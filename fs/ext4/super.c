@@ -650,6 +650,7 @@ static struct ext4 *fs_alloc(struct super *s, struct block_device *dev)
 	fs->wb = dev->wb;
 	mutex_init(&fs->sb_lock, RANK_FS_SUPER);
 	mutex_init(&fs->orphan_lock, RANK_FS_ORPHAN);
+	mutex_init(&fs->trim_lock, RANK_FS_TRIM);
 	ext4_error_init(fs);
 	ext4_writeback_init(fs);
 	list_init(&fs->orphans);

@@ -287,7 +287,7 @@ int ext4_statfs(struct super *s, struct kstatfs *st)
 {
 	struct ext4 *fs = s->priv;
 	u64 kept = fs->root_reserved + fs->resv_pool, a, b;
-	s64 free = READ_ONCE(fs->free_blocks) - READ_ONCE(fs->reserved_blocks);
+	s64 free = READ_ONCE(fs->unpromised) + READ_ONCE(fs->pending_free);
 
 	st->type = EXT4_SUPER_MAGIC;
 	st->bsize = st->frsize = fs->block_size;

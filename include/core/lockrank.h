@@ -48,6 +48,7 @@ enum lock_rank {
 	RANK_FS_XATTR,
 	RANK_FS_QUOTA,     /* quotas of ids are brought in */
 	RANK_FS_QUOTA_MAP, /* block map of a quota file */
+	RANK_FS_TRIM,      /* free blocks are held back */
 	RANK_FS_GROUP,     /* a block group's bitmaps */
 	RANK_FS_META,
 	RANK_BDEV_INVALIDATE, /* a block device's object: metadata is read under all of the above */
