@@ -213,7 +213,7 @@ struct handle *ext4_begin(struct ext4 *fs, u32 credits) must_check; /* journal_s
 struct handle *ext4_start(struct ext4 *fs, u32 credits) must_check; /* also on MS_RDONLY */
 int ext4_end(struct handle *h, int err) must_check; /* journal_stop; the first error */
 int ext4_freeze(struct super *s);
-int ext4_thaw(struct super *s);
+void ext4_thaw(struct super *s);
 
 /* groups.c: geometry */
 /* all: with checksums and sums; without, the journal hasn't been replayed yet. */
@@ -260,6 +260,9 @@ int ext4_start_writing(struct ext4 *fs) must_check;
 int ext4_stop_writing(struct ext4 *fs) must_check;
 /* The super block says, on the disk: mounted for writing, the journal has content. */
 int ext4_mark_in_use(struct ext4 *fs) must_check;
+/* The same after ext4_stop_writing, or it is read-only: without the marks on the disk a crash would
+ * lose what is committed. */
+void ext4_back_in_use(struct ext4 *fs);
 int ext4_write_super(struct ext4 *fs, bool wait) must_check; /* counts, times, now */
 void ext4_super_counts_set(struct ext4 *fs);                 /* into *es; error_lock held */
 /* Blocks kept for root as the super block has it now: tune2fs changes it on a mounted device. */

@@ -575,8 +575,13 @@ static int to_read_only(struct ext4 *fs)
 		/* The empty journal's block goes home the plain way. */
 		err = bdev_write_block(fs->dev, &fs->sb_ref, BIO_FUA);
 	}
+	if (err && !READ_ONCE(fs->aborted))
+		ext4_back_in_use(fs);
 	WRITE_ONCE(fs->going_ro, false);
-	ext4_mmp_stop(fs);
+	if (!err) {
+		ext4_mmp_stop(fs);
+		fs->writing = false;
+	}
 	return err;
 }
 
@@ -605,8 +610,10 @@ static int ext4_remount(struct super *s, u32 flags, const char *data)
 		journal_set_barriers(fs->journal, new.barrier);
 	}
 	if ((flags & MS_RDONLY) && !was_ro) {
-		err = READ_ONCE(fs->aborted) ? 0 : to_read_only(fs);
-		fs->writing = false;
+		if (READ_ONCE(fs->aborted))
+			fs->writing = false;
+		else
+			err = to_read_only(fs);
 	} else if (!(flags & MS_RDONLY) && was_ro) {
 		if (bdev_read_only(fs->dev))
 			err = -EROFS;

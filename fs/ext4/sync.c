@@ -196,6 +196,16 @@ void ext4_journal_aborted(void *owner, int err)
 
 /* ---- frozen ------------------------------------------------------------------------------------ */
 
+void ext4_back_in_use(struct ext4 *fs)
+{
+	int err = ext4_mark_in_use(fs);
+
+	if (err && fs->journal)
+		ext4_journal_aborted(fs, err);
+	else if (err)
+		(void)ext4_fatal(fs, err, "can't be marked as in use");
+}
+
 int ext4_freeze(struct super *s)
 {
 	struct ext4 *fs = s->priv;
@@ -213,15 +223,16 @@ int ext4_freeze(struct super *s)
 	mutex_unlock(&fs->error_lock);
 	err = bdev_write_block(fs->dev, &fs->sb_ref, fs->opt.barrier ? BIO_FUA : 0);
 	if (err)
-		(void)!ext4_mark_in_use(fs);
+		ext4_back_in_use(fs);
 	return err;
 }
 
-int ext4_thaw(struct super *s)
+void ext4_thaw(struct super *s)
 {
 	struct ext4 *fs = s->priv;
 
-	return READ_ONCE(fs->aborted) ? 0 : ext4_mark_in_use(fs);
+	if (!READ_ONCE(fs->aborted))
+		ext4_back_in_use(fs);
 }
 
 /* ---- handles ----------------------------------------------------------------------------------- */

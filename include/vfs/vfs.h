@@ -141,9 +141,10 @@ struct super_ops {
 	int (*sync)(struct super *s, bool wait); /* NULL: nothing to write */
 	int (*remount)(struct super *s, u32 sb_flags, const char *data); /* NULL: flags only */
 	/* FIFREEZE: all writers are stopped, what was dirty has been synced. The device must be as
-	 * after an unmount, and stay so until thaw. NULL (both): it can't be frozen. */
+	 * after an unmount, and stay so until thaw, which can't fail: it may make the file system
+	 * read-only. NULL (both): it can't be frozen. */
 	int (*freeze)(struct super *s);
-	int (*thaw)(struct super *s);
+	void (*thaw)(struct super *s);
 	void (*show_options)(struct seq_buf *out, struct super *s); /* ",size=1k"; NULL: none */
 	void (*empty)(struct super *s); /* unmount begins: let go of pinned dentries. NULL: none */
 	void (*put_super)(struct super *s); /* unmount; NULL: nothing */
@@ -197,7 +198,8 @@ void super_begin(struct super *s, u32 level);
 bool super_try_begin(struct super *s, u32 level) must_check;
 void super_end(struct super *s, u32 level);
 bool super_is_frozen(const struct super *s); /* nothing is dirty and nothing may become so */
-/* FIFREEZE, FITHAW: -EOPNOTSUPP, -EBUSY (it is), -EINVAL (it isn't), errors of the file system. */
+/* FIFREEZE, FITHAW: -EOPNOTSUPP, -EBUSY (it is), -EINVAL (it isn't); freezing: errors of the file
+ * system, which isn't frozen then. */
 int super_freeze(struct super *s) must_check;
 int super_thaw(struct super *s) must_check;
 /* Times in memory only (lazytime) go to the file system. Sleeps. */

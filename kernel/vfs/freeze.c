@@ -115,15 +115,14 @@ int super_freeze(struct super *s)
 int super_thaw(struct super *s)
 {
 	u32 old = FROZEN;
-	int err;
 
 	if (!try_cmpxchg(&s->freeze_state, &old, THAWING))
 		return -EINVAL;
-	err = s->stopped ? s->ops->thaw(s) : 0;
-	let_go(s, err ? FROZEN : THAWED);
-	if (!err)
-		put_super(s);
-	return err;
+	if (s->stopped)
+		s->ops->thaw(s);
+	let_go(s, THAWED);
+	put_super(s);
+	return 0;
 }
 
 bool super_may_remount(struct super *s)
