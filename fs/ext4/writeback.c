@@ -268,10 +268,18 @@ static void parts_done(struct bio *b)
 	bio_free(b);
 }
 
+/* Data of i is lost: fsync and syncfs tell. */
+static void lost(struct inode *i, int err)
+{
+	err = err == -ENOSPC || err == -EDQUOT ? err : -EIO;
+	object_set_wb_error(&i->object, err);
+	errseq_set(&i->super->wb_err, err);
+}
+
 static void note_error(struct bio *b)
 {
 	if (b->status && b->nr_vecs)
-		object_set_wb_error(b->vecs[0].page->object, b->status == -ENOSPC ? -ENOSPC : -EIO);
+		lost(b->vecs[0].page->object->owner, b->status);
 }
 
 static void write_done(struct bio *b)
@@ -383,7 +391,7 @@ static void add_blocks(struct out *w, u32 b, u32 n, ext4_block place, bool fresh
 			if (w->bio)
 				bio_free(w->bio);
 			w->bio = NULL;
-			object_set_wb_error(&w->inode->object, -EIO);
+			lost(w->inode, -EIO);
 			part_done(p);
 			goto added;
 		}
@@ -603,8 +611,7 @@ static int write_batch(struct out *w)
 	e = stop(w, err == -ENOSPC ? 0 : err);
 	err = err ? err : e;
 	if (err)
-		object_set_wb_error(
-			&w->inode->object, err == -ENOSPC || err == -EDQUOT ? err : -EIO);
+		lost(w->inode, err);
 	for (u32 k = 0; k < w->nr; k++) {
 		struct page *p = w->pages[k];
 		u64 behind = blocks > p->index * per ? blocks - p->index * per : 0;

@@ -90,8 +90,8 @@ struct file {
 	void *priv;
 	struct file_owner *owner;
 	struct list_head epoll_links; /* epoll items watching this file; epoll's lock */
-	u32 wb_err;
-	struct readahead readahead; /* unlocked hints; FIFOs keep w_opens in start */
+	u32 wb_err, super_wb_err;     /* errseq: errors of writing back that were told; atomic */
+	struct readahead readahead;   /* unlocked hints; FIFOs keep w_opens in start */
 	struct rcu_head rcu;
 	struct list_head tty_link;
 };
@@ -137,6 +137,8 @@ ssize_t vfs_write(struct file *f, struct iter *from, off64_t *pos) must_check;
 off64_t vfs_seek(struct file *f, off64_t off, int whence) must_check;
 int vfs_iterate(struct file *f, struct dir_context *ctx) must_check;
 int vfs_fsync(struct file *f, u64 start, u64 end, bool datasync) must_check;
+/* syncfs(2): its file system; an error of writing back since f was opened or told, too. Sleeps. */
+int vfs_syncfs(struct file *f) must_check;
 int vfs_ftruncate(struct file *f, u64 size) must_check;
 int vfs_fallocate(struct file *f, int mode, u64 off, u64 len) must_check;
 /* Kernel buffer convenience (exec, initramfs): at *pos, whole or short. */

@@ -164,6 +164,7 @@ struct super {
 	u32 flags;           /* SB_RDONLY == MS_RDONLY, MS_SYNCHRONOUS, MS_LAZYTIME...; atomic */
 	u64 magic, max_size; /* largest file, bytes */
 	u32 blksize;
+	u32 wb_err;               /* errseq: data or metadata that didn't reach the disk */
 	u32 time_gran_ns;         /* times are multiples of it: 1 to 10^9 */
 	s64 time_min, time_max;   /* seconds that an inode's times can hold */
 	struct mutex rename_lock; /* RANK_SUPER: cross-directory renames */

@@ -15,6 +15,7 @@
 #define VM_OBJECT_H
 
 #include <kmem/page.h>
+#include <lib/errseq.h>
 #include <lib/xarray.h>
 #include <lib/itree.h>
 #include <core/refcount.h>

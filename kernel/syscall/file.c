@@ -432,14 +432,9 @@ long sys_sync(void)
 	return 0;
 }
 
-static long sync_super(struct super *s)
-{
-	return s->ops->sync ? s->ops->sync(s, true) : 0;
-}
-
 long sys_syncfs(int fd)
 {
-	return WITH_FILE(fd, f, sync_super(f->inode->super));
+	return WITH_FILE(fd, f, vfs_syncfs(f));
 }
 
 static long sync_range(struct file *f, off64_t off, off64_t n, u32 flags)

@@ -374,6 +374,18 @@ int vfs_fsync(struct file *f, u64 start, u64 end, bool datasync)
 	return err ? err : wb;
 }
 
+int vfs_syncfs(struct file *f)
+{
+	struct super *s = f->inode->super;
+	int err, wb;
+
+	if (!s) /* neither file system nor disk */
+		return 0;
+	err = s->ops->sync ? s->ops->sync(s, true) : 0;
+	wb = errseq_check(&s->wb_err, &f->super_wb_err);
+	return err ? err : wb;
+}
+
 int vfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 {
 	struct inode *i = f->inode;

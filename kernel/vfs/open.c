@@ -146,6 +146,7 @@ int file_finish_open(struct file *f, const struct path *p, const struct cred *c)
 		f->mode |= FMODE_WRITER;
 	}
 	f->wb_err = object_sample_wb_error(&i->object);
+	f->super_wb_err = i->super ? errseq_sample(&i->super->wb_err) : 0;
 	f->mode |= FMODE_LSEEK;
 	if (f->ops->open) {
 		err = f->ops->open(i, f);

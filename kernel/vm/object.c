@@ -320,42 +320,20 @@ bool object_evict_page(struct vm_object *o, struct page *p)
 	return true;
 }
 
-/* ---- errors of writeback: errno in the low bits, a "was seen" bit, a counter
- * --------------------- */
-
-#define WB_ERRNO 0xfffu
-#define WB_SEEN  0x1000u
-#define WB_STEP  0x2000u
+/* ---- errors of writeback ------------------------------------------------------------------------
+ */
 
 void object_set_wb_error(struct vm_object *o, int err)
 {
-	u32 old = READ_ONCE(o->wb_err), new;
-
-	if (err >= 0)
-		return;
-	do {
-		new = (old & ~(WB_ERRNO | WB_SEEN)) | (u32)-err;
-		if (old & WB_SEEN)
-			new += WB_STEP;
-	} while (!try_cmpxchg(&o->wb_err, &old, new));
+	errseq_set(&o->wb_err, err);
 }
 
-/* An error that nobody has seen yet is reported to files opened after it, too. */
 u32 object_sample_wb_error(struct vm_object *o)
 {
-	u32 v = READ_ONCE(o->wb_err);
-
-	return v & WB_SEEN ? v : 0;
+	return errseq_sample(&o->wb_err);
 }
 
 int object_check_wb_error(struct vm_object *o, u32 *since)
 {
-	u32 v = READ_ONCE(o->wb_err);
-
-	if (v == *since)
-		return 0;
-	while (!(v & WB_SEEN) && !try_cmpxchg(&o->wb_err, &v, v | WB_SEEN))
-		;
-	*since = v | WB_SEEN;
-	return -(int)(v & WB_ERRNO);
+	return errseq_check(&o->wb_err, since);
 }

@@ -293,6 +293,20 @@ static int move(struct file *f)
 	return err == -ENODATA ? 0 : err; /* it has no blocks */
 }
 
+/* sync and syncfs(2): the former alone can't tell of data that was lost before. */
+static int sync_all(void)
+{
+	struct vfs_env e = env();
+	struct file *f = vfs_open(&e, NULL, "/mnt", O_RDONLY | O_DIRECTORY, 0, 0);
+	int err = vfs_sync_all(true), e2;
+
+	if (is_err(f))
+		return ptr_err(f);
+	e2 = vfs_syncfs(f);
+	put_file(f);
+	return err ? err : e2;
+}
+
 static int freeze(void)
 {
 	struct vfs_env e = env();
@@ -305,7 +319,7 @@ static int freeze(void)
 	if (!err)
 		err = super_thaw(p.mnt->super);
 	put_path(&p);
-	return err;
+	return err ? err : sync_all();
 }
 
 static int with_file(const struct op *o, u32 flags, u32 at)
@@ -386,7 +400,7 @@ static int run_op(const struct op *o, u32 at)
 	case FDATASYNC:
 		return with_file(o, O_RDONLY, at);
 	case SYNC:
-		return vfs_sync_all(true);
+		return sync_all();
 	}
 	return -ENOSYS;
 }
