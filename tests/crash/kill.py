@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""kill.py [--work files|sqlite] [--count N] [--seed S] [--smp N] [--kernel aramid|linux]: kills machines at
+"""kill.py [--work files|sqlite|git] [--count N] [--seed S] [--smp N] [--kernel aramid|linux]: kills machines at
 random moments.
 
 One disk image lives through all of it: a machine works on it until QEMU is killed, the next one
@@ -95,6 +95,79 @@ class Sqlite:
         return [*self.line("check", "-", last)]
 
 
+GIT = r"""
+verb=$1 n=$2
+mount -t ext4 /dev/vda /mnt && mkdir -p /mnt/repo && cd /mnt/repo || exit 9
+export HOME=/tmp GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b
+if [ ! -e /mnt/ready ]; then
+	git init -q -b main . && git config core.fsync all && git config core.fsyncMethod fsync &&
+		git config gc.auto 60 && git config gc.autoDetach false && sync && echo >/mnt/ready && sync || exit 9
+fi
+# What a killed git leaves, and what its user is told to remove.
+find .git -name '*.lock' -exec rm -f {} +
+# Commits have the numbers 0, 1, ... to the promised one at least, each with its number in a file.
+if [ "$n" -gt 0 ] || [ $verb = check ]; then
+	git fsck --full --strict --no-dangling >/tmp/fsck 2>&1 || { echo "failed: fsck"; cat /tmp/fsck; exit 1; }
+	have=$(git rev-list --count main) || { echo "failed: no branch"; exit 1; }
+	want=$n # commits before the next one, or up to the last promised one
+	[ $verb = work ] || want=$((n + 1))
+	[ "$have" -ge "$want" ] || { echo "failed: $have commits, $want promised"; exit 1; }
+	git reset -q --hard main || { echo "failed: reset"; exit 1; }
+	[ "$(cat number)" = $((have - 1)) ] && [ "$(git log -1 --format=%s)" = "commit $((have - 1))" ] ||
+		{ echo "failed: the last commit is another"; exit 1; }
+	n=$have
+fi
+[ $verb = work ] || { umount /mnt 2>/dev/null; exit 0; }
+while :; do
+	mkdir -p dir$((n % 7))
+	echo $n >number
+	seq 1 $((n % 400 * 5)) >file$((n % 11))
+	echo "$n $n" >dir$((n % 7))/new$n
+	[ $((n % 9)) = 8 ] && rm -f dir$((n % 5))/new$((n - 7))
+	git add -A && git commit -q -m "commit $n" || { echo "failed: commit $n"; exit 1; }
+	# git syncs what it writes before it renames it; that the new name of the branch lasts, a sync of its folder says.
+	[ $((n % 3)) = 2 ] || { sync .git/refs/heads && echo "done $n"; }
+	n=$((n + 1))
+done
+"""
+
+
+class Git:
+    """A repository with core.fsync=all, on a disk of its own; automatic gc packs it now and then."""
+
+    def __init__(self, tmp, _):
+        self.root = os.path.join(tmp, "root")
+        self.image = os.path.join(tmp, "disk.img")
+        for name in ("bin", "usr/bin", "usr/lib/git-core", "dev", "proc", "sys", "tmp", "mnt", "etc"):
+            os.makedirs(os.path.join(self.root, name))
+        self.install("/usr/bin/git")
+        os.link(os.path.join(self.root, "usr/bin/git"), os.path.join(self.root, "usr/lib/git-core/git"))
+        busybox = shutil.copy(shutil.which("busybox"), os.path.join(self.root, "bin"))
+        for tool in subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split():
+            if tool != "busybox":
+                os.symlink("busybox", os.path.join(self.root, "bin", tool))
+        with open(self.image, "wb") as f:
+            f.truncate(128 << 20)
+        subprocess.run(["mke2fs", "-q", "-t", "ext4", self.image], env=ENV, check=True)
+        self.options = ["--as", "initramfs", "--disk", self.image]
+
+    def install(self, program):
+        """A program of this machine with its libraries."""
+        said = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+        for file in [program, *re.findall(r"(/\S+) \(0x", said)]:
+            to = os.path.join(self.root, file.lstrip("/"))
+            os.makedirs(os.path.dirname(to), exist_ok=True)
+            shutil.copy(os.path.realpath(file), to)
+
+    @staticmethod
+    def work(first, _):
+        return ["sh", "-c", GIT, "sh", "work", str(first)]
+
+    @staticmethod
+    def check(last):
+        return ["sh", "-c", GIT, "sh", "check", str(last)]
+
+
 def aramid(o, work, command, **popen):
     line = [str(TOP / "tools" / "aramid"), "run", "--kernel", o.kernel, "--smp", str(o.smp), "--net", "none",
             *work.options, "--timeout", "300", work.root, "--", *command]
@@ -159,12 +232,12 @@ def main():
     p.add_argument("--smp", type=int, default=2)
     p.add_argument("--seconds", type=float, default=2.0, help="longest time before a kill")
     p.add_argument("--kernel", default="aramid")
-    p.add_argument("--work", choices=["files", "sqlite"], default="files")
+    p.add_argument("--work", choices=["files", "sqlite", "git"], default="files")
     o = p.parse_args()
-    o.what = "files" if o.work == "files" else "transactions"
+    o.what = {"files": "files", "sqlite": "transactions", "git": "commits"}[o.work]
     rng = random.Random(o.seed)
     with tempfile.TemporaryDirectory(prefix="aramid-kill-") as tmp:
-        work = {"files": Files, "sqlite": Sqlite}[o.work](tmp, o.seed)
+        work = {"files": Files, "sqlite": Sqlite, "git": Git}[o.work](tmp, o.seed)
         last, promised = -1, 0
         for n in range(o.count):
             before = last
