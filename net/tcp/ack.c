@@ -23,6 +23,7 @@ static void una_moved(struct tcp_conn *c, const struct tcp_ack *a)
 	c->bytes_acked += a->acked - (a->syn_acked ? 1 : 0);
 	c->retries = c->backoff = 0;
 	c->first_retrans_ns = 0;
+	c->waited = false;
 	c->events |= TCPE_WRITABLE;
 	if (c->urg_mode && !seq_before(c->snd_una, c->snd_up))
 		c->urg_mode = false;

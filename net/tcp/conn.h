@@ -177,6 +177,7 @@ enum tcp_count {
 	TCPC_SACK_RENEGING,        /* TCPSACKReneging */
 	TCPC_TS_REORDER,           /* TCPTSReorder */
 	TCPC_SPURIOUS_RTO,         /* TCPSpuriousRTOs */
+	TCPC_SPURIOUS_RTX,         /* TCPSpuriousRtxHostQueues */
 	TCPC_FULL_UNDO,            /* TCPFullUndo */
 	TCPC_DSACK_UNDO,           /* TCPDSACKUndo */
 	TCPC_DSACK_SENT,           /* TCPDSACKOldSent */
@@ -213,6 +214,9 @@ struct tcp_ops {
 	 * router may mark instead of dropping (RFC 3168). */
 	void (*transmit)(struct tcp_conn *c, struct packet *p, bool ect);
 	void (*count)(struct tcp_conn *c, enum tcp_count what, u32 n);
+	/* Data up to end waits in a queue of this machine: it can't have been lost yet. NULL:
+	 * never. */
+	bool (*waiting)(struct tcp_conn *c, u32 end);
 };
 
 /* net.ipv4.tcp_*: read at each use. */
@@ -327,6 +331,7 @@ struct tcp_conn {
 	s64 srtt_ns, rttvar_ns, rto_ns, mdev_ns;
 	s64 min_rtt_ns, min_rtt_at_ns;
 	u8 backoff, retries, probes_out, syn_retries; /* syn_retries: TCP_SYNCNT, 0: default */
+	bool waited; /* when the timer was armed, what it is about had not left this machine */
 	u8 timer_kind;
 	s64 timer_ns, delack_ns, keep_ns, pace_ns;   /* deadlines; TIME_NEVER: off */
 	s64 first_retrans_ns;                        /* of the present row of time-outs; 0: none */

@@ -1,6 +1,7 @@
 /* TCP sockets: life, what follows each call of the state machine, segments on their way down. */
 #include "sock.h"
 #include <core/init.h>
+#include <linux/tcp.h>
 #include <sched/timer.h>
 
 int g_tcp_slot;
@@ -50,6 +51,43 @@ static void finish_packet(
 	p->gso = p->gso_segs <= 1 ? GSO_NONE : addr_is_v4(dst) ? GSO_TCP4 : GSO_TCP6;
 }
 
+/* ---- what has not left this machine yet --------------------------------------------------------
+ */
+
+/* A device has sent p, or a queue dropped it: its data, and all before it, is on the network. */
+static void has_left(struct packet *p)
+{
+	struct tcp_sock *t = tcp_sk(p->sk);
+	const struct tcphdr *h = (const void *)(p->linear + p->trans_off);
+	u32 payload = p->len - (p->trans_off - p->data) - h->doff * 4u;
+	u32 end = ntohl(h->seq) + payload + h->fin, was = READ_ONCE(t->left_seq);
+
+	while (seq_before(was, end) &&
+		!__atomic_compare_exchange_n(
+			&t->left_seq, &was, end, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+	if (!__atomic_sub_fetch(&t->nr_waiting, 1, __ATOMIC_RELEASE))
+		put_sock(&t->inet.sk);
+}
+
+/* sk.lock. */
+static void watch(struct tcp_sock *t, struct packet *p)
+{
+	if (!__atomic_fetch_add(&t->nr_waiting, 1, __ATOMIC_ACQUIRE)) {
+		get_sock(&t->inet.sk);
+		WRITE_ONCE(t->left_seq, t->c.snd_una);
+	}
+	p->sk = &t->inet.sk;
+	p->released = has_left;
+}
+
+static bool waiting(struct tcp_conn *c, u32 end)
+{
+	const struct tcp_sock *t = tcp_of(c);
+
+	return READ_ONCE(t->nr_waiting) && seq_before(READ_ONCE(t->left_seq), end);
+}
+
 /* tcp_ops.transmit: sk.lock and RCU are held by whoever called the machine. */
 static void transmit(struct tcp_conn *c, struct packet *p, bool ect)
 {
@@ -57,6 +95,8 @@ static void transmit(struct tcp_conn *c, struct packet *p, bool ect)
 	struct inet_sock *s = &t->inet;
 	struct ip_path *path;
 	struct ip_tx tx;
+
+	u32 header = ((const struct tcphdr *)packet_data(p))->doff * 4u;
 
 	inet_count_tcp(s->sk.net, TCPM_OUT_SEGS, max_t(u32, p->gso_segs, 1));
 	if (inet_sock_path(s, &path)) {
@@ -72,6 +112,8 @@ static void transmit(struct tcp_conn *c, struct packet *p, bool ect)
 		packet_free(p);
 		return;
 	}
+	if (p->len > header && path->rt->dev->nr_queues)
+		watch(t, p);
 	(void)ip_send(s->sk.net, path, &tx, p); /* a drop is a loss */
 }
 
@@ -122,6 +164,7 @@ static const u16 g_counts[NR_TCP_COUNTS] = {
 	[TCPC_SACK_RENEGING] = TCPM_SACK_RENEGING,
 	[TCPC_TS_REORDER] = TCPM_TS_REORDER,
 	[TCPC_SPURIOUS_RTO] = TCPM_SPURIOUS_RTOS,
+	[TCPC_SPURIOUS_RTX] = TCPM_SPURIOUS_RTX_HOST_QUEUES,
 	[TCPC_FULL_UNDO] = TCPM_FULL_UNDO,
 	[TCPC_DSACK_UNDO] = TCPM_DSACK_UNDO,
 	[TCPC_DSACK_SENT] = TCPM_DSACK_OLD_SENT,
@@ -151,7 +194,7 @@ static void count(struct tcp_conn *c, enum tcp_count what, u32 n)
 {
 	inet_count_tcp(tcp_of(c)->inet.sk.net, (enum inet_tcp_count)g_counts[what], n);
 }
-static const struct tcp_ops g_conn_ops = {.transmit = transmit, .count = count};
+static const struct tcp_ops g_conn_ops = {.transmit = transmit, .count = count, .waiting = waiting};
 
 void tcp_fit_path(struct tcp_sock *t, s64 now)
 {

@@ -6,7 +6,8 @@
  * (RANK_SOCKET_CALL) order the copies from and to user memory, which happen without sk.lock.
  *
  * References of a tcp_sock: the descriptor or the accept queue has one, the table of connections
- * one, an armed timer one, each request one on its listener.
+ * one, an armed timer one, data segments in queues of devices one together, each request one on its
+ * listener.
  *
  * Before and after a connection there are "minis": requests between SYN and ACK, and TIME_WAIT.
  * They are found by the four names in a table of their own, looked at after the connections.
@@ -58,6 +59,8 @@ struct tcp_sock {
 	s64 armed_ns;     /* when the timer fires at the latest; sk.lock */
 	u32 path_mtu;     /* c's segments are made for it; sk.lock */
 	u32 charged;      /* bytes of it in INET_MEM_TCP; sk.lock */
+	u32 nr_waiting;   /* data segments in queues of devices; atomic */
+	u32 left_seq;     /* data before it has left them, while there are any; atomic */
 	bool hashed;      /* in the table of connections; sk.lock */
 	bool nospace;     /* somebody waits for room to send; atomic */
 	bool counted;     /* in CurrEstab; sk.lock */

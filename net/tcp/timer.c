@@ -102,12 +102,24 @@ static void timed_out(struct tcp_conn *c)
 	tcp_done(c, c->soft_error ?: ETIMEDOUT);
 }
 
+/* p is still in this machine, as when the hypervisor stands still, or was when the timer was armed:
+ * another copy would only wait behind it, and its answer may be on the way. */
+static bool still_here(struct tcp_conn *c, const struct packet *p)
+{
+	bool was = c->waited;
+
+	c->waited = c->ops->waiting && c->ops->waiting(c, tcp_cb(p)->end);
+	if (c->waited)
+		tcp_count(c, TCPC_SPURIOUS_RTX, 1);
+	return c->waited || was;
+}
+
 static void rto_expired(struct tcp_conn *c, s64 now)
 {
 	bool opening = c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECV;
 	struct packet *head = tcp_rtx_first(c);
 	bool closed_window = !c->snd_wnd && !opening && now - c->last_ack_ns < TCP_RTO_MAX_NS;
-	bool over;
+	bool over, waited = false;
 
 	if (opening)
 		over = c->retries >= (c->state == TCP_SYN_RECV        ? c->cfg->synack_retries
@@ -133,6 +145,8 @@ static void rto_expired(struct tcp_conn *c, s64 now)
 		/* Data that went with the SYN waits for the answer: middleboxes (RFC 7413 4.2.1). */
 		c->ecn_on = c->ecn_on && c->state == TCP_SYN_RECV;
 		tcp_send_syn(c, head, now);
+	} else if (still_here(c, head)) {
+		waited = true;
 	} else {
 		tcp_enter_loss(c, now);
 		head = tcp_rtx_first(c);
@@ -144,8 +158,8 @@ static void rto_expired(struct tcp_conn *c, s64 now)
 	if (c->retries < 255)
 		c->retries++;
 	if (!opening && c->retries == c->cfg->retries1)
-		c->events |= TCPE_DOUBT; /* RFC 1122 4.2.3.5: R1 */
-	if (c->backoff < MAX_BACKOFF)
+		c->events |= TCPE_DOUBT;         /* RFC 1122 4.2.3.5: R1 */
+	if (c->backoff < MAX_BACKOFF && !waited) /* the network has shown no sign of congestion */
 		c->backoff++;
 	tcp_arm_rtx(c, now);
 	if (c->user_timeout_ns && c->first_retrans_ns)
@@ -156,11 +170,14 @@ static void rto_expired(struct tcp_conn *c, s64 now)
 /* Tail loss probe: new data when there is some, else the last segment again (RFC 8985 7.3). */
 static void tlp_expired(struct tcp_conn *c, s64 now)
 {
-	struct packet *last;
+	struct packet *last = tcp_packet(c->rtx_last);
 
 	c->tlp_retrans = false;
+	if (still_here(c, last)) {
+		arm(c, TCP_TIMER_RTO, now + rto(c));
+		return;
+	}
 	if (!tcp_send_new(c, c->mss, true, false, now)) {
-		last = tcp_packet(c->rtx_last);
 		if (last->len > c->mss &&
 			tcp_rtx_split(c, last,
 				tcp_cb(last)->end - c->mss - (tcp_cb(last)->flags & TCPF_FIN)))

@@ -27,7 +27,8 @@ struct line_params {
 	s64 reorder_ns;         /* at most, later than due */
 	s64 jitter_ns;
 	u32 mss, gso;
-	bool black; /* everything is lost */
+	bool black;   /* everything is lost */
+	s64 still_ns; /* the sender's device takes nothing before; what is sent waits there */
 };
 
 enum side { CLIENT, SERVER };
@@ -45,7 +46,9 @@ struct line_host {
 	bool close_when_sent, closed, reading, got_fin, stop_reading;
 	s64 read_every_ns, next_read_ns;
 	int error;
-	bool done; /* state CLOSE was reported */
+	bool done;  /* state CLOSE was reported */
+	bool waits; /* since waits_seq, for params.still_ns */
+	u32 waits_seq;
 };
 
 struct line_flow {
@@ -168,7 +171,11 @@ static void wire_one(
 	l->segments++;
 	if (w->black || line_chance(l, w->loss))
 		goto lost;
-	due = max(l->now, l->busy[from]);
+	due = max(max(l->now, l->busy[from]), w->still_ns);
+	if (l->now < w->still_ns && s->len && !f->h[from].waits) {
+		f->h[from].waits = true;
+		f->h[from].waits_seq = s->seq;
+	}
 	if (w->rate) {
 		u64 waiting = (u64)(due - l->now) * w->rate / NS_PER_SEC;
 
@@ -260,7 +267,17 @@ static void conn_count(struct tcp_conn *c, enum tcp_count what, u32 n)
 	g_line_counts[what] += n;
 }
 
-static const struct tcp_ops line_ops = {.transmit = conn_transmit, .count = conn_count};
+static bool conn_waiting(struct tcp_conn *c, u32 end)
+{
+	struct line_flow *f = flow_of(c);
+	struct line_host *h = &f->h[side_of(f, c)];
+
+	h->waits = h->waits && f->line->now < f->line->params[side_of(f, c)].still_ns;
+	return h->waits && seq_after(end, h->waits_seq);
+}
+
+static const struct tcp_ops line_ops = {
+	.transmit = conn_transmit, .count = conn_count, .waiting = conn_waiting};
 
 /* ---- users
  * ------------------------------------------------------------------------------------------ */

@@ -318,6 +318,25 @@ UNIT(reordering_alone_costs_little)
 	line_free(l);
 }
 
+UNIT(what_waits_in_a_device_that_stands_still_is_not_sent_again)
+{
+	for (u32 sack = 0; sack < 2; sack++) {
+		struct line *l = line_new(7 + sack);
+		struct line_flow *f = line_flow_new(l, 400000, 0);
+		u64 before = g_line_counts[TCPC_SPURIOUS_RTX];
+
+		l->cfg.sack = l->cfg.timestamps = (u8)sack;
+		line_run(l, l->now + 50 * NS_PER_MS);
+		l->params[CLIENT].still_ns = l->now + 5 * NS_PER_SEC;
+		EXPECT(line_finish(l, l->now + 100 * NS_PER_SEC));
+		expect_whole(l, f);
+		EXPECT(g_line_counts[TCPC_SPURIOUS_RTX] > before);
+		EXPECT_EQ(f->h[CLIENT].c.total_retrans, 0);
+		EXPECT_EQ(f->h[CLIENT].c.backoff, 0);
+		line_free(l);
+	}
+}
+
 UNIT(a_lost_tail_is_repaired_by_a_probe_and_not_by_a_timeout)
 {
 	u32 slow = 0;
