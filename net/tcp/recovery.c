@@ -159,7 +159,8 @@ void tcp_enter_loss(struct tcp_conn *c, s64 now)
 static void undo(struct tcp_conn *c, enum tcp_count why)
 {
 	tcp_count(c, why, 1);
-	c->cwnd = min(max(c->cwnd, c->prior_cwnd), c->cwnd_clamp);
+	/* prior_cwnd is of a smaller segment size, perhaps. */
+	c->cwnd = min(max(max(c->cwnd, c->prior_cwnd), c->mss), c->cwnd_clamp);
 	c->ssthresh = max(c->ssthresh, c->prior_ssthresh);
 	if (c->cc->undo)
 		c->cc->undo(c);
