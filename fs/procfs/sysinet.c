@@ -108,6 +108,60 @@ static int show_tcp3(struct seq_buf *s, struct proc_node *n)
 	return 0;
 }
 
+/* tcp_fastopen_key: one key or two, each four words in hex as the machine has them in memory. */
+static int show_fastopen_key(struct seq_buf *s, struct proc_node *n)
+{
+	struct tcp_fo_keys k;
+	u32 w[TCP_FO_KEY_LEN / 4];
+
+	tcp_fo_net_keys(&g_init_net, &k);
+	for (u32 i = 0; i < k.nr; i++) {
+		memcpy(w, k.key[i], sizeof(w));
+		seq_printf(s, "%s%08x-%08x-%08x-%08x", i ? "," : "", w[0], w[1], w[2], w[3]);
+	}
+	seq_putc(s, '\n');
+	return 0;
+}
+
+static int hex_digit(char c) /* -1: none */
+{
+	return c >= '0' && c <= '9'                  ? c - '0'
+		: (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+						     : -1;
+}
+
+/* Four words of up to eight hex digits, with dashes between: what follows them, or NULL. */
+static const char *take_key(const char *at, u8 key[TCP_FO_KEY_LEN])
+{
+	for (u32 i = 0; i < TCP_FO_KEY_LEN / 4; i++) {
+		u32 w = 0, digits = 0;
+
+		if (i && *at++ != '-')
+			return NULL;
+		for (int d; digits < 8 && (d = hex_digit(*at)) >= 0; digits++, at++)
+			w = w << 4 | (u32)d;
+		if (!digits)
+			return NULL;
+		memcpy(key + 4 * i, &w, 4);
+	}
+	return at;
+}
+
+static int store_fastopen_key(struct proc_node *n, char *text, size_t len)
+{
+	struct tcp_fo_keys k = {.nr = 1};
+	const char *at = take_key(text, k.key[0]);
+
+	if (at && *at == ',') {
+		at = take_key(at + 1, k.key[1]);
+		k.nr = 2;
+	}
+	if (!at || (*at && *at != '\n'))
+		return -EINVAL;
+	tcp_fo_set_net_keys(&g_init_net, &k);
+	return (int)len;
+}
+
 /* Up to three numbers within the entry's bounds: bytes used, and *nr how many; or -EINVAL. */
 static int parse3(const struct proc_node *n, const char *text, size_t len, s64 value[3], u32 *nr)
 {
@@ -228,6 +282,11 @@ const struct proc_entry g_sys_ipv4_entries[] = {
 	TCP("dsack", TCPV_DSACK, 0, 255),
 	TCP("early_retrans", TCPV_EARLY_RETRANS, 0, 4),
 	TCP("ecn", TCPV_ECN, 0, 2),
+	TCP("fastopen", TCPV_FASTOPEN, INT_MIN, INT_MAX),
+	{.name = "tcp_fastopen_key",
+		.mode = S_IFREG | 0600,
+		.show = show_fastopen_key,
+		.store = store_fastopen_key},
 	TCP("fin_timeout", TCPV_FIN_TIMEOUT, 0, INT_MAX),
 	TCP("frto", TCPV_FRTO, 0, 255),
 	TCP("keepalive_intvl", TCPV_KEEPALIVE_INTVL, 0, INT_MAX),

@@ -14,6 +14,7 @@ enum tcp_variable {
 	TCPV_DSACK,
 	TCPV_EARLY_RETRANS,
 	TCPV_ECN,
+	TCPV_FASTOPEN,
 	TCPV_FIN_TIMEOUT,
 	TCPV_FRTO,
 	TCPV_KEEPALIVE_INTVL,
@@ -46,5 +47,14 @@ enum tcp_variable {
 };
 s64 tcp_sysctl_get(struct net *net, enum tcp_variable v);
 void tcp_sysctl_set(struct net *net, enum tcp_variable v, s64 value);
+
+/* net.ipv4.tcp_fastopen_key: what cookies are made with, and what they may have been made with. */
+#define TCP_FO_KEY_LEN 16
+struct tcp_fo_keys {
+	u8 nr; /* 1 or 2 */
+	u8 key[2][TCP_FO_KEY_LEN];
+};
+void tcp_fo_net_keys(struct net *net, struct tcp_fo_keys *out);
+void tcp_fo_set_net_keys(struct net *net, const struct tcp_fo_keys *keys);
 
 #endif

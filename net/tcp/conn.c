@@ -138,8 +138,10 @@ void tcp_set_mss(struct tcp_conn *c, u32 path_mss, u32 gso_max, s64 now)
 	c->path_mss = path_mss;
 	c->gso_max = max(gso_max, TCP_MIN_MSS);
 	tcp_update_mss(c);
-	if (c->cwnd && c->mss != before) /* the window is a number of segments to users */
+	if (c->cwnd && c->mss != before) { /* the window is a number of segments to users */
 		c->cwnd = max(c->cwnd, c->mss);
+		c->ssthresh = max(c->ssthresh, 2 * c->mss);
+	}
 	/* The path got smaller: what was too long for it has been dropped (RFC 1191, 8899). */
 	if (c->mss < before && c->state != TCP_CLOSE && c->state != TCP_SYN_SENT) {
 		struct packet *p, *next;
@@ -171,6 +173,18 @@ u8 tcp_choose_wscale(const struct tcp_config *cfg, s32 rcvbuf, u32 clamp)
 	return cfg->window_scaling ? choose_wscale(cfg, rcvbuf, clamp) : 0xff;
 }
 
+/* Our SYN, with the number iss, at the head of what is not sent. */
+static void put_syn(struct tcp_conn *c, struct packet *p, u32 iss)
+{
+	tcp_cb(p)->seq = iss;
+	tcp_cb(p)->end = iss + 1;
+	tcp_cb(p)->flags = TCPF_SYN;
+	tcp_cb(p)->where = TCP_UNSENT;
+	c->wmem += p->truesize;
+	list_add(&p->link, &c->unsent.list);
+	c->unsent.count++;
+}
+
 int tcp_open(struct tcp_conn *c, u32 iss, s64 now)
 {
 	struct packet *p = packet_alloc(PACKET_HEADROOM, GFP_ATOMIC);
@@ -183,19 +197,13 @@ int tcp_open(struct tcp_conn *c, u32 iss, s64 now)
 	c->snd_una = c->snd_nxt = iss;
 	c->snd_up = c->snd_sml = iss;
 	c->write_seq = iss + 1 + queued;
-	tcp_cb(p)->seq = iss;
-	tcp_cb(p)->end = iss + 1;
-	tcp_cb(p)->flags = TCPF_SYN;
-	tcp_cb(p)->where = TCP_UNSENT;
-	c->wmem += p->truesize;
 	for (struct list_head *n = c->unsent.list.next; n != &c->unsent.list; n = n->next) {
 		struct packet *q = container_of(n, struct packet, link);
 
 		tcp_cb(q)->seq += iss + 1;
 		tcp_cb(q)->end += iss + 1;
 	}
-	list_add(&p->link, &c->unsent.list);
-	c->unsent.count++;
+	put_syn(c, p, iss);
 	c->rcv_wscale = tcp_choose_wscale(c->cfg, c->rcvbuf, c->window_clamp);
 	c->ts_on = c->cfg->timestamps;
 	c->sack_on = c->cfg->sack;
@@ -289,6 +297,33 @@ void tcp_open_passive(struct tcp_conn *c, const struct tcp_request *rq, s64 now)
 		tcp_rtt_sample(c, now - rq->sent_ns, now);
 }
 
+int tcp_open_fast(struct tcp_conn *c, const struct tcp_request *rq, const struct tcp_seg *syn,
+	struct packet *p, s64 now)
+{
+	struct packet *answer = packet_alloc(PACKET_HEADROOM, GFP_ATOMIC);
+	struct tcp_seg data = *syn;
+
+	if (!answer)
+		return -ENOBUFS;
+	tcp_open_passive(c, rq, now);
+	c->passive_syn = false; /* unlike there, our SYN is a packet that has its timer here */
+	c->fo_passive = true;
+	c->snd_nxt = c->snd_up = c->snd_sml = c->iss;
+	c->snd_wnd = c->max_wnd = syn->wnd;
+	start_window(c);
+	c->fo_len = rq->fo_len;
+	memcpy(c->fo_cookie, rq->fo_cookie, sizeof(c->fo_cookie));
+	put_syn(c, answer, c->iss);
+	data.seq++;
+	data.flags &= (u8) ~(TCPF_SYN | TCPF_FIN); /* a FIN comes again, in its state */
+	tcp_data_input(c, &data, p, now);
+	c->fo_data_acked = seq_after(c->rcv_nxt, c->irs + 1);
+	c->ack_pending = 0; /* the SYN-ACK says it */
+	c->delack_ns = TIME_NEVER;
+	tcp_send_syn(c, answer, now);
+	return 0;
+}
+
 void tcp_finish(struct tcp_conn *c, s64 now)
 {
 	switch (c->state) {
@@ -352,7 +387,7 @@ void tcp_icmp_error(struct tcp_conn *c, int error, u32 seq, bool hard, s64 now)
 	/* Not about anything that is out: a blind attack, or stale (RFC 5927 4.1). */
 	if (seq_before(seq, c->snd_una) || seq_after(seq, c->snd_nxt))
 		return;
-	if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECV)
+	if (!tcp_open_enough(c->state, c->fo_passive))
 		tcp_done(c, error);
 	else
 		c->soft_error = error;

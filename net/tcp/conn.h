@@ -383,9 +383,13 @@ struct tcp_conn {
 	struct seq_range dsack;
 	s64 challenge_ns; /* last answer to an invalid segment */
 
-	/* fast open, client: cookie to send or ask with */
-	s8 fo_len; /* -1: no option */
-	bool fo_data_acked, fo_tried;
+	/* fast open. Client: cookie to send or ask with; server: one to give with the SYN-ACK */
+	s8 fo_len;     /* -1: no option */
+	bool fo_data;  /* client: what is queued goes with the SYN */
+	bool fo_tried; /* it did */
+	bool fo_data_acked;
+	bool fo_passive; /* opened by a SYN's data or cookie: in SYN_RECV data flows both ways */
+	u8 fo_fail;      /* enum tcp_fastopen_client_fail */
 	u8 fo_cookie[TCP_FASTOPEN_MAX];
 	s8 fo_got_len; /* cookie from the peer's SYN-ACK; -1: none */
 	u8 fo_got[TCP_FASTOPEN_MAX];
@@ -451,13 +455,18 @@ void tcp_conn_deinit(struct tcp_conn *c); /* frees what is queued */
 /* What the route carries in one segment (MTU less IP and TCP header); gso_max: payload of one
  * packet. */
 void tcp_set_mss(struct tcp_conn *c, u32 path_mss, u32 gso_max, s64 now);
-/* Active open: sends the SYN (with queued data when fo_len > 0). Path and buffers are set.
+/* Active open: sends the SYN (with what is queued when fo_data). Path and buffers are set.
  * -ENOBUFS. */
 int tcp_open(struct tcp_conn *c, u32 iss, s64 now) must_check;
 struct tcp_request;
 /* Passive open: c in SYN_RECV, as if our SYN-ACK of rq had just been sent. The segment that
  * completed the handshake goes to tcp_input next. */
 void tcp_open_passive(struct tcp_conn *c, const struct tcp_request *rq, s64 now);
+/* Passive open by fast open (RFC 7413): the SYN's data is taken, the SYN-ACK goes out, and both
+ * sides may send before it is acknowledged. rq->fo_len: a cookie that goes with it. Consumes p
+ * unless it fails: -ENOBUFS, and c is as before. */
+int tcp_open_fast(struct tcp_conn *c, const struct tcp_request *rq, const struct tcp_seg *syn,
+	struct packet *p, s64 now) must_check;
 /* A segment for this connection; consumes p (payload at data). */
 void tcp_input(struct tcp_conn *c, const struct tcp_seg *s, struct packet *p, s64 now);
 /* The end of any call: send what may be sent, and ACKs that are due. tcp_input does it itself. */
@@ -494,6 +503,12 @@ static inline u32 tcp_unread(const struct tcp_conn *c) /* in order and not yet r
 void tcp_consumed(struct tcp_conn *c, u32 n, u32 truesize, s64 now);
 void tcp_set_keepalive(struct tcp_conn *c, bool on, s64 now);
 void tcp_set_quickack(struct tcp_conn *c, bool on, s64 now);
+u32 tcp_syn_room(const struct tcp_conn *c); /* bytes of data that fit the SYN */
+/* May data be sent and received? */
+static inline bool tcp_open_enough(u8 state, bool fo_passive)
+{
+	return state != TCP_SYN_SENT && (state != TCP_SYN_RECV || fo_passive);
+}
 u32 tcp_wanted_sndbuf(const struct tcp_conn *c); /* bytes that keep the pipe full */
 
 /* ---- a connection being opened to us (request.c)

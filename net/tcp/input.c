@@ -30,7 +30,8 @@ static void reset_received(struct tcp_conn *c)
 {
 	int error = ECONNRESET;
 
-	if (c->state == TCP_SYN_SENT || (c->state == TCP_SYN_RECV && !c->passive_syn))
+	if (c->state == TCP_SYN_SENT ||
+		(c->state == TCP_SYN_RECV && !c->passive_syn && !c->fo_passive))
 		error = ECONNREFUSED;
 	else if (c->state == TCP_CLOSE_WAIT)
 		error = EPIPE;
@@ -187,6 +188,8 @@ static void syn_data_answer(struct tcp_conn *c)
 	struct packet *p, *next;
 
 	c->fo_data_acked = seq_after(c->snd_una, c->iss + 1);
+	if (!c->fo_data_acked)
+		c->fo_fail = c->total_retrans ? TFO_SYN_RETRANSMITTED : TFO_DATA_NOT_ACKED;
 	tcp_count(c, c->fo_data_acked ? TCPC_FASTOPEN_ACTIVE : TCPC_FASTOPEN_ACTIVE_FAIL, 1);
 	list_for_each_entry_safe(p, next, &c->flight_list, link)
 		tcp_rtx_mark(c, p, TCP_LOST);

@@ -101,11 +101,16 @@ void tcp_send_reset(struct tcp_conn *c, s64 now)
 /* ---- SYN
  * ----------------------------------------------------------------------------------------- */
 
+u32 tcp_syn_room(const struct tcp_conn *c)
+{
+	return min(c->path_mss, c->peer_mss) - TCP_MAX_OPTIONS;
+}
+
 /* Put as much of the queue as one segment holds behind the SYN (RFC 7413). */
 static struct packet *syn_data(struct tcp_conn *c, s64 now)
 {
 	struct packet *data, *q;
-	u32 room = min(c->path_mss, c->peer_mss) - TCP_MAX_OPTIONS;
+	u32 room = tcp_syn_room(c);
 
 	if (list_empty(&c->unsent.list))
 		return NULL;
@@ -133,7 +138,7 @@ void tcp_send_syn(struct tcp_conn *c, struct packet *p, s64 now)
 		.ts_ecr = c->ts_recent,
 		.sack = c->sack_on,
 		.wscale = answer && !c->wscale_on ? 0xff : c->rcv_wscale,
-		.fo_len = first ? c->fo_len : -1,
+		.fo_len = first || answer ? c->fo_len : -1,
 		.fo_cookie = c->fo_cookie,
 	};
 	u32 flags = TCPF_SYN | (answer ? TCPF_ACK : 0), wnd, n;
@@ -150,7 +155,7 @@ void tcp_send_syn(struct tcp_conn *c, struct packet *p, s64 now)
 		c->total_retrans++;
 		tcp_count(c, TCPC_RETRANS, 1);
 	}
-	q = first && c->fo_len > 0 ? syn_data(c, now) : NULL;
+	q = first && !answer && c->fo_data ? syn_data(c, now) : NULL;
 	if (q)
 		c->fo_tried = true;
 	else
@@ -345,7 +350,7 @@ void tcp_output(struct tcp_conn *c, s64 now)
 		return;
 	if (unlikely(c->fin_retry))
 		c->fin_retry = !tcp_queue_fin(c);
-	if (c->state != TCP_SYN_SENT && c->state != TCP_SYN_RECV) {
+	if (tcp_open_enough(c->state, c->fo_passive)) {
 		if (unlikely(!list_empty(&c->lost_list)))
 			any = send_lost(c, now);
 		while (!list_empty(&c->unsent.list)) {

@@ -314,6 +314,10 @@ static u32 handle_events(struct tcp_sock *t, s64 now)
 	u32 mask = 0;
 
 	c->events = 0;
+	if (unlikely(t->fo_listener) && ev & (TCPE_CONNECTED | TCPE_CLOSED))
+		tcp_fo_ended(t, !(ev & TCPE_CONNECTED) && c->error == ECONNRESET, now);
+	if (unlikely(c->fo_got_len > 0) && ev & TCPE_CONNECTED)
+		tcp_fo_keep_cookie(t);
 	if (ev & TCPE_READABLE && tcp_readable(t))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (ev & (TCPE_CONNECTED | TCPE_WRITABLE)) {
@@ -505,11 +509,13 @@ static u32 tcp_poll(struct sock *sk)
 
 	if (state == TCP_LISTEN)
 		return READ_ONCE(t->nr_accepts) ? EPOLLIN | EPOLLRDNORM : 0;
+	if (unlikely(READ_ONCE(t->fo_deferred))) /* a write is what it waits for */
+		return EPOLLOUT | EPOLLWRNORM | (READ_ONCE(sk->err) ? EPOLLERR : 0);
 	if (down == (SHUTDOWN_RCV | SHUTDOWN_SND) || state == TCP_CLOSE)
 		mask |= EPOLLHUP;
 	if (down & SHUTDOWN_RCV)
 		mask |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
-	if (state != TCP_SYN_SENT && state != TCP_SYN_RECV) {
+	if (tcp_open_enough(state, READ_ONCE(t->c.fo_passive))) {
 		if (tcp_readable(t))
 			mask |= EPOLLIN | EPOLLRDNORM;
 		if (down & SHUTDOWN_SND || tcp_writable(t)) {
@@ -535,6 +541,7 @@ static void tcp_free(struct rcu_head *head)
 	charge(t, 0);
 	tcp_conn_deinit(&t->c);
 	inet_sock_destroy(&t->inet);
+	kfree(t->fast);
 	slab_free(&g_tcp_cache, t);
 }
 
@@ -608,11 +615,14 @@ static int net_come(struct net *net, int slot)
 	tn->max_syn_backlog = (s32)clamp(READ_ONCE(g_nr_frames) / 512, 128ull, 4096ull);
 	tn->tw_reuse = 2;
 	tn->syncookies = 1;
+	tn->fastopen = TFO_CLIENT_ENABLE;
+	spin_init(&tn->fo_lock, RANK_SOCKET_LEAF);
 	tn->ports = port_table_new(net, true);
 	tn->table = inet_table_new(net);
 	tn->minis = tcp_mini_table_new();
+	tn->fo_cache = tcp_fo_cache_new();
 	net->slots[slot] = tn;
-	return tn->ports && tn->table && tn->minis ? 0 : -ENOMEM;
+	return tn->ports && tn->table && tn->minis && tn->fo_cache ? 0 : -ENOMEM;
 }
 static void net_go(struct net *net, int slot)
 {
@@ -621,6 +631,7 @@ static void net_go(struct net *net, int slot)
 	port_table_free(tn->ports);
 	inet_table_free(tn->table);
 	tcp_mini_table_free(tn->minis);
+	tcp_fo_cache_free(tn->fo_cache);
 	kfree(tn);
 }
 static const struct net_module g_module = {"tcp", net_come, net_go};

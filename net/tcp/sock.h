@@ -15,6 +15,7 @@
 #ifndef NET_TCP_SOCK_H
 #define NET_TCP_SOCK_H
 
+#include <abi/tcp_fastopen.h>
 #include <inet/inet.h>
 #include <inet/mem.h>
 #include <inet/ports.h>
@@ -25,12 +26,14 @@
 #include <lib/hash.h>
 #include <lib/string.h>
 #include <net/context.h>
+#include <tcp/tcp.h>
 #include "conn.h"
 
 #define TCP_HEADER_LEN 20u
 #define TCP_GSO_MAX    (65535u - 60 - 60) /* payload of one packet: headers with options fit too */
 
 struct tcp_mini_table;
+struct tcp_fo_cache;
 
 struct tcp_net {
 	struct net *net;
@@ -39,9 +42,13 @@ struct tcp_net {
 	struct tcp_mini_table *minis;
 	struct tcp_config config;
 	s32 max_orphans, max_tw_buckets, max_syn_backlog, tw_reuse, rfc1337, abort_on_overflow;
-	s32 syncookies;        /* 0: never, 1: when a listener's queue is full, 2: always */
-	s32 nr_orphans, nr_tw; /* atomic */
-	s64 nr_socks;          /* atomic */
+	s32 syncookies;             /* 0: never, 1: when a listener's queue is full, 2: always */
+	s32 nr_orphans, nr_tw;      /* atomic */
+	s64 nr_socks;               /* atomic */
+	s32 fastopen;               /* TFO_* */
+	struct spinlock fo_lock;    /* RANK_SOCKET_LEAF */
+	struct tcp_fo_keys fo_keys; /* fo_lock; nr 0: none made yet */
+	struct tcp_fo_cache *fo_cache;
 };
 extern int g_tcp_slot; /* set at start-up */
 static inline struct tcp_net *tcp_net(const struct net *net)
@@ -52,10 +59,21 @@ static inline struct tcp_net *tcp_net(const struct net *net)
 /* As Linux's SS_*: what connect(2) has to say. */
 enum tcp_user_state { TCPU_UNCONNECTED, TCPU_CONNECTING, TCPU_CONNECTED };
 
+/* Of a listener that takes data with SYNs (fast open). */
+#define TCP_FO_RESET_SLOTS 8
+struct tcp_fast {
+	u32 backlog;                    /* TCP_FASTOPEN; 0: none are taken. sk.lock */
+	u32 nr_pending;                 /* connections without their ACK; atomic */
+	u32 resets[TCP_FO_RESET_SLOTS]; /* of nr_pending: reset, by time; atomic */
+	s64 forgiven;                   /* the last slot that counts no more; sk.lock */
+	struct tcp_fo_keys keys;        /* nr 0: the namespace's. sk.lock */
+};
+
 struct tcp_sock {
 	struct inet_sock inet; /* first */
 	struct tcp_conn c;     /* sk.lock */
 	struct net_timer timer;
+	u32 new_iss;      /* of a connection whose names were used before; 0: to be chosen */
 	s64 armed_ns;     /* when the timer fires at the latest; sk.lock */
 	u32 path_mtu;     /* c's segments are made for it; sk.lock */
 	u32 charged;      /* bytes of it in INET_MEM_TCP; sk.lock */
@@ -72,7 +90,14 @@ struct tcp_sock {
 	u32 notsent_lowat; /* 0: net.ipv4.tcp_notsent_lowat */
 	u32 defer_accept;  /* SYN-ACKs that go out before a bare ACK counts */
 	bool recv_inq;
+	bool fo_connect;   /* TCP_FASTOPEN_CONNECT */
+	bool fo_no_cookie; /* TCP_FASTOPEN_NO_COOKIE */
+	/* connect was told to be done, and the SYN goes with the first write; c is closed yet.
+	 * sk.lock */
+	bool fo_deferred;
+	struct tcp_sock *fo_listener; /* opened fast, its ACK has not come: one reference. sk.lock */
 	/* listener; sk.lock */
+	struct tcp_fast *fast; /* NULL: has not been asked for */
 	struct list_head accepts, requests;
 	u32 nr_accepts, nr_requests, backlog;
 	s64 cookie_ns;                /* the last cookie went out; 0: none yet */
@@ -143,6 +168,7 @@ u32 tcp_settle(struct tcp_sock *t) must_check; /* the same with the lock still h
 void tcp_signal(struct tcp_sock *t, u32 mask); /* SIGIO; no lock held */
 void tcp_hash(struct tcp_sock *t);             /* has been put into the table of connections */
 void tcp_unhash(struct tcp_sock *t);
+int tcp_open_now(struct tcp_sock *t, s64 now) must_check; /* the SYN, all being set; sk.lock, RCU */
 void tcp_fit_path(struct tcp_sock *t, s64 now); /* segment size by the path; sk.lock, RCU */
 u32 tcp_new_iss(const struct inet_addr *local, u16 lport, const struct inet_addr *remote, u16 rport,
 	s64 now);
@@ -175,6 +201,33 @@ bool tcp_half_input(struct tcp_half *h, struct tcp_in *in) must_check;
 void tcp_cookie_make(struct tcp_request *rq, const struct inet_lookup *l, s64 now);
 /* Is in an ACK of a cookie? Then *syn is the SYN that it answered. */
 bool tcp_cookie_check(const struct tcp_in *in, struct tcp_seg *syn) must_check;
+
+/* sock_conn.c */
+/* The connect of MSG_FASTOPEN. 0: begun, or deferred (fo_deferred) for the data to come, or (again)
+ * it was begun before. */
+int tcp_fo_connect(
+	struct tcp_sock *t, struct __kernel_sockaddr_storage *a, u32 len, bool *again) must_check;
+/* 0: connected; -EINPROGRESS (again: -EALREADY): not by the deadline; -EINTR and so on, or the
+ * attempt's error. */
+int tcp_connect_wait(struct tcp_sock *t, s64 deadline, bool again) must_check;
+
+/* sock_fastopen.c */
+/* A SYN for l: may its data be taken? If not, or if the cookie is of an old key, rq gets a cookie
+ * to give. sk.lock. */
+bool tcp_fo_judge(struct tcp_sock *l, const struct tcp_in *in, struct tcp_request *rq) must_check;
+void tcp_fo_begun(struct tcp_sock *t, struct tcp_sock *l); /* both locks */
+/* Its ACK has come, or it is over (reset: by the peer); sk.lock. */
+void tcp_fo_ended(struct tcp_sock *t, bool reset, s64 now);
+void tcp_fo_listen(struct tcp_sock *t);      /* listen(2); sk.lock */
+void tcp_fo_keep_cookie(struct tcp_sock *t); /* that the peer gave; sk.lock */
+void tcp_fo_prepare(struct tcp_sock *t);     /* what will its SYN carry? sk.lock */
+/* The SYN that was deferred, with p's data (NULL: none). Consumes p. sk.lock, RCU. */
+int tcp_fo_open(struct tcp_sock *t, struct packet *p, s64 now) must_check;
+int tcp_fo_set(struct tcp_sock *t, int name, int v) must_check; /* sk.lock */
+int tcp_fo_set_key(struct tcp_sock *t, const void __user *val, u32 len) must_check;
+int tcp_fo_get_key(struct tcp_sock *t, void __user *val, u32 *len) must_check;
+struct tcp_fo_cache *tcp_fo_cache_new(void) must_check; /* NULL */
+void tcp_fo_cache_free(struct tcp_fo_cache *c);         /* NULL allowed */
 
 /* sock_mini.c */
 struct tcp_half *tcp_half_alloc(void) must_check; /* zeroed; NULL: no memory */

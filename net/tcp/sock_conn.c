@@ -28,7 +28,7 @@ static bool claim(struct inet_sock *s, u16 port)
 		}
 		tcp_wait_end(w);
 	}
-	t->c.iss = iss; /* 0: to be chosen */
+	t->new_iss = iss;
 	tcp_hash(t);
 	return true;
 }
@@ -43,13 +43,25 @@ static void set_buffers(struct tcp_sock *t)
 	t->c.max_pacing_rate = sk->max_pacing;
 }
 
-/* sk.lock, RCU. */
-static int start_connect(struct tcp_sock *t, const struct inet_name *n)
+int tcp_open_now(struct tcp_sock *t, s64 now)
+{
+	struct inet_sock *s = &t->inet;
+	u32 iss = t->new_iss ?: tcp_new_iss(&s->local, s->lport, &s->remote, s->rport, now);
+	int err = tcp_open(&t->c, iss, now);
+
+	if (!err) {
+		t->ustate = TCPU_CONNECTING;
+		inet_count_tcp(s->sk.net, TCPM_ACTIVE_OPENS, 1);
+	}
+	return err;
+}
+
+/* fast: data may go with the SYN, which is then deferred. sk.lock, RCU. */
+static int start_connect(struct tcp_sock *t, const struct inet_name *n, bool fast)
 {
 	struct inet_sock *s = &t->inet;
 	s64 now = clock_mono_ns();
 	bool had_port = s->lport != 0;
-	u32 iss;
 	int err;
 
 	if (addr_is_multicast(&n->addr) || addr_is_limited_broadcast(&n->addr))
@@ -67,7 +79,6 @@ static int start_connect(struct tcp_sock *t, const struct inet_name *n)
 		err = port_connect(tcp_net(s->sk.net)->ports, s, claim);
 	if (err)
 		goto fail;
-	iss = t->c.iss ?: tcp_new_iss(&s->local, s->lport, &s->remote, s->rport, now);
 	tcp_conn_deinit(&t->c);
 	tcp_start(t, now);
 	WRITE_ONCE(s->sk.shutdown, 0);
@@ -78,12 +89,16 @@ static int start_connect(struct tcp_sock *t, const struct inet_name *n)
 	t->c.advmss = t->c.path_mss;
 	if (s->path.rt->advmss)
 		t->c.advmss = min(t->c.advmss, s->path.rt->advmss);
-	err = tcp_open(&t->c, iss, now);
-	if (!err) {
-		t->ustate = TCPU_CONNECTING;
-		inet_count_tcp(s->sk.net, TCPM_ACTIVE_OPENS, 1);
+	if (fast)
+		tcp_fo_prepare(t);
+	if (t->c.fo_data) {
+		t->fo_deferred = true;
+		t->ustate = TCPU_CONNECTED; /* as far as connect is concerned */
 		return 0;
 	}
+	err = tcp_open_now(t, now);
+	if (!err)
+		return 0;
 	tcp_unhash(t);
 fail:
 	if (!had_port) {
@@ -134,12 +149,61 @@ static bool opening(const struct tcp_sock *t)
 	return state == TCP_SYN_SENT || state == TCP_SYN_RECV;
 }
 
+/* What connect(2) begins with. again: an attempt is on its way. */
+static int begin(
+	struct tcp_sock *t, struct __kernel_sockaddr_storage *a, u32 len, bool fast, bool *again)
+{
+	struct inet_name n;
+	int err;
+
+	*again = false;
+	tcp_lock(t);
+	if (t->ustate == TCPU_CONNECTED) {
+		err = -EISCONN;
+	} else if (t->ustate == TCPU_CONNECTING) {
+		err = 0;
+		*again = true;
+	} else if (t->c.state != TCP_CLOSE) {
+		err = -EISCONN;
+	} else {
+		err = connect_name(&t->inet, a, len, &n);
+		if (!err)
+			err = start_connect(t, &n, fast || t->fo_connect);
+	}
+	tcp_unlock(t);
+	return err;
+}
+
+int tcp_fo_connect(struct tcp_sock *t, struct __kernel_sockaddr_storage *a, u32 len, bool *again)
+{
+	s32 mode = READ_ONCE(tcp_net(t->inet.sk.net)->fastopen);
+
+	if (!(mode & TFO_CLIENT_ENABLE) || !a || len < sizeof(a->ss_family) ||
+		a->ss_family == AF_UNSPEC)
+		return -EOPNOTSUPP;
+	return begin(t, a, len, true, again);
+}
+
+int tcp_connect_wait(struct tcp_sock *t, s64 deadline, bool again)
+{
+	int err = 0, not_yet = again ? -EALREADY : -EINPROGRESS;
+
+	net_run();
+	/* However quick the first try was (loopback), programs poll. */
+	if (!deadline && (!again || opening(t)))
+		return not_yet;
+	if (opening(t))
+		err = sock_wait(&t->inet.sk, !opening(t), deadline);
+	if (err)
+		return err == -EAGAIN ? not_yet : err;
+	return connect_result(t);
+}
+
 int tcp_connect(struct sock *sk, struct __kernel_sockaddr_storage *a, u32 len, u32 o_flags)
 {
 	struct tcp_sock *t = tcp_sk(sk);
 	s64 deadline = sock_snd_deadline(sk, o_flags & O_NONBLOCK ? MSG_DONTWAIT : 0);
-	struct inet_name n;
-	bool again = false;
+	bool again;
 	int err;
 
 	if (len < sizeof(a->ss_family))
@@ -150,33 +214,10 @@ int tcp_connect(struct sock *sk, struct __kernel_sockaddr_storage *a, u32 len, u
 		tcp_unlock(t);
 		return 0;
 	}
-	tcp_lock(t);
-	if (t->ustate == TCPU_CONNECTED) {
-		err = -EISCONN;
-	} else if (t->ustate == TCPU_CONNECTING) {
-		err = 0;
-		again = true;
-	} else if (t->c.state != TCP_CLOSE) {
-		err = -EISCONN;
-	} else {
-		err = connect_name(&t->inet, a, len, &n);
-		if (!err)
-			err = start_connect(t, &n);
-	}
-	tcp_unlock(t);
-	if (err)
+	err = begin(t, a, len, false, &again);
+	if (err || READ_ONCE(t->fo_deferred))
 		return err;
-	net_run();
-	if (opening(t)) {
-		if (!deadline)
-			return again ? -EALREADY : -EINPROGRESS;
-		err = sock_wait(sk, !opening(t), deadline);
-		if (err)
-			return err == -EAGAIN ? (again ? -EALREADY : -EINPROGRESS) : err;
-	} else if (!deadline && !again) {
-		return -EINPROGRESS; /* however quick it was (loopback): programs poll */
-	}
-	return connect_result(t);
+	return tcp_connect_wait(t, deadline, again);
 }
 
 /* ---- giving up ----------------------------------------------------------------------------------
@@ -196,6 +237,8 @@ void tcp_disconnect(struct tcp_sock *t, s64 now)
 		tcp_abort(c, ECONNRESET, now);
 	}
 	sock_wake_all(&s->sk, (u32)tcp_settle(t));
+	t->fo_deferred = false;
+	tcp_unhash(t);
 	tcp_conn_deinit(c);
 	tcp_start(t, now);
 	if (!inet_flag(s, INF_BOUND_PORT)) {
@@ -228,7 +271,7 @@ int tcp_shutdown(struct sock *sk, int how)
 	int err = 0;
 
 	tcp_lock(t);
-	switch (t->c.state) {
+	switch (t->fo_deferred ? TCP_SYN_SENT : t->c.state) {
 	case TCP_CLOSE:
 		err = -ENOTCONN;
 		WRITE_ONCE(sk->shutdown, sk->shutdown | bits);
@@ -270,6 +313,8 @@ static bool start_close(struct tcp_sock *t, s64 now)
 
 	WRITE_ONCE(sk->shutdown, SHUTDOWN_RCV | SHUTDOWN_SND);
 	c->shut_rcv = true;
+	if (t->fo_deferred)
+		tcp_disconnect(t, now);
 	if (c->state == TCP_CLOSE)
 		return false;
 	if (tcp_unread(c) && c->state != TCP_SYN_SENT) {

@@ -42,6 +42,8 @@ int tcp_listen(struct sock *sk, int backlog)
 		err = start_listen(t);
 	if (!err)
 		t->backlog = (u32)backlog;
+	if (!err)
+		tcp_fo_listen(t);
 	tcp_unlock(t);
 	return err;
 }
@@ -231,57 +233,6 @@ static void send_cookie(struct tcp_sock *l, const struct tcp_in *in)
 		net, &l->inet, p, &n->local, &n->remote, interface_of(n), tos_to(l, &n->remote));
 }
 
-/* A SYN: make a request and answer. iss 0: to be chosen. Listener's sk.lock. */
-static void new_request(struct tcp_sock *l, struct tcp_in *in, u32 iss)
-{
-	struct net *net = l->inet.sk.net;
-	struct tcp_net *tn = tcp_net(net);
-	const struct inet_lookup *n = &in->l;
-	s32 cookies = iss ? 0 : READ_ONCE(tn->syncookies);
-	struct tcp_half *h;
-
-	if (queue_full(l)) {
-		inet_count_tcp(net, TCPM_LISTEN_OVERFLOWS, 1);
-		inet_count_tcp(net, TCPM_LISTEN_DROPS, 1);
-		return;
-	}
-	h = cookies != 2 &&
-			l->nr_requests <
-				min(max(l->backlog, 1u), (u32)READ_ONCE(tn->max_syn_backlog))
-		? tcp_half_alloc()
-		: NULL;
-	if (!h && cookies) {
-		if (cookies == 1)
-			inet_count_tcp(net, TCPM_REQ_QFULL_DO_COOKIES, 1);
-		send_cookie(l, in);
-		return;
-	}
-	if (!h) {
-		inet_count_tcp(net, TCPM_REQ_QFULL_DROP, 1);
-		inet_count_tcp(net, TCPM_LISTEN_DROPS, 1);
-		return;
-	}
-	h->mini.kind = TCP_MINI_REQUEST;
-	h->mini.net = net;
-	h->mini.local = n->local;
-	h->mini.remote = n->remote;
-	h->mini.lport = n->lport;
-	h->mini.rport = n->rport;
-	h->mini.ifindex = interface_of(n);
-	h->mini.tos = tos_to(l, &n->remote);
-	ref_init(&h->mini.refs, 1);
-	net_timer_init(&h->mini.timer, half_fired);
-	h->listener = l;
-	get_sock(&l->inet.sk);
-	fill_request(l, in, &in->seg,
-		iss ?: tcp_new_iss(&n->local, n->lport, &n->remote, n->rport, in->now), &h->rq);
-	list_add_tail(&h->link, &l->requests);
-	l->nr_requests++;
-	tcp_mini_add(tn->minis, &h->mini);
-	arm(h, in->now);
-	send_synack(h, in->now);
-}
-
 /* ---- a connection -------------------------------------------------------------------------------
  */
 
@@ -331,10 +282,10 @@ static void inherit(struct tcp_sock *t, struct tcp_sock *l)
 	t->c.rcvbuf_locked = from->buf_lock & SOCK_RCVBUF_LOCK;
 }
 
-/* The handshake is complete: a connection in the listener's queue. Listener's sk.lock, RCU. NULL:
- * no memory, or the names are taken. in->p is consumed unless NULL. */
+/* A connection in the listener's queue: the handshake is complete, or (fast) its SYN is enough.
+ * Listener's sk.lock, RCU. NULL: no memory, or the names are taken. in->p is consumed unless NULL. */
 static struct tcp_sock *make_child(
-	struct tcp_sock *l, const struct tcp_request *rq, struct tcp_in *in)
+	struct tcp_sock *l, const struct tcp_request *rq, struct tcp_in *in, bool fast)
 {
 	const struct inet_lookup *n = &in->l;
 	struct tcp_sock *t = tcp_alloc(l->inet.sk.family, GFP_ATOMIC);
@@ -355,17 +306,20 @@ static struct tcp_sock *make_child(
 	spin_lock_nested(&s->sk.lock);
 	if (!l->inet.port || !sock_inherit_filter(&s->sk, &l->inet.sk) ||
 		port_inherit(s, &l->inet) ||
-		!inet_table_connect_unique(tcp_net(s->sk.net)->table, s)) {
-		port_release(s);
-		spin_unlock(&s->sk.lock);
-		put_sock(&s->sk);
-		return NULL;
-	}
+		!inet_table_connect_unique(tcp_net(s->sk.net)->table, s))
+		goto fail;
 	tcp_hash(t);
 	t->ustate = TCPU_CONNECTED;
 	tcp_fit_path(t, in->now);
-	tcp_open_passive(&t->c, rq, in->now);
-	tcp_input(&t->c, &in->seg, in->p, in->now);
+	if (!fast) {
+		tcp_open_passive(&t->c, rq, in->now);
+		tcp_input(&t->c, &in->seg, in->p, in->now);
+	} else if (tcp_open_fast(&t->c, rq, &in->seg, in->p, in->now)) {
+		tcp_unhash(t);
+		goto fail;
+	} else {
+		tcp_fo_begun(t, l);
+	}
 	in->p = NULL;
 	(void)!tcp_settle(t); /* nobody listens to it yet */
 	spin_unlock(&s->sk.lock);
@@ -374,6 +328,11 @@ static struct tcp_sock *make_child(
 	WRITE_ONCE(l->nr_accepts, l->nr_accepts + 1);
 	sock_wake(&l->inet.sk, EPOLLIN | EPOLLRDNORM);
 	return t;
+fail:
+	port_release(s);
+	spin_unlock(&s->sk.lock);
+	put_sock(&s->sk);
+	return NULL;
 }
 
 /* The ACK that completes h. True: the listener has a connection more. */
@@ -397,7 +356,7 @@ static bool complete_request(struct tcp_sock *l, struct tcp_half *h, struct tcp_
 		}
 		return false;
 	}
-	if (!make_child(l, &h->rq, in)) {
+	if (!make_child(l, &h->rq, in, false)) {
 		inet_count_tcp(net, TCPM_LISTEN_DROPS, 1);
 		return false;
 	}
@@ -450,6 +409,71 @@ bool tcp_half_input(struct tcp_half *h, struct tcp_in *in)
 	return true;
 }
 
+/* A SYN for which there is room: make a request and answer, or a connection at once (fast open,
+ * in->p is NULL then). False: no memory. Listener's sk.lock. */
+static bool take_syn(struct tcp_sock *l, struct tcp_in *in, u32 iss)
+{
+	struct net *net = l->inet.sk.net;
+	const struct inet_lookup *n = &in->l;
+	struct tcp_request rq;
+	struct tcp_half *h;
+
+	fill_request(l, in, &in->seg,
+		iss ?: tcp_new_iss(&n->local, n->lport, &n->remote, n->rport, in->now), &rq);
+	if (tcp_fo_judge(l, in, &rq)) {
+		if (make_child(l, &rq, in, true))
+			return true;
+		inet_count_tcp(net, TCPM_FAST_OPEN_PASSIVE_FAIL, 1);
+	}
+	h = tcp_half_alloc();
+	if (!h)
+		return false;
+	h->mini.kind = TCP_MINI_REQUEST;
+	h->mini.net = net;
+	h->mini.local = n->local;
+	h->mini.remote = n->remote;
+	h->mini.lport = n->lport;
+	h->mini.rport = n->rport;
+	h->mini.ifindex = interface_of(n);
+	h->mini.tos = tos_to(l, &n->remote);
+	ref_init(&h->mini.refs, 1);
+	net_timer_init(&h->mini.timer, half_fired);
+	h->listener = l;
+	get_sock(&l->inet.sk);
+	h->rq = rq;
+	list_add_tail(&h->link, &l->requests);
+	l->nr_requests++;
+	tcp_mini_add(tcp_net(net)->minis, &h->mini);
+	arm(h, in->now);
+	send_synack(h, in->now);
+	return true;
+}
+
+/* A SYN. iss 0: to be chosen. Listener's sk.lock. */
+static void new_request(struct tcp_sock *l, struct tcp_in *in, u32 iss)
+{
+	struct net *net = l->inet.sk.net;
+	struct tcp_net *tn = tcp_net(net);
+	u32 most = min(max(l->backlog, 1u), (u32)READ_ONCE(tn->max_syn_backlog));
+	s32 cookies = iss ? 0 : READ_ONCE(tn->syncookies);
+
+	if (queue_full(l)) {
+		inet_count_tcp(net, TCPM_LISTEN_OVERFLOWS, 1);
+		inet_count_tcp(net, TCPM_LISTEN_DROPS, 1);
+		return;
+	}
+	if (cookies != 2 && l->nr_requests < most && take_syn(l, in, iss))
+		return;
+	if (cookies) {
+		if (cookies == 1)
+			inet_count_tcp(net, TCPM_REQ_QFULL_DO_COOKIES, 1);
+		send_cookie(l, in);
+		return;
+	}
+	inet_count_tcp(net, TCPM_REQ_QFULL_DROP, 1);
+	inet_count_tcp(net, TCPM_LISTEN_DROPS, 1);
+}
+
 /* An ACK for which nothing is remembered: of a cookie? True: it was, and is dealt with (in->p is
  * NULL when there is a connection of it). Listener's sk.lock. */
 static bool accept_cookie(struct tcp_sock *l, struct tcp_in *in)
@@ -474,7 +498,7 @@ static bool accept_cookie(struct tcp_sock *l, struct tcp_in *in)
 	}
 	fill_request(l, in, &syn, in->seg.ack - 1, &rq);
 	rq.sent_ns = 0; /* not known: no round-trip time */
-	if (!make_child(l, &rq, in))
+	if (!make_child(l, &rq, in, false))
 		inet_count_tcp(net, TCPM_LISTEN_DROPS, 1);
 	return true;
 }

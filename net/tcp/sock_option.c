@@ -126,6 +126,10 @@ static int set_int_locked(struct tcp_sock *t, int name, int v, s64 now)
 			return -EINVAL;
 		t->recv_inq = v;
 		return 0;
+	case TCP_FASTOPEN:
+	case TCP_FASTOPEN_CONNECT:
+	case TCP_FASTOPEN_NO_COOKIE:
+		return tcp_fo_set(t, name, v);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -162,6 +166,8 @@ int tcp_setsockopt(struct sock *sk, int level, int name, const void __user *val,
 		return inet_setsockopt(sk, level, name, val, len);
 	if (name == TCP_CONGESTION)
 		return set_congestion(t, val, len);
+	if (name == TCP_FASTOPEN_KEY)
+		return tcp_fo_set_key(t, val, len);
 	err = sockopt_int(val, len, &v);
 	if (err)
 		return err;
@@ -229,7 +235,7 @@ static void info_state(const struct tcp_sock *t, struct tcp_info *i)
 {
 	const struct tcp_conn *c = &t->c;
 
-	i->tcpi_state = c->state;
+	i->tcpi_state = t->fo_deferred ? TCP_SYN_SENT : c->state;
 	i->tcpi_ca_state = c->ca_state;
 	i->tcpi_retransmits = c->retries;
 	i->tcpi_probes = c->probes_out;
@@ -243,6 +249,7 @@ static void info_state(const struct tcp_sock *t, struct tcp_info *i)
 		i->tcpi_rcv_wscale = c->rcv_wscale & 0xf;
 	}
 	i->tcpi_delivery_rate_app_limited = c->rate_app_limited;
+	i->tcpi_fastopen_client_fail = c->fo_fail & 3;
 	i->tcpi_rto = us(c->rto_ns);
 	i->tcpi_ato = us(c->ato_ns);
 	i->tcpi_snd_mss = c->mss;
@@ -379,6 +386,15 @@ static int get_int(struct tcp_sock *t, int name, int *v)
 	case TCP_INQ:
 		*v = t->recv_inq;
 		return 0;
+	case TCP_FASTOPEN:
+		*v = t->fast ? (int)t->fast->backlog : 0;
+		return 0;
+	case TCP_FASTOPEN_CONNECT:
+		*v = t->fo_connect;
+		return 0;
+	case TCP_FASTOPEN_NO_COOKIE:
+		*v = t->fo_no_cookie;
+		return 0;
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -407,6 +423,8 @@ int tcp_getsockopt(struct sock *sk, int level, int name, void __user *val, u32 *
 		str_copy(text, READ_ONCE(t->c.cc)->name, sizeof(text));
 		return sockopt_put(val, len, text, sizeof(text));
 	}
+	if (name == TCP_FASTOPEN_KEY)
+		return tcp_fo_get_key(t, val, len);
 	spin_lock(&sk->lock);
 	err = get_int(t, name, &v);
 	spin_unlock(&sk->lock);

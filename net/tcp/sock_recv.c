@@ -220,7 +220,8 @@ static int why_nothing(struct tcp_sock *t)
 		return err;
 	if (READ_ONCE(sk->shutdown) & SHUTDOWN_RCV)
 		return 0;
-	return READ_ONCE(t->c.state) == TCP_CLOSE ? -ENOTCONN : -EAGAIN;
+	return READ_ONCE(t->c.state) == TCP_CLOSE && !READ_ONCE(t->fo_deferred) ? -ENOTCONN
+										: -EAGAIN;
 }
 
 static bool ended(const struct tcp_sock *t)
@@ -228,7 +229,7 @@ static bool ended(const struct tcp_sock *t)
 	const struct sock *sk = &t->inet.sk;
 
 	return READ_ONCE(sk->err) || READ_ONCE(sk->shutdown) & SHUTDOWN_RCV ||
-		READ_ONCE(t->c.state) == TCP_CLOSE;
+		(READ_ONCE(t->c.state) == TCP_CLOSE && !READ_ONCE(t->fo_deferred));
 }
 
 static ssize_t recv_bytes(struct tcp_sock *t, struct sock_msg *m)

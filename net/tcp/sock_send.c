@@ -10,7 +10,8 @@ static bool established(const struct tcp_sock *t)
 {
 	u8 state = READ_ONCE(t->c.state);
 
-	return state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT;
+	return state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT ||
+		(state == TCP_SYN_RECV && READ_ONCE(t->c.fo_passive));
 }
 
 static bool opening(const struct tcp_sock *t)
@@ -119,6 +120,53 @@ static int send_some(struct tcp_sock *t, struct sock_msg *m, size_t n, bool last
 	return err;
 }
 
+/* The head of the message with the SYN (fast open). Bytes that went so; or an error. */
+static ssize_t send_first(struct tcp_sock *t, struct sock_msg *m, s64 deadline)
+{
+	struct packet *p = NULL;
+	size_t n;
+	int err = -EPIPE;
+
+	tcp_lock(t);
+	n = min_t(size_t, m->iter.count, tcp_syn_room(&t->c));
+	tcp_unlock(t);
+	if (n)
+		p = packet_alloc(PACKET_HEADROOM, GFP_KERNEL);
+	if (p && packet_from_iter(p, &m->iter, n)) {
+		packet_free(p); /* the SYN goes alone, and who sends on will see why */
+		p = NULL;
+	}
+	n = p ? p->len : 0;
+	tcp_lock(t);
+	if (t->fo_deferred) /* nobody has disconnected it meanwhile */
+		err = tcp_fo_open(t, p, clock_mono_ns());
+	else
+		packet_free(p);
+	tcp_unlock(t);
+	if (err)
+		return err;
+	mutex_unlock(&t->send_lock);
+	err = tcp_connect_wait(t, deadline, false);
+	mutex_lock(&t->send_lock);
+	return err && !(n && err == -EINPROGRESS) ? err : (ssize_t)n;
+}
+
+/* MSG_FASTOPEN, or the first write after a connect that left the SYN to it. */
+static ssize_t send_opening(struct tcp_sock *t, struct sock_msg *m, s64 deadline)
+{
+	bool again = false;
+	int err = m->flags & MSG_FASTOPEN ? tcp_fo_connect(t, m->name, m->name_len, &again) : 0;
+
+	if (err && !(err == -EISCONN && READ_ONCE(t->fo_deferred)))
+		return err;
+	if (READ_ONCE(t->fo_deferred))
+		return send_first(t, m, deadline);
+	mutex_unlock(&t->send_lock);
+	err = tcp_connect_wait(t, deadline, again);
+	mutex_lock(&t->send_lock);
+	return err;
+}
+
 static ssize_t send_all(struct tcp_sock *t, struct sock_msg *m)
 {
 	struct sock *sk = &t->inet.sk;
@@ -126,6 +174,11 @@ static ssize_t send_all(struct tcp_sock *t, struct sock_msg *m)
 	ssize_t done = 0;
 	int err;
 
+	if (unlikely(m->flags & MSG_FASTOPEN || READ_ONCE(t->fo_deferred))) {
+		done = send_opening(t, m, deadline);
+		if (done < 0 || (done && !m->iter.count) || (done && !deadline))
+			return done;
+	}
 	err = wait_connected(t, deadline);
 	while (!err && m->iter.count) {
 		size_t n = min_t(size_t, m->iter.count, READ_ONCE(t->c.gso_max));
@@ -153,8 +206,6 @@ ssize_t tcp_sendmsg(struct sock *sk, struct sock_msg *m)
 	bool zerocopy = m->flags & MSG_ZEROCOPY && sock_opt(sk, SKO_ZEROCOPY) && m->iter.count;
 	ssize_t r;
 
-	if (m->flags & MSG_FASTOPEN)
-		return -EOPNOTSUPP;
 	mutex_lock(&t->send_lock);
 	r = send_all(t, m);
 	if (zerocopy && r > 0) {

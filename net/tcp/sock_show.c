@@ -173,6 +173,7 @@ static const struct {
 	[TCPV_DSACK] = VAR(config.dsack),
 	[TCPV_EARLY_RETRANS] = VAR(config.early_retrans),
 	[TCPV_ECN] = VAR(config.ecn),
+	[TCPV_FASTOPEN] = VAR(fastopen),
 	[TCPV_FIN_TIMEOUT] = VAR(config.fin_timeout_s),
 	[TCPV_FRTO] = VAR(config.frto),
 	[TCPV_KEEPALIVE_INTVL] = VAR(config.keepalive_intvl_s),

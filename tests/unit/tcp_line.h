@@ -57,6 +57,10 @@ struct line_flow {
 	struct line_host h[2];
 	s64 start_ns;
 	bool open;
+	/* fast open: the client has a cookie and sends data with its SYN; the server takes it, or
+	 * answers as one that doesn't know of it */
+	bool fast, fast_taken;
+	bool lose_synack; /* the first one */
 };
 
 struct line_event {
@@ -169,6 +173,10 @@ static void wire_one(
 	struct line_event e = {.flow = f, .to = (u8)!from, .s = *s, .p = p};
 
 	l->segments++;
+	if (f->lose_synack && s->flags & TCPF_SYN && s->flags & TCPF_ACK) {
+		f->lose_synack = false;
+		goto lost;
+	}
 	if (w->black || line_chance(l, w->loss))
 		goto lost;
 	due = max(max(l->now, l->busy[from]), w->still_ns);
@@ -310,7 +318,9 @@ static void user_write(struct line_flow *f, u32 side)
 		u8 buf[4096];
 		struct packet *p;
 
-		if (c->state != TCP_ESTABLISHED && c->state != TCP_CLOSE_WAIT)
+		if (c->state != TCP_ESTABLISHED && c->state != TCP_CLOSE_WAIT &&
+			!(c->state == TCP_SYN_RECV && c->fo_passive) &&
+			!(f->fast && !f->open && side == CLIENT))
 			return;
 		n = (u32)min(min((u64)room, h->to_send - h->sent), (u64)sizeof(buf));
 		if (h->write_most)
@@ -333,10 +343,12 @@ static void user_write(struct line_flow *f, u32 side)
 			tcp_queue(c, p);
 		}
 		h->sent += n;
+		if (f->fast && !f->open && side == CLIENT)
+			return; /* the SYN takes it along */
 		tcp_output(c, l->now);
 	}
 	if (h->sent == h->to_send && h->close_when_sent && !h->closed &&
-		h->c.state != TCP_SYN_SENT) {
+		h->c.state != TCP_SYN_SENT && h->c.state != TCP_CLOSE) {
 		h->closed = true;
 		tcp_finish(&h->c, l->now);
 	}
@@ -442,6 +454,13 @@ static void listener_input(struct line_flow *f, const struct tcp_seg *s, struct 
 		if ((s->flags & (TCPF_SYN | TCPF_ACK | TCPF_RST)) == TCPF_SYN) {
 			tcp_request_init(&h->rq, s, &l->cfg, l->params[SERVER].mss, l->cfg.rmem[1],
 				(u32)line_random(l), (u32)line_random(l), l->now);
+			if (f->fast_taken && s->fo_len > 0) {
+				host_start(f, SERVER);
+				if (tcp_open_fast(&h->c, &h->rq, s, p, l->now))
+					l->broken = "no memory";
+				host_events(f, SERVER);
+				return;
+			}
 			h->rq_on = true;
 			h->rq_deadline = l->now + NS_PER_SEC;
 			send_made(f, SERVER, tcp_request_synack(&h->rq, l->now));
@@ -579,8 +598,14 @@ static bool line_step(struct line *l, s64 until)
 	if (!who) {
 		line_deliver(l, line_pop(l));
 	} else if (side == 2) {
-		who->open = true;
 		host_start(who, CLIENT);
+		if (who->fast) {
+			who->h[CLIENT].c.fo_len = 8;
+			who->h[CLIENT].c.fo_data = true;
+			who->h[CLIENT].c.peer_mss = l->params[SERVER].mss;
+			user_write(who, CLIENT);
+		}
+		who->open = true;
 		if (tcp_open(&who->h[CLIENT].c, (u32)line_random(l), l->now))
 			l->broken = "no memory";
 	} else {

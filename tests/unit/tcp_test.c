@@ -318,6 +318,82 @@ UNIT(reordering_alone_costs_little)
 	line_free(l);
 }
 
+static struct line_flow *fast_flow(struct line *l, u64 up, u64 down, bool taken)
+{
+	struct line_flow *f = line_flow_new(l, up, down);
+
+	f->fast = true;
+	f->fast_taken = taken;
+	return f;
+}
+
+UNIT(fast_open_brings_data_and_its_answer_in_one_round_trip)
+{
+	struct line *l = line_new(300);
+	struct line_flow *f = fast_flow(l, 1000, 3000, true);
+
+	line_run(l, l->now + 11 * NS_PER_MS);
+	EXPECT_EQ(f->h[SERVER].c.state, TCP_SYN_RECV);
+	EXPECT_EQ(f->h[SERVER].received, 1000);
+	EXPECT_EQ(f->h[SERVER].sent, 3000);
+	line_run(l, l->now + 10 * NS_PER_MS);
+	EXPECT_EQ(f->h[CLIENT].received, 3000);
+	EXPECT(f->h[CLIENT].c.fo_data_acked);
+	EXPECT(line_finish(l, l->now + 60 * NS_PER_SEC));
+	expect_whole(l, f);
+	EXPECT_EQ(f->h[CLIENT].c.total_retrans, 0);
+	EXPECT_EQ(f->h[SERVER].c.total_retrans, 0);
+	line_free(l);
+}
+
+UNIT(fast_open_that_is_not_taken_sends_its_data_at_once_after_the_handshake)
+{
+	struct line *l = line_new(301);
+	struct line_flow *f = fast_flow(l, 100000, 3000, false);
+
+	line_run(l, l->now + 31 * NS_PER_MS);
+	EXPECT(f->h[SERVER].received >= 1000);
+	EXPECT(!f->h[CLIENT].c.fo_data_acked);
+	EXPECT_EQ(f->h[CLIENT].c.fo_fail, TFO_DATA_NOT_ACKED);
+	EXPECT(line_finish(l, l->now + 60 * NS_PER_SEC));
+	expect_whole(l, f);
+	line_free(l);
+}
+
+UNIT(fast_open_outlives_a_lost_synack_and_duplicate_syns)
+{
+	for (u32 taken = 0; taken < 2; taken++) {
+		struct line *l = line_new(302 + taken);
+		struct line_flow *f = fast_flow(l, 50000, 30000, taken);
+
+		f->lose_synack = true;
+		EXPECT(line_finish(l, l->now + 60 * NS_PER_SEC));
+		expect_whole(l, f);
+		EXPECT_EQ(f->h[CLIENT].c.fo_data_acked, taken);
+		line_free(l);
+
+		l = line_new(304 + taken);
+		f = fast_flow(l, 50000, 30000, taken);
+		l->params[CLIENT].dup = 1000000;
+		EXPECT(line_finish(l, l->now + 60 * NS_PER_SEC));
+		expect_whole(l, f);
+		line_free(l);
+	}
+}
+
+UNIT(fast_open_to_nobody_ends_and_its_server_gives_up)
+{
+	struct line *l = line_new(306);
+	struct line_flow *f = fast_flow(l, 1000, 0, true);
+
+	l->params[SERVER].black = true; /* no answer arrives */
+	EXPECT(line_finish(l, l->now + 300 * NS_PER_SEC));
+	EXPECT_EQ(f->h[CLIENT].error, ETIMEDOUT);
+	EXPECT(f->h[SERVER].error == ETIMEDOUT || f->h[SERVER].error == ECONNRESET);
+	EXPECT_STR(l->broken ?: "right", "right");
+	line_free(l);
+}
+
 UNIT(what_waits_in_a_device_that_stands_still_is_not_sent_again)
 {
 	for (u32 sack = 0; sack < 2; sack++) {
@@ -431,6 +507,8 @@ static bool random_line(u64 seed)
 			line_below(l, 1u << line_below(l, 19)));
 
 		f->start_ns += (s64)line_below(l, NS_PER_SEC);
+		f->fast = !line_below(l, 4);
+		f->fast_taken = line_below(l, 2);
 		random_user(l, &f->h[CLIENT]);
 		random_user(l, &f->h[SERVER]);
 		for (u32 k = 0; k < 2; k++) { /* crumbs, but not for days */
