@@ -12,8 +12,6 @@ static bool loopback_xmit(struct netif *n, struct packet *p, u32 queue, bool mor
 	packet_orphan(p); /* the receiver is charged from here on */
 	packet_drop_route(p);
 	p->flags |= PKT_LOOPED;
-	if (p->csum_state == CSUM_NONE)
-		p->csum_state = CSUM_GOOD; /* nothing on the way could break it */
 	s->tx_packets++;
 	s->tx_bytes += p->len;
 	if (!net_loop(p))
