@@ -79,6 +79,8 @@ SHOW(tcp, tcp_show(&g_init_net, s, false))
 SHOW(tcp6, tcp_show(&g_init_net, s, true))
 SHOW(udp, udp_show(&g_init_net, s, false))
 SHOW(udp6, udp_show(&g_init_net, s, true))
+SHOW(udplite, udplite_show(&g_init_net, s, false))
+SHOW(udplite6, udplite_show(&g_init_net, s, true))
 #undef SHOW
 #define FILE(name_)                                                          \
 	{                                                                    \
@@ -110,6 +112,8 @@ const struct proc_entry g_net_entries[] = {
 	FILE(tcp6),
 	FILE(udp),
 	FILE(udp6),
+	FILE(udplite),
+	FILE(udplite6),
 	{.name = "unix", .mode = S_IFREG | 0444, .show = show_unix},
 	{0},
 };

@@ -20,7 +20,7 @@ void inet_set_raw_hooks(const struct inet_raw_hooks *h);
 /* An ICMP or ICMPv6 message that a socket sends. */
 void inet_count_icmp_out(struct net *net, bool v4, u8 type);
 
-/* Counters of UDP in /proc/net/snmp and snmp6. */
+/* Counters of UDP and UDP-Lite in /proc/net/snmp and snmp6. */
 enum inet_udp_count {
 	UDP_IN,
 	UDP_NO_PORTS,
@@ -32,7 +32,7 @@ enum inet_udp_count {
 	UDP_MULTI,
 	UDP_MEM_ERRORS,
 };
-void inet_count_udp(struct net *net, bool v4, enum inet_udp_count c);
+void inet_count_udp(struct net *net, u16 protocol, bool v4, enum inet_udp_count c);
 
 /* Counters of TCP in /proc/net/snmp and netstat. */
 enum inet_tcp_count {

@@ -19,21 +19,28 @@ u64 mib_sum(struct inet_net *in, enum mib m)
 	return sum;
 }
 
-void inet_count_udp(struct net *net, bool v4, enum inet_udp_count c)
+void inet_count_udp(struct net *net, u16 protocol, bool v4, enum inet_udp_count c)
 {
-	static const u16 order[][2] = {
-		[UDP_IN] = {MIB_UDP_INDATAGRAMS, MIB_UDP6_INDATAGRAMS},
-		[UDP_NO_PORTS] = {MIB_UDP_NOPORTS, MIB_UDP6_NOPORTS},
-		[UDP_IN_ERRORS] = {MIB_UDP_INERRORS, MIB_UDP6_INERRORS},
-		[UDP_OUT] = {MIB_UDP_OUTDATAGRAMS, MIB_UDP6_OUTDATAGRAMS},
-		[UDP_RCVBUF_ERRORS] = {MIB_UDP_RCVBUFERRORS, MIB_UDP6_RCVBUFERRORS},
-		[UDP_SNDBUF_ERRORS] = {MIB_UDP_SNDBUFERRORS, MIB_UDP6_SNDBUFERRORS},
-		[UDP_CSUM_ERRORS] = {MIB_UDP_INCSUMERRORS, MIB_UDP6_INCSUMERRORS},
-		[UDP_MULTI] = {MIB_UDP_IGNOREDMULTI, MIB_UDP6_IGNOREDMULTI},
-		[UDP_MEM_ERRORS] = {MIB_UDP_MEMERRORS, MIB_UDP6_MEMERRORS},
+	/* UDP by IPv4, by IPv6; UDP-Lite by both */
+	static const u16 order[][4] = {
+#define EACH(name) {MIB_UDP_##name, MIB_UDP6_##name, MIB_UDPLITE_##name, MIB_UDPLITE6_##name}
+		[UDP_IN] = EACH(INDATAGRAMS),
+		[UDP_NO_PORTS] = EACH(NOPORTS),
+		[UDP_IN_ERRORS] = EACH(INERRORS),
+		[UDP_OUT] = EACH(OUTDATAGRAMS),
+		[UDP_RCVBUF_ERRORS] = EACH(RCVBUFERRORS),
+		[UDP_SNDBUF_ERRORS] = EACH(SNDBUFERRORS),
+		[UDP_CSUM_ERRORS] = EACH(INCSUMERRORS),
+		[UDP_MEM_ERRORS] = EACH(MEMERRORS),
+#undef EACH
+		/* Groups that nobody is in aren't counted for UDP-Lite over IPv6. */
+		[UDP_MULTI] = {MIB_UDP_IGNOREDMULTI, MIB_UDP6_IGNOREDMULTI,
+			MIB_UDPLITE_IGNOREDMULTI, NR_MIBS},
 	};
+	u16 m = order[c][(protocol == IPPROTO_UDPLITE ? 2 : 0) + !v4];
 
-	mib_inc(inet_net(net), (enum mib)order[c][!v4]);
+	if (m != NR_MIBS)
+		mib_inc(inet_net(net), (enum mib)m);
 }
 
 void inet_count_tcp(struct net *net, enum inet_tcp_count c, s64 n)
@@ -68,6 +75,7 @@ void inet_show_snmp(struct net *net, struct seq_buf *s)
 	show_group(in, s, "Tcp", " RtoAlgorithm RtoMin RtoMax MaxConn", " 1 200 120000 -1",
 		MIB_TCP_ACTIVE_OPENS, MIB_TCP_IN_CSUM_ERRORS);
 	show_group(in, s, "Udp", "", "", MIB_UDP_INDATAGRAMS, MIB_UDP_MEMERRORS);
+	show_group(in, s, "UdpLite", "", "", MIB_UDPLITE_INDATAGRAMS, MIB_UDPLITE_MEMERRORS);
 }
 
 void inet_show_netstat(struct net *net, struct seq_buf *s)

@@ -245,6 +245,11 @@ static bool is_device(struct inet_sock *s, int ifindex)
 	return there;
 }
 
+static bool may_be_v4(u16 protocol)
+{
+	return protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE || protocol == IPPROTO_TCP;
+}
+
 /* Back to an IPv4 socket, once it talks to a mapped address. */
 static int set_addrform(struct inet_sock *s, int v)
 {
@@ -253,8 +258,7 @@ static int set_addrform(struct inet_sock *s, int v)
 	spin_lock(&s->sk.lock);
 	if (v != AF_INET)
 		err = -EINVAL;
-	else if (s->sk.type == SOCK_RAW ||
-		(s->sk.protocol != IPPROTO_UDP && s->sk.protocol != IPPROTO_TCP))
+	else if (s->sk.type == SOCK_RAW || !may_be_v4(s->sk.protocol))
 		err = -ENOPROTOOPT;
 	else if (!s->rport)
 		err = -ENOTCONN;
@@ -389,7 +393,7 @@ static int get6(struct inet_sock *s, int name, void __user *val, u32 *len)
 		return sockopt_put_int(val, len, inet_flag(s, (enum inet_flag)flag));
 	switch (name) {
 	case IPV6_ADDRFORM:
-		if (s->sk.protocol != IPPROTO_UDP && s->sk.protocol != IPPROTO_TCP)
+		if (!may_be_v4(s->sk.protocol))
 			return -ENOPROTOOPT;
 		if (!s->rport)
 			return -ENOTCONN;

@@ -2,6 +2,7 @@
 #include "udp.h"
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
+#include <lib/checksum.h>
 #include <linux/if_packet.h>
 
 static bool is_v4(struct packet *p)
@@ -9,12 +10,50 @@ static bool is_v4(struct packet *p)
 	return addr_is_v4(&ip_rx(p)->dst);
 }
 
-static void drop(struct packet *p, enum inet_udp_count why)
+static void drop(struct packet *p, u16 protocol, enum inet_udp_count why)
 {
-	inet_count_udp(p->dev->net, is_v4(p), why);
+	inet_count_udp(p->dev->net, protocol, is_v4(p), why);
 	if (why != UDP_IN_ERRORS && why != UDP_NO_PORTS)
-		inet_count_udp(p->dev->net, is_v4(p), UDP_IN_ERRORS);
+		inet_count_udp(p->dev->net, protocol, is_v4(p), UDP_IN_ERRORS);
 	packet_free(p);
+}
+
+/* ---- UDP-Lite (RFC 3828) ------------------------------------------------------------------------
+ */
+
+/* Bytes that the checksum covers, data being at the header: the length is IP's. 0: not legal. */
+static u32 coverage(struct packet *p)
+{
+	const struct udphdr *h = (const struct udphdr *)packet_data(p);
+	u32 cov = ntohs(h->len);
+
+	if (!cov)
+		return p->len;
+	return cov < UDPLITE_COV_MIN || cov > p->len ? 0 : cov;
+}
+
+/* Does the user want one that is covered no further? */
+static bool covered_enough(const struct udp_sock *u, struct packet *p)
+{
+	u32 cov, want = READ_ONCE(u->recv_cov);
+
+	if (likely(!READ_ONCE(u->recv_cov_set)))
+		return true;
+	cov = coverage(p);
+	return cov == p->len || (want && cov >= want);
+}
+
+static bool lite_sum_ok(struct packet *p, u32 cov)
+{
+	const struct udphdr *h = (const struct udphdr *)packet_data(p);
+	struct ip_rx *rx = ip_rx(p);
+	u64 pseudo = ip_pseudo_sum(&rx->src, &rx->dst, IPPROTO_UDPLITE, p->len);
+
+	if (!h->check) /* never without one */
+		return false;
+	if (cov == p->len)
+		return packet_csum_ok(p, pseudo);
+	return p->csum_state == CSUM_GOOD || !checksum_fold(packet_checksum(p, 0, cov, pseudo));
 }
 
 /* One datagram into the socket's queue: data at the UDP header. Consumes p. */
@@ -23,8 +62,8 @@ static void enqueue(struct udp_sock *u, struct packet *p)
 	struct sock *sk = &u->inet.sk;
 	bool full, over;
 
-	if (!inet_filter(sk, p) || p->len < 8) {
-		drop(p, UDP_IN_ERRORS);
+	if ((udp_is_lite(u) && !covered_enough(u, p)) || !inet_filter(sk, p) || p->len < 8) {
+		drop(p, sk->protocol, UDP_IN_ERRORS);
 		return;
 	}
 	packet_pull(p, 8);
@@ -36,10 +75,10 @@ static void enqueue(struct udp_sock *u, struct packet *p)
 	if (full || over) {
 		u->drops++;
 		spin_unlock(&sk->lock);
-		drop(p, full ? UDP_RCVBUF_ERRORS : UDP_MEM_ERRORS);
+		drop(p, sk->protocol, full ? UDP_RCVBUF_ERRORS : UDP_MEM_ERRORS);
 		return;
 	}
-	inet_count_udp(sk->net, is_v4(p), UDP_IN);
+	inet_count_udp(sk->net, sk->protocol, is_v4(p), UDP_IN);
 	packet_queue_add(&u->rx, p);
 	u->rx_truesize += p->truesize;
 	inet_mem_add(INET_MEM_UDP, p->truesize);
@@ -82,7 +121,7 @@ static void deliver(struct udp_sock *u, struct packet *p)
 	u8 least = is_v4(p) ? u->inet.min_ttl : u->inet.min_hops;
 
 	if (ip_rx(p)->ttl < least) {
-		drop(p, UDP_IN_ERRORS);
+		drop(p, u->inet.sk.protocol, UDP_IN_ERRORS);
 		return;
 	}
 	if (unlikely(p->gso != GSO_NONE && !READ_ONCE(u->gro)))
@@ -124,7 +163,8 @@ static bool copy_to(struct inet_sock *s, void *arg)
 }
 
 /* To every socket that is bound to the port and the group, the broadcast address or the wildcard. */
-static void deliver_group(struct udp_net *un, struct packet *p, const struct inet_lookup *l)
+static void deliver_group(
+	struct udp_tables *un, struct packet *p, u16 protocol, const struct inet_lookup *l)
 {
 	struct group g = {.p = p, .l = *l, .multicast = ip_rx(p)->flags & IP_RX_MULTICAST};
 	struct inet_addr any4 = addr_any(AF_INET), any6 = addr_any(AF_INET6);
@@ -141,7 +181,7 @@ static void deliver_group(struct udp_net *un, struct packet *p, const struct ine
 	if (g.last)
 		deliver(g.last, p);
 	else
-		drop(p, UDP_MULTI);
+		drop(p, protocol, UDP_MULTI);
 }
 
 /* ---- input --------------------------------------------------------------------------------------
@@ -156,22 +196,47 @@ static bool sum_ok(struct packet *p, struct udphdr *h, const struct inet_sock *s
 	return packet_csum_ok(p, ip_pseudo_sum(&rx->src, &rx->dst, IPPROTO_UDP, p->len));
 }
 
+/* Whose is it? p has its header at data and its length is the datagram's. Consumes p. */
+static void look_up(struct packet *p, u16 protocol)
+{
+	struct udp_tables *un = udp_tables(p->dev->net, protocol);
+	struct udphdr *h = (struct udphdr *)packet_data(p);
+	struct ip_rx *rx = ip_rx(p);
+	struct inet_lookup l = {rx->dst, rx->src, h->dest, h->source, p->ifindex};
+	bool lite = protocol == IPPROTO_UDPLITE;
+	bool group = rx->flags & (IP_RX_BROADCAST | IP_RX_MULTICAST);
+	struct inet_sock *s = NULL;
+
+	if (likely(!group)) {
+		s = inet_table_connected(un->table, &l);
+		if (!s)
+			s = inet_table_bound(un->table, &l);
+	}
+	if (!(lite ? lite_sum_ok(p, coverage(p)) : sum_ok(p, h, s))) {
+		drop(p, protocol, UDP_CSUM_ERRORS);
+	} else if (unlikely(group)) {
+		deliver_group(un, p, protocol, &l);
+	} else if (likely(s)) {
+		deliver(udp_sk(&s->sk), p);
+	} else {
+		icmp_port_unreachable(p);
+		drop(p, protocol, UDP_NO_PORTS);
+	}
+}
+
 void udp_input(struct packet *p)
 {
-	struct udp_net *un = udp_net(p->dev->net);
-	struct ip_rx *rx = ip_rx(p);
-	struct inet_sock *s;
 	struct udphdr *h;
 	u32 len;
 
 	if (!packet_need(p, 8)) {
-		drop(p, UDP_IN_ERRORS);
+		drop(p, IPPROTO_UDP, UDP_IN_ERRORS);
 		return;
 	}
 	h = (struct udphdr *)packet_data(p);
 	len = ntohs(h->len);
 	if (len < 8 || (len > p->len)) {
-		drop(p, UDP_IN_ERRORS);
+		drop(p, IPPROTO_UDP, UDP_IN_ERRORS);
 		return;
 	}
 	if (p->len > len && p->gso == GSO_NONE) {
@@ -179,38 +244,22 @@ void udp_input(struct packet *p)
 		if (p->csum_state == CSUM_COMPLETE)
 			p->csum_state = CSUM_NONE;
 	}
-	{
-		struct inet_lookup l = {rx->dst, rx->src, h->dest, h->source, p->ifindex};
+	look_up(p, IPPROTO_UDP);
+}
 
-		if (unlikely(rx->flags & (IP_RX_BROADCAST | IP_RX_MULTICAST))) {
-			if (sum_ok(p, h, NULL))
-				deliver_group(un, p, &l);
-			else
-				drop(p, UDP_CSUM_ERRORS);
-			return;
-		}
-		s = inet_table_connected(un->table, &l);
-		if (!s)
-			s = inet_table_bound(un->table, &l);
-	}
-	if (!sum_ok(p, h, s)) {
-		drop(p, UDP_CSUM_ERRORS);
-		return;
-	}
-	if (unlikely(!s)) {
-		icmp_port_unreachable(p);
-		drop(p, UDP_NO_PORTS);
-		return;
-	}
-	deliver(udp_sk(&s->sk), p);
+void udplite_input(struct packet *p)
+{
+	if (!packet_need(p, 8) || !coverage(p))
+		drop(p, IPPROTO_UDPLITE, UDP_IN_ERRORS);
+	else
+		look_up(p, IPPROTO_UDPLITE);
 }
 
 /* ---- errors about what we sent ------------------------------------------------------------------
  */
 
-void udp_error(struct net *net, const struct icmp_event *e)
+static void error(struct net *net, struct udp_tables *un, const struct icmp_event *e)
 {
-	struct udp_net *un = udp_net(net);
 	const struct udphdr *h = (const struct udphdr *)packet_data(e->p);
 	struct inet_lookup l = {e->local, e->remote, h->source, h->dest, (u32)e->ifindex};
 	struct inet_sock *s = inet_table_connected(un->table, &l);
@@ -236,6 +285,16 @@ void udp_error(struct net *net, const struct icmp_event *e)
 	sock_set_error(&s->sk, e->err);
 	sock_wake_all(&s->sk, EPOLLERR | EPOLLIN | EPOLLOUT);
 	sock_signal(&s->sk, POLL_IN);
+}
+
+void udp_error(struct net *net, const struct icmp_event *e)
+{
+	error(net, udp_tables(net, IPPROTO_UDP), e);
+}
+
+void udplite_error(struct net *net, const struct icmp_event *e)
+{
+	error(net, udp_tables(net, IPPROTO_UDPLITE), e);
 }
 
 /* ---- merging ------------------------------------------------------------------------------------
@@ -269,9 +328,9 @@ bool udp_gro(struct packet *held, struct packet *p)
 		l.lport = b->dest;
 		l.rport = b->source;
 		l.ifindex = p->ifindex;
-		s = inet_table_connected(udp_net(p->dev->net)->table, &l);
+		s = inet_table_connected(udp_tables(p->dev->net, IPPROTO_UDP)->table, &l);
 		if (!s)
-			s = inet_table_bound(udp_net(p->dev->net)->table, &l);
+			s = inet_table_bound(udp_tables(p->dev->net, IPPROTO_UDP)->table, &l);
 		if (!s || !READ_ONCE(udp_sk(&s->sk)->gro) ||
 			!packet_csum_ok(
 				held, ip_pseudo_sum(&l.remote, &l.local, IPPROTO_UDP, have + 8)))

@@ -4,6 +4,7 @@
  * IP cuts into fragments without copying again; with UDP_SEGMENT the packet is a train of datagrams.
  */
 #include "udp.h"
+#include <lib/checksum.h>
 
 /* ---- the send buffer ----------------------------------------------------------------------------
  */
@@ -104,6 +105,8 @@ static int set_segments(struct udp_sock *u, struct packet *p, const struct messa
 
 	if (!size || payload <= size)
 		return 0;
+	if (udp_is_lite(u))
+		return -EIO;
 	if (size + 8 + ip_header_len(tx) > mtu || payload > size * UDP_MAX_SEGMENTS ||
 		without_sum(u, v4))
 		return -EINVAL;
@@ -111,6 +114,23 @@ static int set_segments(struct udp_sock *u, struct packet *p, const struct messa
 	p->gso_size = (u16)size;
 	p->gso_segs = (u16)div_round_up(payload, size);
 	return 0;
+}
+
+/* The checksum of UDP-Lite over what the user wants covered, which the header tells (RFC 3828 3.1).
+ */
+static void lite_sum(struct udp_sock *u, struct packet *p, const struct ip_tx *tx)
+{
+	struct udphdr *h = (struct udphdr *)packet_data(p);
+	u32 cov = p->len, want = READ_ONCE(u->send_cov);
+	u64 sum = ip_pseudo_sum(&tx->src, &tx->dst, IPPROTO_UDPLITE, p->len);
+
+	if (READ_ONCE(u->send_cov_set) && want < cov) {
+		h->len = htons((u16)want);
+		cov = want ? want : cov;
+	}
+	h->check = 0;
+	h->check = checksum_fold(packet_checksum(p, 0, cov, sum)) ?: 0xffff;
+	p->csum_state = CSUM_NONE;
 }
 
 /* Header in front of the payload in p, and off. Consumes p. */
@@ -137,7 +157,9 @@ static int transmit(struct udp_sock *u, struct packet *p, struct message *msg)
 	p->trans_off = p->data;
 	p->mark = msg->send.has_mark ? msg->send.mark : s->sk.mark;
 	p->priority = s->sk.priority;
-	if (without_sum(u, v4)) {
+	if (udp_is_lite(u)) {
+		lite_sum(u, p, &tx);
+	} else if (without_sum(u, v4)) {
 		h->check = 0;
 		p->csum_state = CSUM_NONE;
 	} else {
@@ -152,11 +174,11 @@ static int transmit(struct udp_sock *u, struct packet *p, struct message *msg)
 		inet_error_local(s, EMSGSIZE, &msg->dst, msg->port,
 			tx.mtu ? min(tx.mtu, msg->path.rt->dev->mtu) : msg->path.mtu);
 	} else if (err == -ENOBUFS && !inet_wants_errors(s, v4)) {
-		inet_count_udp(s->sk.net, v4, UDP_SNDBUF_ERRORS);
+		inet_count_udp(s->sk.net, s->sk.protocol, v4, UDP_SNDBUF_ERRORS);
 		err = 0;
 	}
 	if (!err)
-		inet_count_udp(s->sk.net, v4, UDP_OUT);
+		inet_count_udp(s->sk.net, s->sk.protocol, v4, UDP_OUT);
 out:
 	rcu_read_unlock();
 	return err;

@@ -1,4 +1,4 @@
-/* UDP sockets: life, names, options. udp(7), RFC 768, RFC 8085. */
+/* UDP and UDP-Lite sockets: life, names, options. udp(7), udplite(7), RFC 768, 3828, 8085. */
 #include "udp.h"
 #include <asm/ioctls.h>
 #include <core/init.h>
@@ -15,7 +15,7 @@ static SLAB_CACHE(g_udp_cache, struct udp_sock);
 
 static int get_port(struct inet_sock *s, u16 port)
 {
-	struct udp_net *un = udp_net(s->sk.net);
+	struct udp_tables *un = udp_tables_of(s);
 	int err = port_bind(un->ports, s, port, NULL);
 
 	if (err)
@@ -31,7 +31,7 @@ static int get_port(struct inet_sock *s, u16 port)
 /* The local address or the device has changed. A connected socket is found by its peer alone. */
 static void rehash(struct inet_sock *s)
 {
-	struct udp_net *un = udp_net(s->sk.net);
+	struct udp_tables *un = udp_tables_of(s);
 
 	if (!s->lport)
 		return;
@@ -53,7 +53,7 @@ static const struct inet_ops g_inet_ops = {.get_port = get_port, .rehash = rehas
 
 static void disconnect(struct inet_sock *s)
 {
-	struct udp_net *un = udp_net(s->sk.net);
+	struct udp_tables *un = udp_tables_of(s);
 	bool was = s->rport != 0;
 
 	inet_table_disconnect(un->table, s);
@@ -71,7 +71,7 @@ static void disconnect(struct inet_sock *s)
 
 static int connect_locked(struct inet_sock *s, const struct inet_name *n)
 {
-	struct udp_net *un = udp_net(s->sk.net);
+	struct udp_tables *un = udp_tables_of(s);
 	struct inet_addr local = s->local, source = s->source;
 	int err = inet_autobind(s);
 
@@ -142,6 +142,25 @@ static int udp_shutdown(struct sock *sk, int how)
 /* ---- options ------------------------------------------------------------------------------------
  */
 
+/* Less than the header can't be covered: udplite(7). */
+static int set_coverage(struct udp_sock *u, int name, int v)
+{
+	u16 cov = v ? (u16)clamp(v, UDPLITE_COV_MIN, UDPLITE_COV_MAX) : 0;
+
+	if (!udp_is_lite(u))
+		return -ENOPROTOOPT;
+	spin_lock(&u->inet.sk.lock);
+	if (name == UDPLITE_SEND_CSCOV) {
+		u->send_cov = cov;
+		u->send_cov_set = true;
+	} else {
+		u->recv_cov = cov;
+		u->recv_cov_set = true;
+	}
+	spin_unlock(&u->inet.sk.lock);
+	return 0;
+}
+
 static int set_udp(struct udp_sock *u, int name, const void __user *val, u32 len)
 {
 	int v, err = sockopt_int(val, len, &v);
@@ -173,6 +192,9 @@ static int set_udp(struct udp_sock *u, int name, const void __user *val, u32 len
 	case UDP_NO_CHECK6_RX:
 		u->no_check6_rx = v != 0;
 		return 0;
+	case UDPLITE_SEND_CSCOV:
+	case UDPLITE_RECV_CSCOV:
+		return set_coverage(u, name, v);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -180,7 +202,7 @@ static int set_udp(struct udp_sock *u, int name, const void __user *val, u32 len
 
 static int udp_setsockopt(struct sock *sk, int level, int name, const void __user *val, u32 len)
 {
-	if (level == SOL_UDP)
+	if (level == SOL_UDP || level == SOL_UDPLITE)
 		return set_udp(udp_sk(sk), name, val, len);
 	return inet_setsockopt(sk, level, name, val, len);
 }
@@ -190,7 +212,7 @@ static int udp_getsockopt(struct sock *sk, int level, int name, void __user *val
 	struct udp_sock *u = udp_sk(sk);
 	int v;
 
-	if (level != SOL_UDP)
+	if (level != SOL_UDP && level != SOL_UDPLITE)
 		return inet_getsockopt(sk, level, name, val, len);
 	switch (name) {
 	case UDP_CORK:
@@ -207,6 +229,12 @@ static int udp_getsockopt(struct sock *sk, int level, int name, void __user *val
 		break;
 	case UDP_NO_CHECK6_RX:
 		v = u->no_check6_rx;
+		break;
+	case UDPLITE_SEND_CSCOV:
+		v = u->send_cov;
+		break;
+	case UDPLITE_RECV_CSCOV:
+		v = u->recv_cov;
 		break;
 	default:
 		return -ENOPROTOOPT;
@@ -275,7 +303,7 @@ static u32 udp_poll(struct sock *sk)
 static void udp_close(struct sock *sk)
 {
 	struct udp_sock *u = udp_sk(sk);
-	struct udp_net *un = udp_net(sk->net);
+	struct udp_tables *un = udp_tables_of(inet_sk(sk));
 	struct packet_queue q;
 	struct packet *p;
 
@@ -389,7 +417,7 @@ static bool show_one(struct inet_sock *s, void *arg)
 	return true;
 }
 
-void udp_show(struct net *net, struct seq_buf *s, bool v6)
+static void show_all(struct net *net, struct seq_buf *s, u16 protocol, bool v6)
 {
 	struct show sh = {.s = s,
 		.family = v6 ? AF_INET6 : AF_INET,
@@ -406,27 +434,53 @@ void udp_show(struct net *net, struct seq_buf *s, bool v6)
 	for (; sh.connected < 2 && all; sh.connected++, sh.pos = 0) {
 		sh.shown = U32_MAX;
 		rcu_read_lock();
-		all = inet_table_each(udp_net(net)->table, sh.connected, &sh.pos, show_one, &sh);
+		all = inet_table_each(
+			udp_tables(net, protocol)->table, sh.connected, &sh.pos, show_one, &sh);
 		rcu_read_unlock();
 	}
 }
 
+void udp_show(struct net *net, struct seq_buf *s, bool v6)
+{
+	show_all(net, s, IPPROTO_UDP, v6);
+}
+
+void udplite_show(struct net *net, struct seq_buf *s, bool v6)
+{
+	show_all(net, s, IPPROTO_UDPLITE, v6);
+}
+
 void udp_show_sockstat(struct net *net, struct seq_buf *s, bool v6)
 {
-	u32 n;
+	int family = v6 ? AF_INET6 : AF_INET;
+	u32 n, lite;
 
 	rcu_read_lock();
-	n = inet_table_count(udp_net(net)->table, v6 ? AF_INET6 : AF_INET);
+	n = inet_table_count(udp_tables(net, IPPROTO_UDP)->table, family);
+	lite = inet_table_count(udp_tables(net, IPPROTO_UDPLITE)->table, family);
 	rcu_read_unlock();
 	if (v6)
-		seq_printf(s, "UDP6: inuse %u\nUDPLITE6: inuse 0\n", n);
+		seq_printf(s, "UDP6: inuse %u\nUDPLITE6: inuse %u\n", n, lite);
 	else
-		seq_printf(s, "UDP: inuse %u mem %llu\nUDPLITE: inuse 0\n", n,
-			inet_mem_pages(INET_MEM_UDP));
+		seq_printf(s, "UDP: inuse %u mem %llu\nUDPLITE: inuse %u\n", n,
+			inet_mem_pages(INET_MEM_UDP), lite);
 }
 
 /* ---- start-up -----------------------------------------------------------------------------------
  */
+
+static bool tables_come(struct udp_tables *t, struct net *net)
+{
+	t->ports = port_table_new(net, false);
+	t->table = inet_table_new(net);
+	return t->ports && t->table;
+}
+
+static void tables_go(struct udp_tables *t)
+{
+	port_table_free(t->ports);
+	inet_table_free(t->table);
+}
 
 static int net_come(struct net *net, int slot)
 {
@@ -435,18 +489,15 @@ static int net_come(struct net *net, int slot)
 	g_udp_slot = slot;
 	if (!un)
 		return -ENOMEM;
-	un->net = net;
-	un->ports = port_table_new(net, false);
-	un->table = inet_table_new(net);
 	net->slots[slot] = un;
-	return un->ports && un->table ? 0 : -ENOMEM;
+	return tables_come(&un->udp, net) && tables_come(&un->lite, net) ? 0 : -ENOMEM;
 }
 static void net_go(struct net *net, int slot)
 {
 	struct udp_net *un = net->slots[slot];
 
-	port_table_free(un->ports);
-	inet_table_free(un->table);
+	tables_go(&un->udp);
+	tables_go(&un->lite);
 	kfree(un);
 }
 static const struct net_module g_module = {"udp", net_come, net_go};
@@ -459,10 +510,19 @@ static int udp_init(void)
 		.v4 = true,
 		.v6 = true,
 		.create = udp_create};
+	static const struct inet_protocol lite = {
+		IPPROTO_UDPLITE, udplite_input, udplite_error, NULL};
+	static struct inet_kind lite_kind = {.type = SOCK_DGRAM,
+		.protocol = IPPROTO_UDPLITE,
+		.v4 = true,
+		.v6 = true,
+		.create = udp_create};
 
 	net_module_register(&g_module);
 	inet_protocol_register(&proto);
 	inet_kind_register(&kind);
+	inet_protocol_register(&lite);
+	inet_kind_register(&lite_kind);
 	return 0;
 }
 INIT_HOOK(INIT_FS, udp_init);

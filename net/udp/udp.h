@@ -2,6 +2,7 @@
 #ifndef UDP_PRIVATE_H
 #define UDP_PRIVATE_H
 
+#include <abi/udplite.h>
 #include <inet/inet.h>
 #include <inet/mem.h>
 #include <inet/ports.h>
@@ -30,6 +31,9 @@ struct udp_sock {
 	u32 drops; /* for want of room */
 	bool corking, gro, no_check6_tx, no_check6_rx;
 	u16 gso_size;
+	/* UDP-Lite: bytes that the checksum covers, 0: all; as set by the user */
+	bool send_cov_set, recv_cov_set;
+	u16 send_cov, recv_cov;
 	s32 wmem; /* bytes of packets on their way; atomic */
 	/* One sender at a time while a message is corked: call_lock, RANK_SOCKET_CALL. */
 	struct mutex call_lock;
@@ -40,21 +44,36 @@ static inline struct udp_sock *udp_sk(struct sock *sk)
 	return container_of(sk, struct udp_sock, inet.sk);
 }
 
-struct udp_net {
-	struct net *net;
+/* UDP and UDP-Lite have ports of their own. */
+struct udp_tables {
 	struct port_table *ports;
 	struct inet_table *table;
 };
+struct udp_net {
+	struct udp_tables udp, lite;
+};
 extern int g_udp_slot; /* set at start-up */
-static inline struct udp_net *udp_net(const struct net *net)
+static inline struct udp_tables *udp_tables(const struct net *net, u16 protocol)
 {
-	return net->slots[g_udp_slot];
+	struct udp_net *un = net->slots[g_udp_slot];
+
+	return protocol == IPPROTO_UDPLITE ? &un->lite : &un->udp;
+}
+static inline struct udp_tables *udp_tables_of(const struct inet_sock *s)
+{
+	return udp_tables(s->sk.net, s->sk.protocol);
+}
+static inline bool udp_is_lite(const struct udp_sock *u)
+{
+	return u->inet.sk.protocol == IPPROTO_UDPLITE;
 }
 extern u32 g_udp_gro_users; /* sockets with UDP_GRO; atomic */
 
 /* input.c */
 void udp_input(struct packet *p);
+void udplite_input(struct packet *p);
 void udp_error(struct net *net, const struct icmp_event *e);
+void udplite_error(struct net *net, const struct icmp_event *e);
 bool udp_gro(struct packet *held, struct packet *p);
 /* output.c */
 ssize_t udp_sendmsg(struct sock *sk, struct sock_msg *m);

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.long
 
 PACKAGES = (
     "openssh-server,openssh-client,dropbear-bin,rsync,git,nginx-light,redis-server,iperf3,"
-    "iputils-ping,traceroute,tcpdump,ethtool,libpython3-testsuite")
+    "iputils-ping,traceroute,tcpdump,ethtool,libpython3.11-testsuite")
 MIB = 1 << 20
 MINUTES = 60
 SSH = ("-i /root/.ssh/id -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "
