@@ -80,9 +80,11 @@ def guest(guests, kernel):
 # ---- ssh, rsync, git -------------------------------------------------------------------------
 
 def test_ssh_logs_in_with_a_key(guest):
-    guest.check(f"ssh {SSH} root@127.0.0.1 'echo out; echo err >&2; exit 3' 2>/dev/null", "out", 3)
+    # -n here and below: ssh would take the lines that are typed after it.
+    guest.check(f"ssh -n {SSH} root@127.0.0.1 'echo out; echo err >&2; exit 3' 2>/dev/null", "out",
+                3)
     guest.check(f"ssh {SSH} root@::1 'cat | wc -c' </bin/bash", guest.check("wc -c </bin/bash"))
-    guest.check(f"ssh {SSH} nobody@127.0.0.1 true 2>/dev/null", "", 255)
+    guest.check(f"ssh -n {SSH} nobody@127.0.0.1 true 2>/dev/null", "", 255)
 
 
 def test_ssh_gives_a_terminal(guest):
@@ -103,10 +105,10 @@ def test_dropbear_and_openssh_talk_to_each_other(guest):
     guest.check("mkdir -p /etc/dropbear; dropbear -R -p 2222; "
                 "dropbearconvert openssh dropbear /root/.ssh/id /root/.ssh/id.db 2>/dev/null")
     guest.check("dbclient -y -y -i /root/.ssh/id.db -p 2222 root@127.0.0.1 'echo to dropbear' "
-                "2>/dev/null", "to dropbear", timeout=3 * MINUTES)
-    guest.check("dbclient -y -y -i /root/.ssh/id.db root@127.0.0.1 'echo to openssh' 2>/dev/null",
-                "to openssh", timeout=3 * MINUTES)
-    guest.check(f"ssh {SSH} -p 2222 root@127.0.0.1 'echo to dropbear' 2>/dev/null", "to dropbear",
+                "2>/dev/null </dev/null", "to dropbear", timeout=3 * MINUTES)
+    guest.check("dbclient -y -y -i /root/.ssh/id.db root@127.0.0.1 'echo to openssh' "
+                "2>/dev/null </dev/null", "to openssh", timeout=3 * MINUTES)
+    guest.check(f"ssh -n {SSH} -p 2222 root@127.0.0.1 'echo to dropbear' 2>/dev/null", "to dropbear",
                 timeout=3 * MINUTES)
 
 
@@ -194,9 +196,10 @@ def test_iperf3_ends_with_figures(guest, how):
 
 
 def test_tcpdump_captures(guest):
-    guest.check("tcpdump -l -n -i lo -c 4 icmp >out 2>err & "
+    # In a subshell: an interactive one tells of its jobs.
+    guest.check("(tcpdump -l -n -i lo -c 4 icmp >out 2>err & "
                 "until grep -q listening err; do sleep 0.2; done; "
-                "ping -q -c 2 -i 0.2 127.0.0.1 >/dev/null; wait; grep -c 'ICMP echo re' out", "4")
+                "ping -q -c 2 -i 0.2 127.0.0.1 >/dev/null; wait; grep -c 'ICMP echo re' out)", "4")
 
 
 def test_ping_and_traceroute_name_the_hop(guest):
