@@ -30,7 +30,8 @@ struct ring_header {
 	u32 head, tail; /* head: atomic, the program's and the kernel's */
 	u32 magic, compat, incompat, header_len;
 };
-static_assert(sizeof(struct ring_header) == sizeof(struct io_event), "the header is as long as an event");
+static_assert(
+	sizeof(struct ring_header) == sizeof(struct io_event), "the header is as long as an event");
 
 struct aio_context {
 	struct refcount refs; /* regions, calls under way */

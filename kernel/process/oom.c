@@ -8,9 +8,9 @@
 #include <core/init.h>
 
 #define ADJ_MIN     (-1000)
-#define FEW_FDS     64           /* the smallest descriptor table */
+#define FEW_FDS     64         /* the smallest descriptor table */
 #define PATIENCE_NS NS_PER_SEC /* then a victim that has not gone is not waited for any more */
-#define HURRY       1          /* real-time priority of a victim's threads: before everything ordinary */
+#define HURRY       1 /* real-time priority of a victim's threads: before everything ordinary */
 
 static u64 g_total_pages; /* immutable after start-up */
 int g_panic_on_oom, g_oom_kill_allocating_task;

@@ -217,8 +217,9 @@ static int take_child(struct process *p, struct wait_request *rq, struct reaped 
 {
 	if (take_zombie(p, rq, reaped) || take_stop(p, rq))
 		return 1;
-	return !(rq->options & WEXITED) && process_is_zombie(p) && !ptrace_reparented(p->leader) ? -ECHILD
-												 : 0;
+	return !(rq->options & WEXITED) && process_is_zombie(p) && !ptrace_reparented(p->leader)
+		? -ECHILD
+		: 0;
 }
 
 /* 1 taken, 0 there are children to wait for, -ECHILD. */

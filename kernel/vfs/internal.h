@@ -79,6 +79,19 @@ void mount_unlink(struct mount *m, struct list_head *gone);
 struct mount *mount_next_in_tree(
 	struct mount *m, const struct mount *top); /* parents first; NULL */
 
+/* /proc/PID/mounts and its readers see a change. */
+void mount_ns_changed(struct mount_ns *ns);
+void namespace_unlock(
+	void); /* g_namespace_lock, held for writing; what is gone is freed. Sleeps. */
+
+/* ---- remount.c ---- */
+#define MOUNT_FLAGS \
+	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME)
+/* mount(2) with MS_REMOUNT; only_mount: MS_BIND, too. Sleeps. */
+int mount_remount(struct path *at, u32 flags, const char *data, bool only_mount) must_check;
+/* -EBUSY: files are open for writing, or it is frozen. */
+int super_make_read_only(struct super *s) must_check;
+
 /* ---- propagation.c: shared subtrees. g_namespace_lock held for writing. ---- */
 u32 mount_new_group(void);
 void mount_leave_groups(struct mount *m);

@@ -31,9 +31,6 @@ static struct hlist_head g_table[TABLE_SIZE]; /* lock for writers, RCU for reade
 static struct wait_queue g_change_wait = WAIT_QUEUE_INIT(g_change_wait);
 static u32 g_next_id = 20; /* lock */
 
-#define MOUNT_FLAGS \
-	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME)
-
 #define ATIME_FLAGS (MS_NOATIME | MS_NODIRATIME | MS_RELATIME)
 
 static bool is_removed(const struct dentry *d)
@@ -177,7 +174,7 @@ static struct mount *mount_alloc(
 /* ---- attaching ----------------------------------------------------------------------------------
  */
 
-static void changed(struct mount_ns *ns)
+void mount_ns_changed(struct mount_ns *ns)
 {
 	ns->event++;
 	poll_wake(&g_change_wait, EPOLLERR | EPOLLPRI);
@@ -231,7 +228,7 @@ static void left(const struct path *at)
 		spin_unlock(&at->dentry->lock);
 	}
 	put_path(at);
-	changed(g_init_mount_ns);
+	mount_ns_changed(g_init_mount_ns);
 }
 
 void mount_attach(struct mount *m, const struct path *p)
@@ -247,7 +244,7 @@ void mount_attach(struct mount *m, const struct path *p)
 	if (old.mnt)
 		left(&old);
 	else
-		changed(m->ns);
+		mount_ns_changed(m->ns);
 }
 
 bool dentry_is_mountpoint(struct dentry *d)
@@ -282,7 +279,7 @@ static void all_left(struct list_head *gone)
 }
 
 /* Gives up g_namespace_lock, held for writing. */
-static void namespace_unlock(void)
+void namespace_unlock(void)
 {
 	LIST_HEAD(gone);
 
@@ -587,106 +584,6 @@ out:
 	return err;
 }
 
-/* New per-mount flags; -EBUSY when it becomes read-only with files open for writing. */
-static int set_mount_flags(struct mount *m, u32 flags)
-{
-	u32 old = m->flags;
-
-	flags &= MOUNT_FLAGS;
-	__atomic_store_n(&m->flags, flags, __ATOMIC_SEQ_CST); /* pairs with mount_get_writer */
-	if ((flags & MS_RDONLY) && !(old & MS_RDONLY) &&
-		__atomic_load_n(&m->writers, __ATOMIC_SEQ_CST) > 0) {
-		m->flags = old;
-		return -EBUSY;
-	}
-	return 0;
-}
-
-/* What a remount changes of a super block. */
-#define REMOUNT_FLAGS (u32)(MS_RDONLY | MS_SYNCHRONOUS | MS_LAZYTIME)
-
-static int remount(struct path *at, u32 flags, const char *data, bool only_mount)
-{
-	struct super *s = at->mnt->super;
-	u32 old;
-	int err = 0;
-
-	if (at->dentry != at->mnt->root)
-		return -EINVAL;
-	if (!only_mount && !super_may_remount(s))
-		return -EBUSY;
-	mutex_lock(&s->remount_lock);
-	old = s->flags;
-	if (!only_mount) {
-		if ((flags & MS_RDONLY) && !(old & MS_RDONLY)) {
-			__atomic_store_n(&s->flags, old | MS_RDONLY, __ATOMIC_SEQ_CST);
-			if (super_is_written(s))
-				err = -EBUSY;
-		}
-		if (!err && s->ops->remount)
-			err = s->ops->remount(s, flags, data);
-		if (err)
-			s->flags = old;
-		else
-			s->flags = (old & ~REMOUNT_FLAGS) | (flags & REMOUNT_FLAGS);
-	}
-	if (!err) {
-		rwsem_write_lock(&g_namespace_lock);
-		err = set_mount_flags(at->mnt, flags);
-		changed(g_init_mount_ns);
-		namespace_unlock();
-	}
-	mutex_unlock(&s->remount_lock);
-	if (!only_mount) {
-		if ((old & MS_LAZYTIME) && !(s->flags & MS_LAZYTIME))
-			super_store_times(s);
-		super_end(s, FREEZE_WRITES);
-	}
-	return err;
-}
-
-static int make_read_only(struct super *s)
-{
-	u32 old;
-	int err = 0;
-
-	if (!super_may_remount(s))
-		return -EBUSY;
-	mutex_lock(&s->remount_lock);
-	rwsem_write_lock(&g_namespace_lock);
-	old = s->flags;
-	if (!(old & MS_RDONLY)) {
-		__atomic_store_n(&s->flags, old | MS_RDONLY, __ATOMIC_SEQ_CST);
-		if (super_is_written(s))
-			err = -EBUSY;
-		else if (s->ops->remount)
-			err = s->ops->remount(s, old | MS_RDONLY, NULL);
-		if (err)
-			s->flags = old;
-		changed(g_init_mount_ns);
-	}
-	namespace_unlock();
-	mutex_unlock(&s->remount_lock);
-	super_end(s, FREEZE_WRITES);
-	return err;
-}
-
-static void remount_one(struct super *s)
-{
-	int err = 0;
-
-	if ((s->type->flags & FS_REQUIRES_DEV) && s->ops->remount)
-		err = make_read_only(s);
-	if (err)
-		log_err("%s %u:%u stays writable: %s", s->type->name, dev_major(s->dev),
-			dev_minor(s->dev), err == -EBUSY ? "it is in use" : errno_name(err));
-}
-
-void vfs_remount_all_read_only(void)
-{
-	supers_for_each(remount_one);
-}
-
 static int change_propagation(struct path *at, unsigned long flags)
 {
 	unsigned long type = flags & (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE);
@@ -699,7 +596,7 @@ static int change_propagation(struct path *at, unsigned long flags)
 	rwsem_write_lock(&g_namespace_lock);
 	for (m = at->mnt; m; m = flags & MS_REC ? mount_next_in_tree(m, at->mnt) : NULL)
 		mount_set_propagation(m, type);
-	changed(g_init_mount_ns);
+	mount_ns_changed(g_init_mount_ns);
 	namespace_unlock();
 	return 0;
 }
@@ -722,7 +619,7 @@ int vfs_mount(const struct vfs_env *env, const char *source, const char *target,
 	if (flags & MS_STRICTATIME)
 		flags &= ~(unsigned long)(MS_RELATIME | MS_NOATIME);
 	if (flags & MS_REMOUNT)
-		err = remount(&at, (u32)flags, data, (flags & MS_BIND) != 0);
+		err = mount_remount(&at, (u32)flags, data, (flags & MS_BIND) != 0);
 	else if (flags & MS_BIND)
 		err = bind_mount(env, &at, source, (flags & MS_REC) != 0);
 	else if (flags & (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE))
@@ -801,7 +698,7 @@ int vfs_umount(const struct vfs_env *env, const char *target, int flags)
 	}
 	if (m == env->fs->root.mnt && !(flags & (MNT_DETACH | MNT_EXPIRE))) {
 		/* The caller's root stays, and becomes read-only, as shutdown scripts expect. */
-		err = make_read_only(m->super);
+		err = super_make_read_only(m->super);
 		put_path(&p);
 		return err;
 	}

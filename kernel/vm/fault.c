@@ -63,8 +63,8 @@ static bool switch_leaf(struct mm *mm, unsigned long addr, pte_t *p, pte_t old, 
 	if (!pte_cas(p, old, busy))
 		return false;
 	arch_tlb_flush(&mm->arch, addr, addr + PAGE_SIZE, false);
-	/* Ours until it is accessible again, whatever bits somebody changes meanwhile; unless a truncation
-	 * zaps it, which takes the page. */
+	/* Ours until it is accessible again, whatever bits somebody changes meanwhile; unless a
+	 * truncation zaps it, which takes the page. */
 	for (pte_t e = busy; !pte_cas(p, e, new);) {
 		e = pte_read(p);
 		if (!pte_present(e) || pte_accessible(e) || pte_phys(e) != pte_phys(new))

@@ -168,8 +168,8 @@ UNIT(hashes_are_those_of_debugfs)
 		{EXT4_HASH_TEA, "tea"}};
 	static const char *const names[] = {"a", "file", "sixteen_bytes_xx", "17_bytes_long_xxx",
 		"a_name_that_is_longer_than_thirty_two_bytes.txt", "\xc3\xa4\xc3\xb6\xc3\xbc",
-		"the_longest_of_them_all_with_more_than_sixty_four_bytes_in_its_name_so_that_three_"
-		"rounds_are_needed"};
+		("the_longest_of_them_all_with_more_than_sixty_four_bytes_in_its_name_so_that_"
+		 "three_rounds_are_needed")};
 	u32 seed[4];
 
 	for (u32 k = 0; k < 16; k++)
