@@ -696,7 +696,7 @@ int vfs_umount(const struct vfs_env *env, const char *target, int flags)
 		put_path(&p);
 		return err;
 	}
-	if (m == env->fs->root.mnt && !(flags & (MNT_DETACH | MNT_EXPIRE))) {
+	if (m == env->fs->root.mnt && m->parent && !(flags & (MNT_DETACH | MNT_EXPIRE))) {
 		/* The caller's root stays, and becomes read-only, as shutdown scripts expect. */
 		err = super_make_read_only(m->super);
 		put_path(&p);

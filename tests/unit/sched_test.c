@@ -182,7 +182,7 @@ UNIT(setting_the_wall_clock_leaves_the_monotonic_one_alone)
 {
 	s64 mono = clock_mono_ns(), t;
 
-	CHECK_EQ(clock_set_real_ns(5000 * NS_PER_SEC), 0);
+	EXPECT(clock_set_real_ns(5000 * NS_PER_SEC) == 0);
 	EXPECT_EQ(clock_real_ns() / NS_PER_SEC, 5000);
 	EXPECT(clock_mono_ns() - mono < NS_PER_MS);
 	EXPECT_EQ(clock_wall_to_mono_ns(TIME_NEVER), TIME_NEVER);
@@ -196,7 +196,7 @@ UNIT(timers_on_the_wall_clock_follow_its_settings)
 	s64 hour = 3600 * NS_PER_SEC, start = clock_mono_ns();
 
 	start_notes();
-	CHECK_EQ(clock_set_real_ns(5000 * NS_PER_SEC), 0);
+	EXPECT(clock_set_real_ns(5000 * NS_PER_SEC) == 0);
 	timer_init(&near.timer, timer_note);
 	timer_init(&far.timer, timer_note);
 	timer_init(&mono.timer, timer_note);
@@ -205,10 +205,10 @@ UNIT(timers_on_the_wall_clock_follow_its_settings)
 	timer_arm_deadline(
 		&far.timer, (struct deadline){.ns = clock_real_ns() + 4 * hour, .wall = true});
 	timer_arm(&mono.timer, start + hour);
-	CHECK_EQ(clock_set_real_ns(clock_real_ns() + 2 * hour), 0);
+	EXPECT(clock_set_real_ns(clock_real_ns() + 2 * hour) == 0);
 	sleep_ns(NS_PER_MS);
 	EXPECT_STR(g_trace, "n");
-	CHECK_EQ(clock_set_real_ns(clock_real_ns() - 2 * hour), 0); /* four hours are left again */
+	EXPECT(clock_set_real_ns(clock_real_ns() - 2 * hour) == 0); /* four hours are left again */
 	sleep_ns(3 * hour);
 	EXPECT_STR(g_trace, "nm");
 	sleep_ns(hour);
