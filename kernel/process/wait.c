@@ -172,12 +172,19 @@ static bool take_trace_end(struct task *t, struct wait_request *rq, struct reape
 	return true;
 }
 
-static bool take_tracee(struct task *t, struct wait_request *rq, struct reaped *reaped)
+static bool has_ended(const struct task *t)
+{
+	return t == t->process->leader ? process_is_zombie(t->process)
+				       : (t->state_flags & TASK_ZOMBIE) != 0;
+}
+
+/* As take_child. */
+static int take_tracee(struct task *t, struct wait_request *rq, struct reaped *reaped)
 {
 	if (!take_trace_stop(t, rq) && !take_trace_end(t, rq, reaped))
-		return false;
+		return !(rq->options & WEXITED) && has_ended(t) ? -ECHILD : 0;
 	rusage_fill_locked(t->process, RUSAGE_BOTH, &rq->ru);
-	return true;
+	return 1;
 }
 
 /* As scan. */
@@ -204,8 +211,8 @@ static int scan_tracees(struct wait_request *rq, struct reaped *reaped)
 		list_for_each_entry(t, &tracer->pt.tracees, pt.link) {
 			if (!tracee_eligible(t, rq))
 				continue;
-			ret = take_tracee(t, rq, reaped);
-			if (ret)
+			ret = max(ret, take_tracee(t, rq, reaped));
+			if (ret > 0)
 				return ret;
 		}
 	}

@@ -324,5 +324,6 @@ long sys_memfd_create(const char __user *uname, unsigned int flags)
 	f = memfd_create_file(name, flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL, 0);
 	if (is_err(f))
 		return ptr_err(f);
+	f->flags |= O_LARGEFILE;
 	return fd_open(current_task()->files, f, (flags & MFD_CLOEXEC) != 0);
 }

@@ -46,7 +46,8 @@ static void free_pages(struct page **pages, u32 n)
 		put_page(pages[n]);
 }
 
-/* In blocks as large as there are, for few segments. */
+/* In blocks as large as there are, for few segments. One page is enough: nobody is killed for more.
+ */
 static u32 alloc_pages(struct page **pages, size_t bytes)
 {
 	u32 n = 0, want = (u32)min(div_round_up(bytes, PAGE_SIZE), (size_t)MAX_PAGES);
@@ -57,7 +58,10 @@ static u32 alloc_pages(struct page **pages, size_t bytes)
 
 		while (1u << order > want - n)
 			order--;
-		p = pages_alloc(order, order ? GFP_USER | GFP_NOWAIT : GFP_USER);
+		p = pages_alloc(order,
+			order       ? GFP_USER | GFP_NOWAIT
+				: n ? GFP_USER | GFP_NORETRY
+				    : GFP_USER);
 		if (!p && !order)
 			break;
 		if (!p) {

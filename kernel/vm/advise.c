@@ -222,7 +222,8 @@ int mm_advise(struct mm *mm, unsigned long addr, size_t len, int advice)
 		}
 		upto = min(r->end, end);
 		err = advise_region(&r, at, upto, advice);
-		at = upto;
+		/* r may have been joined with the next one, or be gone. */
+		at = advice == MADV_REMOVE ? upto : r->end;
 		r = advice == MADV_REMOVE ? mm_find_region(mm, at) : region_next(r);
 	}
 	mm_write_unlock(mm);

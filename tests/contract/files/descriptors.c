@@ -207,6 +207,8 @@ TEST(memfd_without_sealing_and_flags)
 	CHECK_EQ(fcntl(fd, F_GET_SEALS), F_SEAL_SEAL);
 	CHECK_ERR(fcntl(fd, F_ADD_SEALS, F_SEAL_GROW), EPERM);
 	CHECK_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	CHECK_EQ(fcntl(fd, F_GETFL),
+		O_RDWR | 0100000); /* O_LARGEFILE, which libraries define as 0 */
 	CHECK_ERR(memfd("x", 0x1000), EINVAL);
 	CHECK_ERR(memfd(BAD_PTR, 0), EFAULT);
 	char path[64], target[64] = "";

@@ -600,3 +600,18 @@ TEST(threads_see_remaps_at_once)
 	for (int i = 0; i < 2; i++)
 		CHECK_PT(pthread_join(t[i], NULL));
 }
+
+/* Regions that become one while advice goes over them are no holes. */
+TEST(madvise_joins_regions_on_its_way)
+{
+	const size_t page = 4096;
+	char *p = OK(
+		mmap(NULL, 8 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+
+	OK(madvise(p + 4 * page, 2 * page, MADV_DONTFORK));
+	OK(madvise(p, 8 * page, MADV_DONTFORK));
+	OK(madvise(p + 2 * page, page, MADV_DOFORK));
+	OK(madvise(p, 5 * page, MADV_DOFORK));
+	OK(madvise(p, 8 * page, MADV_DOFORK));
+	OK(munmap(p, 8 * page));
+}

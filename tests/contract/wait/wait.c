@@ -2,6 +2,7 @@
 /* wait4, waitid: which child, which event, and how its end is described. */
 #include "contract.h"
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 
 #ifndef P_PIDFD
@@ -417,14 +418,11 @@ TEST(zombie_can_be_signalled_and_keeps_its_pid)
 	CHECK_ERR(kill(pid, 0), ESRCH);
 }
 
-TEST(a_zombie_has_no_stops_to_wait_for)
+static void expect_no_stops(pid_t pid)
 {
 	int only[] = {WSTOPPED, WCONTINUED, WSTOPPED | WCONTINUED};
-	pid_t pid = FORK();
 	siginfo_t si;
 
-	if (!pid)
-		_exit(0);
 	OK(waitid(P_PID, pid, &si, WEXITED | WNOWAIT));
 	for (int i = 0; i < 3; i++) {
 		CHECK_ERR(waitid(P_PID, pid, &si, only[i] | WNOHANG), ECHILD);
@@ -433,4 +431,19 @@ TEST(a_zombie_has_no_stops_to_wait_for)
 		CHECK_ERR(waitid(P_PGID, getpgrp(), &si, only[i]), ECHILD);
 	}
 	expect_exit(pid, 0);
+}
+
+TEST(a_zombie_has_no_stops_to_wait_for)
+{
+	pid_t pid = FORK();
+
+	if (!pid)
+		_exit(0);
+	expect_no_stops(pid);
+	pid = FORK();
+	if (!pid) {
+		OK(ptrace(PTRACE_TRACEME, 0, 0, 0));
+		_exit(0);
+	}
+	expect_no_stops(pid);
 }
