@@ -103,7 +103,9 @@ void tcp_send_reset(struct tcp_conn *c, s64 now)
 
 u32 tcp_syn_room(const struct tcp_conn *c)
 {
-	return min(c->path_mss, c->peer_mss) - TCP_MAX_OPTIONS;
+	u32 mss = min(c->path_mss, c->peer_mss);
+
+	return max(mss, TCP_MIN_MSS) - TCP_MAX_OPTIONS; /* a peer may say anything */
 }
 
 /* Put as much of the queue as one segment holds behind the SYN (RFC 7413). */

@@ -75,7 +75,9 @@ static void watch(struct tcp_sock *t, struct packet *p)
 {
 	if (!__atomic_fetch_add(&t->nr_waiting, 1, __ATOMIC_ACQUIRE)) {
 		get_sock(&t->inet.sk);
-		WRITE_ONCE(t->left_seq, t->c.snd_una);
+		/* It keeps what is known of data under way, and nothing older. */
+		if (READ_ONCE(t->left_seq) - t->c.snd_una > t->c.snd_nxt - t->c.snd_una)
+			WRITE_ONCE(t->left_seq, t->c.snd_una);
 	}
 	p->sk = &t->inet.sk;
 	p->released = has_left;

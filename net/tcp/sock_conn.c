@@ -236,8 +236,8 @@ void tcp_disconnect(struct tcp_sock *t, s64 now)
 	} else if (c->state != TCP_CLOSE) {
 		tcp_abort(c, ECONNRESET, now);
 	}
+	WRITE_ONCE(t->fo_deferred, false); /* who is woken asks it */
 	sock_wake_all(&s->sk, (u32)tcp_settle(t));
-	t->fo_deferred = false;
 	tcp_unhash(t);
 	tcp_conn_deinit(c);
 	tcp_start(t, now);
