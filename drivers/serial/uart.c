@@ -34,7 +34,7 @@
 #define LSR_PARITY    0x04
 #define LSR_FRAME     0x08
 #define LSR_BREAK     0x10
-#define LSR_RX_ERRORS 0x1e
+#define LSR_RX_ERRORS (LSR_OVERRUN | LSR_PARITY | LSR_FRAME | LSR_BREAK)
 #define LSR_THR_FREE  0x20
 #define LSR_IDLE      0x40
 

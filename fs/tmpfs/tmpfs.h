@@ -58,8 +58,8 @@ extern const struct inode_ops g_tmpfs_dir_ops, g_tmpfs_file_ops, g_tmpfs_link_op
 extern const struct file_ops g_tmpfs_dir_fops, g_tmpfs_file_fops;
 extern const struct vm_object_ops g_tmpfs_object_ops;
 extern const struct super_ops g_tmpfs_super_ops;
-/* A super block with parsed options and its root. Error pointer. */
 u64 half_of_memory(void); /* pages: what a tmpfs may hold if nothing else is said */
+/* A super block with parsed options and its root. Error pointer. */
 struct super *tmpfs_make(const struct fs_type *t, u32 flags, const char *data, kmode_t root_mode,
 	u64 max_pages, u64 max_inodes) must_check;
 int tmpfs_charge_inodes(struct tmpfs *t, s64 n) must_check; /* -ENOSPC */

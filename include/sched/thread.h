@@ -196,9 +196,9 @@ void might_sleep_at(const char *file, int line);
 #endif
 
 /* Policy changes; permission was checked by the caller. -EINVAL. */
-/* Run t, which is about to end, with this real-time priority. What it inherits by priority
- * inheritance later takes its place. Any lock but run queues'. */
-void thread_hurry(struct thread *t, int rt_priority);
+/* t runs with at least this real-time priority (0: its own), as who holds a PI futex that somebody
+ * more urgent waits for; the next call takes its place. Any lock but run queues'. */
+void thread_set_inherited(struct thread *t, int rt_priority);
 int thread_set_policy(struct thread *t, int policy, int rt_priority, int nice) must_check;
 int thread_set_affinity(
 	struct thread *t, u64 mask) must_check; /* -EINVAL: no online CPU; moves it */

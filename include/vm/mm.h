@@ -215,8 +215,9 @@ struct vm_fault {
 	pte_t result; /* pte to install, MMU_SPECIAL or with a counted page */
 };
 
-/* The first address in [addr, end) behind which anonymous memory has a page; end: none. Bytes of
- * files and of regions' own are taken to be there. Sleeps; end when a fatal signal came. */
+/* The first address in [addr, end) behind which anonymous memory has a page, or where the region
+ * ends; end: none. Bytes of files and of regions' own are taken to be there. Sleeps; end when a
+ * fatal signal came. */
 unsigned long mm_next_present(struct mm *mm, unsigned long addr, unsigned long end);
 
 /* Copy to/from another address space (process_vm_*, /proc/PID/mem, ptrace). Bytes or -EIO/-EFAULT. */

@@ -137,7 +137,7 @@ static void kill_sharers_locked(const struct victim *v)
 			(void)signal_send_locked(p, NULL, SIGKILL, NULL, true);
 			/* Also who is on the way out already, but stopped there by a tracer. */
 			signal_kill_others_locked(p, NULL);
-			for_each_thread(t, p) thread_hurry(&t->thread, HURRY);
+			for_each_thread(t, p) thread_set_inherited(&t->thread, HURRY);
 		}
 		spin_unlock(&p->siglock);
 	}

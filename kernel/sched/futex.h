@@ -30,7 +30,5 @@ bool futex_unqueue(struct futex_waiter *w);
 
 /* futex_pi.c: t's own priority has changed. */
 void futex_pi_reorder(struct thread *t);
-/* policy.c: what t inherits, 0: nothing. Any lock but run queues'. */
-void thread_set_inherited(struct thread *t, int rt_priority);
 
 #endif

@@ -77,11 +77,6 @@ void thread_set_inherited(struct thread *t, int rt_priority)
 	(void)change(t, NULL, rt_priority);
 }
 
-void thread_hurry(struct thread *t, int rt_priority)
-{
-	(void)change(t, NULL, rt_priority);
-}
-
 int thread_set_affinity(struct thread *t, u64 mask)
 {
 	unsigned long flags;

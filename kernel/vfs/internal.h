@@ -81,8 +81,8 @@ struct mount *mount_next_in_tree(
 
 /* /proc/PID/mounts and its readers see a change. */
 void mount_ns_changed(struct mount_ns *ns);
-void namespace_unlock(
-	void); /* g_namespace_lock, held for writing; what is gone is freed. Sleeps. */
+/* g_namespace_lock, held for writing; what is gone is freed. Sleeps. */
+void namespace_unlock(void);
 
 /* ---- remount.c ---- */
 #define MOUNT_FLAGS \

@@ -177,8 +177,8 @@ unsigned long mm_next_present(struct mm *mm, unsigned long addr, unsigned long e
 	r = mm_find_region(mm, addr);
 	if (!r || r->start > addr || r->object || (r->flags & REG_SPECIAL))
 		s.found = addr;
-	else
-		(void)!pt_walk(&s.w, addr, min(end, r->end));
+	else if (!pt_walk(&s.w, addr, min(end, r->end)))
+		s.found = min(end, r->end);
 	rwsem_read_unlock(&mm->map_lock);
 	return s.found;
 }

@@ -17,20 +17,6 @@
 
 #define SYN_DATA 32 /* TCPI_OPT_SYN_DATA */
 
-/* A counter of /proc/net/netstat. */
-static long long counter(const char *name)
-{
-	char *names = read_text("/proc/net/netstat"), *values = strchr(names, '\n') + 1, *s, *t;
-
-	*strchr(values, '\n') = 0;
-	values[-1] = 0;
-	for (s = strtok_r(names, " ", &names), t = strtok_r(values, " ", &values); s && t;
-		s = strtok_r(NULL, " ", &names), t = strtok_r(NULL, " ", &values))
-		if (!strcmp(s, name))
-			return atoll(t);
-	FAIL("no counter %s", name);
-}
-
 static struct tcp_info info_of(int s)
 {
 	struct tcp_info i;
@@ -184,18 +170,20 @@ TEST(the_second_connection_carries_data_in_its_syn)
 		int l = fast_listener(f, 8), c, s;
 
 		new_key(l);
-		asked = counter("TCPFastOpenCookieReqd") + counter("TCPFastOpenPassiveFail");
+		asked = tcp_counter("TCPFastOpenCookieReqd") +
+			tcp_counter("TCPFastOpenPassiveFail");
 		get_cookie(l, f);
-		CHECK_EQ(counter("TCPFastOpenCookieReqd") + counter("TCPFastOpenPassiveFail"),
+		CHECK_EQ(tcp_counter("TCPFastOpenCookieReqd") +
+				tcp_counter("TCPFastOpenPassiveFail"),
 			asked + 1);
-		active = counter("TCPFastOpenActive");
-		passive = counter("TCPFastOpenPassive");
+		active = tcp_counter("TCPFastOpenActive");
+		passive = tcp_counter("TCPFastOpenPassive");
 		c = OK(socket(f, SOCK_STREAM, 0));
 		CHECK_EQ(send_fast(c, l, f, "hello", 0), 5);
 		s = OK(accept(l, NULL, NULL));
 		expect_data(s, "hello");
-		CHECK_EQ(counter("TCPFastOpenActive"), active + 1);
-		CHECK_EQ(counter("TCPFastOpenPassive"), passive + 1);
+		CHECK_EQ(tcp_counter("TCPFastOpenActive"), active + 1);
+		CHECK_EQ(tcp_counter("TCPFastOpenPassive"), passive + 1);
 		CHECK_EQ(info_of(c).tcpi_options & SYN_DATA, SYN_DATA);
 		CHECK_EQ(info_of(s).tcpi_options & SYN_DATA, SYN_DATA);
 		CHECK_EQ(info_of(c).tcpi_total_retrans, 0);
@@ -298,12 +286,12 @@ TEST(a_wrong_cookie_is_replaced)
 	new_key(l);
 	get_cookie(l, AF_INET);
 	new_key(l);
-	bad = counter("TCPFastOpenPassiveFail");
+	bad = tcp_counter("TCPFastOpenPassiveFail");
 	c = OK(socket(AF_INET, SOCK_STREAM, 0));
 	CHECK_EQ(send_fast(c, l, AF_INET, "one", 0), 3);
 	s = OK(accept(l, NULL, NULL));
 	expect_data(s, "one");
-	CHECK_EQ(counter("TCPFastOpenPassiveFail"), bad + 1);
+	CHECK_EQ(tcp_counter("TCPFastOpenPassiveFail"), bad + 1);
 	CHECK_EQ(info_of(c).tcpi_options & SYN_DATA, 0);
 	c = OK(socket(AF_INET, SOCK_STREAM, 0));
 	CHECK_EQ(send_fast(c, l, AF_INET, "two", 0), 3);
@@ -326,7 +314,7 @@ TEST(an_old_key_is_good_as_the_second_one)
 	OK(setsockopt(l, IPPROTO_TCP, TCP_FASTOPEN_KEY, key + 16, 16));
 	get_cookie(l, AF_INET);
 	OK(setsockopt(l, IPPROTO_TCP, TCP_FASTOPEN_KEY, key, 32));
-	alt = counter("TCPFastOpenPassiveAltKey");
+	alt = tcp_counter("TCPFastOpenPassiveAltKey");
 	for (int i = 0; i < 2; i++) {
 		c = OK(socket(AF_INET, SOCK_STREAM, 0));
 		CHECK_EQ(send_fast(c, l, AF_INET, "data", 0), 4);
@@ -334,7 +322,7 @@ TEST(an_old_key_is_good_as_the_second_one)
 		expect_data(s, "data");
 		CHECK_EQ(info_of(c).tcpi_options & SYN_DATA, SYN_DATA);
 		/* The first came with the old one and was given a new one. */
-		CHECK_EQ(counter("TCPFastOpenPassiveAltKey"), alt + 1);
+		CHECK_EQ(tcp_counter("TCPFastOpenPassiveAltKey"), alt + 1);
 	}
 	write_file(SYSCTL, "1");
 }

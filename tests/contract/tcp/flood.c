@@ -71,20 +71,6 @@ static void flood(uint32_t from, uint32_t n, int port)
 	OK(close(raw));
 }
 
-/* A counter of /proc/net/netstat. */
-static long long counter(const char *name)
-{
-	char *names = read_text("/proc/net/netstat"), *values = strchr(names, '\n') + 1, *s, *t;
-
-	*strchr(values, '\n') = 0;
-	values[-1] = 0;
-	for (s = strtok_r(names, " ", &names), t = strtok_r(values, " ", &values); s && t;
-		s = strtok_r(NULL, " ", &names), t = strtok_r(NULL, " ", &values))
-		if (!strcmp(s, name))
-			return atoll(t);
-	FAIL("no counter %s", name);
-}
-
 static int info_options(int s)
 {
 	struct tcp_info i;
@@ -115,12 +101,13 @@ TEST(cookies_for_all_carry_the_options_and_any_data)
 	write_file(SYSCTL, "2");
 	EACH_FAMILY(f)
 	{
-		long long sent = counter("SyncookiesSent"), taken = counter("SyncookiesRecv");
+		long long sent = tcp_counter("SyncookiesSent"),
+			  taken = tcp_counter("SyncookiesRecv");
 		int end[2], want = TCPI_OPT_TIMESTAMPS | TCPI_OPT_SACK | TCPI_OPT_WSCALE;
 
 		tcp_pair(f, end);
-		CHECK_EQ(counter("SyncookiesSent"), sent + 1);
-		CHECK_EQ(counter("SyncookiesRecv"), taken + 1);
+		CHECK_EQ(tcp_counter("SyncookiesSent"), sent + 1);
+		CHECK_EQ(tcp_counter("SyncookiesRecv"), taken + 1);
 		CHECK_EQ(info_options(end[0]) & want, want);
 		CHECK_EQ(info_options(end[1]) & want, want);
 		exchange(end[0], end[1], 60000);
@@ -164,7 +151,7 @@ TEST(an_invented_cookie_is_answered_with_a_reset)
 	l = tcp_listener(AF_INET, 4);
 	port = tcp_port(l);
 	s = tcp_connect_to(l, AF_INET); /* a cookie was sent: from now on they are looked at */
-	failed = counter("SyncookiesFailed");
+	failed = tcp_counter("SyncookiesFailed");
 	raw = OK(socket(AF_INET, SOCK_RAW, IPPROTO_TCP));
 	/* The raw socket adds the IP header; it sees the answer as well as what it sent. */
 	memset(&p, 0, sizeof(p));
@@ -188,7 +175,7 @@ TEST(an_invented_cookie_is_answered_with_a_reset)
 	while (p.tcp.source != htons((uint16_t)port) || p.tcp.dest != htons(4242));
 	CHECK_EQ(p.tcp.rst, 1);
 	CHECK_EQ(ntohl(p.tcp.seq), 123456789);
-	CHECK_EQ(counter("SyncookiesFailed"), failed + 1);
+	CHECK_EQ(tcp_counter("SyncookiesFailed"), failed + 1);
 	write_file(SYSCTL, "1");
 	close(s);
 	close(l);
@@ -205,9 +192,9 @@ TEST(a_full_queue_of_requests_does_not_keep_others_out)
 	write_file(SYSCTL, "1");
 	l = tcp_listener(AF_INET, 16);
 	port = tcp_port(l);
-	cookies = counter("SyncookiesSent");
+	cookies = tcp_counter("SyncookiesSent");
 	flood(0, 2000, port);
-	CHECK(counter("SyncookiesSent") > cookies + 100); /* a busy loopback drops some */
+	CHECK(tcp_counter("SyncookiesSent") > cookies + 100); /* a busy loopback drops some */
 	for (int i = 0; i < 20; i++) {
 		int c = tcp_connect_to(l, AF_INET), s = OK(accept(l, NULL, NULL));
 
@@ -229,9 +216,9 @@ TEST(without_cookies_a_full_queue_drops_and_counts)
 	swallow_net_ten();
 	write_file(SYSCTL, "0");
 	l = tcp_listener(AF_INET, 16);
-	drops = counter("TCPReqQFullDrop");
+	drops = tcp_counter("TCPReqQFullDrop");
 	flood(0, 500, tcp_port(l));
-	CHECK(counter("TCPReqQFullDrop") > drops + 100);
+	CHECK(tcp_counter("TCPReqQFullDrop") > drops + 100);
 	write_file(SYSCTL, "1");
 	OK(close(l));
 }

@@ -120,6 +120,19 @@ static inline int tcp_set(int s, int name, int v)
 {
 	return setsockopt(s, IPPROTO_TCP, name, &v, sizeof(v));
 }
+/* A counter of /proc/net/netstat. */
+static inline long long tcp_counter(const char *name)
+{
+	char *names = read_text("/proc/net/netstat"), *values = strchr(names, '\n') + 1, *s, *t;
+
+	*strchr(values, '\n') = 0;
+	values[-1] = 0;
+	for (s = strtok_r(names, " ", &names), t = strtok_r(values, " ", &values); s && t;
+		s = strtok_r(NULL, " ", &names), t = strtok_r(NULL, " ", &values))
+		if (!strcmp(s, name))
+			return atoll(t);
+	FAIL("no counter %s", name);
+}
 #define EACH_FAMILY(f) for (int f = AF_INET; f; f = f == AF_INET ? AF_INET6 : 0)
 #define POLL_ALL       (POLLIN | POLLOUT | POLLPRI | POLLRDHUP)
 
