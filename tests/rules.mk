@@ -7,11 +7,16 @@ T ?=
 pytest := PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -c tests/pytest.ini --rootdir=tests \
 	-p no:cacheprovider
 
-test: check all contract bench-programs stress-programs
+test: check all clang contract bench-programs stress-programs
 	@$(pytest) $(T) tests
 
-test-all: check all contract bench-programs stress-programs
+test-all: check all clang contract bench-programs stress-programs
 	@$(pytest) --long $(T) tests
+
+# The other compiler, without a warning too.
+.PHONY: clang
+clang: all
+	@$(MAKE) --no-print-directory CC=clang all
 
 check:
 	@tools/check

@@ -40,6 +40,12 @@ def test_debug_build(kernel, request, board, cpus):
     work(request.getfixturevalue("debug_kernel"), cpus, "--machine", board)
 
 
+def test_build_by_clang(kernel):
+    if kernel != "aramid":
+        pytest.skip("a build of Aramid")
+    work(str(TOP / "build" / "aramid-clang"), 2)
+
+
 def test_plain_64_bit_cpu(kernel):
     """Without NX's newer companions: SMEP, SMAP, UMIP, FSGSBASE, PCID, XSAVE."""
     work(kernel, 2, "--cpu", "qemu64")

@@ -23,11 +23,11 @@ REGISTERS = ("rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 flag
 class Guest:
     """A machine that boots one program as init; its log is read up to a word, or to its end."""
 
-    def __init__(self, archive, smp=1, qemu=()):
+    def __init__(self, archive, smp=1, qemu=(), kernel="aramid"):
         options = types.SimpleNamespace(accel="tcg", machine="q35", cpu=None, smp=smp, gdb=False,
                                         qemu=list(qemu))
         self.vm = machine.Machine(lambda log, channel: machine.command_line(
-            options, kernels.find("aramid"), str(archive), "console=ttyS0 panic=-1 rdinit=/init",
+            options, kernels.find(kernel), str(archive), "console=ttyS0 panic=-1 rdinit=/init",
             256 << 20, log, channel, [], machine.Network("none", [])))
         self.log = b""
 
