@@ -230,13 +230,15 @@ struct fib_table {
 struct fib_rule {
 	struct list_head link;       /* by priority; RCU; config lock */
 	u32 priority, table, target; /* target: FR_ACT_GOTO */
-	u8 action, tos, proto;       /* FR_ACT_* */
+	u8 action, tos, proto;       /* FR_ACT_*; TOS or traffic class; of IP */
+	u8 origin;                   /* RTPROT_*: who made it */
+	bool resolved;               /* FR_ACT_GOTO: the target is there */
 	u8 src_len, dst_len;         /* of 128 */
 	struct inet_addr src, dst;
 	char iif[IFNAMSIZ], oif[IFNAMSIZ];
 	u32 mark, mark_mask, flags; /* FIB_RULE_INVERT... */
 	kuid_t uid_lo, uid_hi;
-	bool has_uid, has_suppress;
+	bool has_uid;
 	s32 suppress_prefixlen;                     /* -1: none */
 	u16 sport_lo, sport_hi, dport_lo, dport_hi; /* host order; 0: any */
 	struct rcu_head rcu;
@@ -247,6 +249,7 @@ struct fib_net {
 	struct fib_table *local, *main; /* never freed: the usual two */
 	struct list_head rules[2];
 	bool usual_rules[2]; /* local, main, default and nothing else: look at two tables */
+	bool port_rules[2];  /* some ask for protocol or ports */
 	u64 order;
 	u32 nr_expiring;
 };

@@ -3,7 +3,21 @@
 #include <linux/fib_rules.h>
 #include <netlink/netlink.h>
 
-static bool fill(struct nl_buf *b, struct nlmsghdr *h, int family, const struct fib_rule *r)
+static u32 flags_of(struct inet_net *in, const struct fib_rule *r)
+{
+	u32 f = r->flags;
+
+	if (r->action == FR_ACT_GOTO && !r->resolved)
+		f |= FIB_RULE_UNRESOLVED;
+	if (r->iif[0] && !netif_by_name(in->net, r->iif))
+		f |= FIB_RULE_IIF_DETACHED;
+	if (r->oif[0] && !netif_by_name(in->net, r->oif))
+		f |= FIB_RULE_OIF_DETACHED;
+	return f;
+}
+
+static bool fill(struct inet_net *in, struct nl_buf *b, struct nlmsghdr *h, int family,
+	const struct fib_rule *r)
 {
 	struct fib_rule_hdr *m = nl_data(h);
 	u8 base = family == AF_INET ? 96 : 0;
@@ -17,7 +31,7 @@ static bool fill(struct nl_buf *b, struct nlmsghdr *h, int family, const struct 
 	m->tos = r->tos;
 	m->table = r->table < 256 ? (u8)r->table : RT_TABLE_COMPAT;
 	m->action = r->action;
-	m->flags = r->flags;
+	m->flags = flags_of(in, r);
 	return nl_put_u32(b, FRA_TABLE, r->table) &&
 		nl_put_u32(b, FRA_SUPPRESS_PREFIXLEN, (u32)r->suppress_prefixlen) &&
 		(!r->priority || nl_put_u32(b, FRA_PRIORITY, r->priority)) &&
@@ -28,6 +42,7 @@ static bool fill(struct nl_buf *b, struct nlmsghdr *h, int family, const struct 
 				nl_put_u32(b, FRA_FWMASK, r->mark_mask))) &&
 		(!r->target || nl_put_u32(b, FRA_GOTO, r->target)) &&
 		(!r->has_uid || nl_put(b, FRA_UID_RANGE, &uid, sizeof(uid))) &&
+		nl_put_u8(b, FRA_PROTOCOL, r->origin) &&
 		(!r->proto || nl_put_u8(b, FRA_IP_PROTO, r->proto)) &&
 		(!r->sport_hi || nl_put(b, FRA_SPORT_RANGE, &sport, sizeof(sport))) &&
 		(!r->dport_hi || nl_put(b, FRA_DPORT_RANGE, &dport, sizeof(dport))) &&
@@ -43,7 +58,7 @@ static void notify(struct inet_net *in, int family, const struct fib_rule *r, bo
 			  del ? RTM_DELRULE : RTM_NEWRULE, 0, sizeof(struct fib_rule_hdr))
 		: NULL;
 
-	if (!h || !fill(&b, h, family, r)) {
+	if (!h || !fill(in, &b, h, family, r)) {
 		nl_free(&b);
 		return;
 	}
@@ -54,10 +69,11 @@ static void notify(struct inet_net *in, int family, const struct fib_rule *r, bo
 
 static int dump_family(struct nl_dump *d, int family)
 {
+	struct inet_net *in = inet_net(d->net);
 	struct fib_rule *r;
 	u64 i = 0;
 
-	list_for_each_entry(r, &inet_net(d->net)->fib->rules[family == AF_INET6], link) {
+	list_for_each_entry(r, &in->fib->rules[family == AF_INET6], link) {
 		struct nlmsghdr *h;
 
 		if (i++ < d->cursor[0])
@@ -65,7 +81,7 @@ static int dump_family(struct nl_dump *d, int family)
 		h = nl_dump_begin(d, RTM_NEWRULE, sizeof(struct fib_rule_hdr));
 		if (!h)
 			return NL_DUMP_MORE;
-		if (!fill(d->out, h, family, r)) {
+		if (!fill(in, d->out, h, family, r)) {
 			nl_cancel(d->out, h);
 			return NL_DUMP_MORE;
 		}
@@ -95,6 +111,7 @@ static const struct nl_policy g_policy[FRA_MAX + 1] = {
 	[FRA_GOTO] = {NL_U32, 0},
 	[FRA_SUPPRESS_PREFIXLEN] = {NL_U32, 0},
 	[FRA_UID_RANGE] = {NL_ANY, sizeof(struct fib_rule_uid_range)},
+	[FRA_PROTOCOL] = {NL_U8, 0},
 	[FRA_IP_PROTO] = {NL_U8, 0},
 	[FRA_SPORT_RANGE] = {NL_ANY, sizeof(struct fib_rule_port_range)},
 	[FRA_DPORT_RANGE] = {NL_ANY, sizeof(struct fib_rule_port_range)},
@@ -122,15 +139,29 @@ static int take_addr(int family, const struct nlattr *a, u8 len, struct inet_add
 	return 0;
 }
 
-static void take_ports(const struct nlattr *a, u16 *lo, u16 *hi)
+static bool take_ports(const struct nlattr *a, u16 *lo, u16 *hi)
 {
 	struct fib_rule_port_range p;
 
 	if (!a)
-		return;
+		return true;
 	memcpy(&p, nla_data(a), sizeof(p));
 	*lo = p.start;
 	*hi = p.end;
+	return p.start && p.start <= p.end && p.end < 0xffff;
+}
+
+static bool take_uids(const struct nlattr *a, struct fib_rule *r)
+{
+	struct fib_rule_uid_range u;
+
+	if (!a)
+		return true;
+	memcpy(&u, nla_data(a), sizeof(u));
+	r->has_uid = true;
+	r->uid_lo = u.start;
+	r->uid_hi = u.end;
+	return u.start <= u.end && u.end != U32_MAX;
 }
 
 static int take_rule(struct nl_request *rq, struct fib_rule *r)
@@ -148,6 +179,8 @@ static int take_rule(struct nl_request *rq, struct fib_rule *r)
 		return nl_error(rq->ack, -EINVAL, "Invalid source address");
 	if (take_addr(m->family, tb[FRA_DST], m->dst_len, &r->dst, &r->dst_len))
 		return nl_error(rq->ack, -EINVAL, "Invalid destination address");
+	if (m->tos & ~(m->family == AF_INET ? IPTOS_RT_MASK : 0xfc))
+		return nl_error(rq->ack, -EINVAL, "Invalid TOS");
 	r->table = tb[FRA_TABLE] ? nla_u32(tb[FRA_TABLE]) : m->table;
 	r->action = m->action;
 	r->tos = m->tos;
@@ -170,16 +203,14 @@ static int take_rule(struct nl_request *rq, struct fib_rule *r)
 		: -1;
 	if (tb[FRA_IP_PROTO])
 		r->proto = nla_u8(tb[FRA_IP_PROTO]);
-	if (tb[FRA_UID_RANGE]) {
-		struct fib_rule_uid_range u;
-
-		memcpy(&u, nla_data(tb[FRA_UID_RANGE]), sizeof(u));
-		r->has_uid = true;
-		r->uid_lo = u.start;
-		r->uid_hi = u.end;
-	}
-	take_ports(tb[FRA_SPORT_RANGE], &r->sport_lo, &r->sport_hi);
-	take_ports(tb[FRA_DPORT_RANGE], &r->dport_lo, &r->dport_hi);
+	if (tb[FRA_PROTOCOL])
+		r->origin = nla_u8(tb[FRA_PROTOCOL]);
+	if (!take_uids(tb[FRA_UID_RANGE], r))
+		return nl_error(rq->ack, -EINVAL, "Invalid uid range");
+	if (!take_ports(tb[FRA_SPORT_RANGE], &r->sport_lo, &r->sport_hi))
+		return nl_error(rq->ack, -EINVAL, "Invalid sport range");
+	if (!take_ports(tb[FRA_DPORT_RANGE], &r->dport_lo, &r->dport_hi))
+		return nl_error(rq->ack, -EINVAL, "Invalid dport range");
 	return 0;
 }
 

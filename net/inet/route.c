@@ -4,6 +4,8 @@
  */
 #include "inet.h"
 #include <linux/icmp.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 
 u32 route_gen(const struct net *net)
 {
@@ -327,6 +329,28 @@ int route_lookup(struct net *net, const struct flow *f, struct ip_path *out)
 
 /* ---- input ------------------------------------------------------------------------------------- */
 
+/* What rules ask for beyond the addresses: only of packets that begin a datagram, and without
+ * extension headers. data is at the network header, which is in the linear area. */
+static void transport_flow(struct packet *p, bool v4, struct flow *f)
+{
+	const struct iphdr *h4 = (const void *)packet_data(p);
+	const struct ipv6hdr *h6 = (const void *)packet_data(p);
+	u32 off = v4 ? h4->ihl * 4u : (u32)sizeof(*h6);
+	u16 ports[2];
+
+	f->proto = v4 ? h4->protocol : h6->nexthdr;
+	if (v4 && h4->frag_off & htons(0x1fff))
+		return;
+	if (f->proto != IPPROTO_TCP && f->proto != IPPROTO_UDP && f->proto != IPPROTO_SCTP &&
+		f->proto != IPPROTO_DCCP && f->proto != IPPROTO_UDPLITE)
+		return;
+	if (p->len < off + sizeof(ports))
+		return;
+	packet_copy_out(p, off, ports, sizeof(ports));
+	f->lport = ports[0];
+	f->rport = ports[1];
+}
+
 /* Is src a source that may come by dev? rp_filter: 1 strict, 2 loose (RFC 3704). */
 static bool source_ok(struct inet_net *in, struct packet *p, struct inet_dev *d,
 	const struct inet_addr *src, const struct inet_addr *dst, u8 tos)
@@ -353,8 +377,12 @@ static int input_route(struct inet_net *in, struct packet *p, const struct inet_
 	struct flow f = {
 		.remote = *dst, .local = *src, .tos = tos, .mark = p->mark, .iif = p->dev->ifindex};
 	struct fib_result res;
-	int err = fib_lookup(in, &f, &res);
+	bool v4 = addr_is_v4(dst);
+	int err;
 
+	if (unlikely(READ_ONCE(in->fib->port_rules[!v4])))
+		transport_flow(p, v4, &f);
+	err = fib_lookup(in, &f, &res);
 	if (err)
 		return err;
 	if (res.route->type != RTN_UNICAST)
