@@ -101,8 +101,8 @@ void tcp_data_input(struct tcp_conn *c, const struct tcp_seg *s, struct packet *
 void tcp_ooo_insert(struct tcp_conn *c, struct packet *p, s64 now);
 void tcp_ooo_deliver(struct tcp_conn *c, s64 now);
 void tcp_ooo_purge(struct tcp_conn *c);
-/* Free packets beyond seq, from the far end, until truesize more fits. */
-bool tcp_ooo_prune(struct tcp_conn *c, u32 seq, u32 truesize) must_check;
+/* Free packets beyond seq, from the far end, until truesize more fits into limit. */
+bool tcp_ooo_prune(struct tcp_conn *c, u32 seq, u32 truesize, s64 limit) must_check;
 void tcp_take_in_order(struct tcp_conn *c, struct packet *p, s64 now);
 void tcp_window_opened(struct tcp_conn *c, s64 now);
 u32 tcp_window_space(const struct tcp_conn *c);

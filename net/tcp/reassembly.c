@@ -135,9 +135,9 @@ static void clear_ahead(struct tcp_conn *c, struct packet *p, struct packet *nex
 	}
 }
 
-bool tcp_ooo_prune(struct tcp_conn *c, u32 seq, u32 truesize)
+bool tcp_ooo_prune(struct tcp_conn *c, u32 seq, u32 truesize, s64 limit)
 {
-	while ((s64)c->rmem + truesize > c->rcvbuf && c->ooo_last) {
+	while ((s64)c->rmem + truesize > limit && c->ooo_last) {
 		struct packet *last = tcp_packet(c->ooo_last);
 
 		if (seq_before(tcp_cb(last)->seq, seq))
@@ -146,7 +146,7 @@ bool tcp_ooo_prune(struct tcp_conn *c, u32 seq, u32 truesize)
 		tcp_count(c, TCPC_OFO_PRUNED, 1);
 		drop(c, last);
 	}
-	return (s64)c->rmem + truesize <= c->rcvbuf;
+	return (s64)c->rmem + truesize <= limit;
 }
 
 /* p is beyond rcv_nxt and within the window; consumed. */
@@ -158,7 +158,8 @@ void tcp_ooo_insert(struct tcp_conn *c, struct packet *p, s64 now)
 
 	tcp_count(c, TCPC_OFO_QUEUE, 1);
 	c->rcv_ooo++;
-	if (!tcp_ooo_prune(c, end, p->truesize)) {
+	if (unlikely(c->mem_level >= TCP_MEM_OVER) ||
+		!tcp_ooo_prune(c, end, p->truesize, c->rcvbuf)) {
 		tcp_count(c, TCPC_OFO_DROP, 1);
 		packet_free(p);
 		return;

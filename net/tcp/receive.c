@@ -274,13 +274,20 @@ void tcp_take_in_order(struct tcp_conn *c, struct packet *p, s64 now)
 
 static bool make_room(struct tcp_conn *c, const struct packet *p)
 {
-	if (unlikely(c->mem_level >= TCP_MEM_OVER) && c->rmem > p->truesize)
-		return false;
+	bool nothing_to_read = list_empty(&c->receive.list);
+
+	/* All sockets together have too much: what came out of order gives way to what is next in
+	 * order, which alone makes it readable. */
+	if (unlikely(c->mem_level >= TCP_MEM_OVER) && c->rmem > p->truesize) {
+		if (!nothing_to_read)
+			return false;
+		(void)!tcp_ooo_prune(c, tcp_cb(p)->end, p->truesize, c->rmem);
+	}
 	if (likely((s64)c->rmem + p->truesize <= c->rcvbuf))
 		return true;
 	/* What is next in order is taken when there is nothing to read: or nothing would ever move.
 	 */
-	if (tcp_ooo_prune(c, tcp_cb(p)->end, p->truesize) || list_empty(&c->receive.list))
+	if (tcp_ooo_prune(c, tcp_cb(p)->end, p->truesize, c->rcvbuf) || nothing_to_read)
 		return (s64)c->rmem <= c->rcvbuf;
 	return false;
 }

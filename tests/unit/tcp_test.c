@@ -131,6 +131,23 @@ UNIT(memory_of_a_receiver_that_does_not_read_stays_bounded)
 	line_free(l);
 }
 
+UNIT(a_hole_is_filled_although_all_sockets_together_have_too_much)
+{
+	struct line *l = line_new(7);
+	struct line_flow *f = line_flow_new(l, 4 << 20, 0);
+	struct tcp_conn *c = &f->h[SERVER].c;
+
+	l->params[CLIENT].loss = 50000;
+	l->params[CLIENT].delay_ns = l->params[SERVER].delay_ns = 5 * NS_PER_MS;
+	for (int i = 0; i < 1000 && !(f->h[SERVER].alive && c->ooo_last); i++)
+		line_run(l, l->now + NS_PER_MS);
+	EXPECT(c->ooo_last != NULL);
+	c->mem_level = 2;
+	EXPECT(line_finish(l, l->now + 600 * NS_PER_SEC));
+	expect_whole(l, f);
+	line_free(l);
+}
+
 /* Octets per second of the server's user between two points of time. */
 static u64 goodput(struct line *l, struct line_flow *f, s64 warm, s64 measure)
 {
