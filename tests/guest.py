@@ -19,9 +19,9 @@ def network(options):
     return () if "--net" in options or "-p" in options else ("--net", "none")
 
 
-def run(root, *command, kernel="aramid", stdin=b"", timeout=BOOT_SECONDS, options=()):
-    """tools/aramid run; returns what subprocess.run does, with bytes."""
-    line = [TOOL, "run", "--kernel", kernel, "--timeout", str(timeout),
+def run(root, *command, kernel="aramid", stdin=b"", timeout=BOOT_SECONDS, options=(), prefix=()):
+    """tools/aramid run; returns what subprocess.run does, with bytes. prefix: a command that runs it."""
+    line = [*prefix, TOOL, "run", "--kernel", kernel, "--timeout", str(timeout),
             *network(options), *options, str(root)]
     if command:
         line += ["--", *command]

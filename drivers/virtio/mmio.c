@@ -141,9 +141,11 @@ static void mmio_notify(struct virtqueue *q)
 static int mmio_start(struct virtio_device *v)
 {
 	struct virtio_mmio *m = container_of(v, struct virtio_mmio, v);
-	int err = irq_request(
-		m->where.irq, mmio_interrupt, v, v->name, m->where.level, m->where.low);
+	int err;
 
+	ksnprintf(v->irq_name, sizeof(v->irq_name), "virtio%u", v->nr);
+	err = irq_request(
+		m->where.irq, mmio_interrupt, v, v->irq_name, m->where.level, m->where.low);
 	m->requested = !err;
 	return err;
 }

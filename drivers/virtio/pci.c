@@ -135,7 +135,7 @@ static int request_vector(struct virtio_device *v, struct virtqueue *q, int cpu)
 	int err;
 
 	if (p->vectors < p->pci->msix_count) {
-		err = pci_msix_request(p->pci, vector, cpu, queue_interrupt, q, v->name);
+		err = pci_msix_request(p->pci, vector, cpu, queue_interrupt, q, q->name);
 		if (!err) {
 			p->vectors++;
 			q->vector = vector;
@@ -149,7 +149,8 @@ static int request_vector(struct virtio_device *v, struct virtqueue *q, int cpu)
 	/* Behind the first queue's: make that one look at all queues. */
 	if (v->queues[0]->vector != ~0u) {
 		pci_msix_release(p->pci, v->queues[0]->vector, v->queues[0]);
-		err = pci_msix_request(p->pci, 1, 0, shared_interrupt, v, v->name);
+		ksnprintf(q->name, sizeof(q->name), "virtio%u-virtqueues", v->nr);
+		err = pci_msix_request(p->pci, 1, 0, shared_interrupt, v, q->name);
 		if (err)
 			return err;
 		v->queues[0]->vector = ~0u;
@@ -166,7 +167,8 @@ static int pci_start_queue(struct virtio_device *v, struct virtqueue *q, int cpu
 	int err;
 
 	if (!p->vectors) {
-		err = pci_msix_request(p->pci, CONFIG_VECTOR, 0, config_interrupt, v, v->name);
+		ksnprintf(v->irq_name, sizeof(v->irq_name), "virtio%u-config", v->nr);
+		err = pci_msix_request(p->pci, CONFIG_VECTOR, 0, config_interrupt, v, v->irq_name);
 		if (err)
 			return err;
 		p->vectors = 1;

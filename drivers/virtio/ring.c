@@ -4,6 +4,7 @@
 #include <core/log.h>
 #include <kmem/page.h>
 #include <kmem/slab.h>
+#include <lib/printf.h>
 #include <virtio/virtio.h>
 
 /* used_event and avail_event stand behind the rings. */
@@ -65,6 +66,7 @@ int virtio_make_queues(struct virtio_device *v, u32 n, u32 group,
 	for (u32 i = 0; i < n; i++) {
 		u16 size = v->transport->queue_size(v, (u16)i);
 		struct virtqueue *q;
+		char name[16];
 		int err;
 
 		if (size < 2 || (size & (size - 1)))
@@ -73,6 +75,8 @@ int virtio_make_queues(struct virtio_device *v, u32 n, u32 group,
 		if (!q)
 			return -ENOMEM;
 		q->callback = callbacks[i];
+		v->driver->queue_name(q, name);
+		ksnprintf(q->name, sizeof(q->name), "virtio%u-%s", v->nr, name);
 		v->queues[i] = q;
 		v->nr_queues = i + 1;
 		err = v->transport->start_queue(v, q, (int)(i / group % (u32)g_nr_cpus));

@@ -9,6 +9,7 @@
 static struct mutex g_lock = MUTEX_INIT(g_lock, RANK_DRIVER_LIST);
 static LIST_HEAD(g_devices); /* g_lock */
 static LIST_HEAD(g_drivers); /* g_lock */
+static u32 g_nr_devices;     /* g_lock */
 
 #define COMMON_FEATURES                                                     \
 	(1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_RING_F_INDIRECT_DESC | \
@@ -72,6 +73,7 @@ int virtio_device_add(struct virtio_device *v)
 	struct virtio_driver *d;
 
 	mutex_lock_nested(&g_lock); /* a bus's own list comes before ours */
+	v->nr = g_nr_devices++;
 	list_add_tail(&v->link, &g_devices);
 	list_for_each_entry(d, &g_drivers, link)
 		try_driver(v, d);

@@ -4,6 +4,7 @@
 #include <core/init.h>
 #include <core/log.h>
 #include <kmem/slab.h>
+#include <lib/printf.h>
 #include <lib/string.h>
 #include <linux/virtio_blk.h>
 #include <sched/timer.h>
@@ -325,6 +326,11 @@ static void read_serial(struct vblk *b)
 	kfree(r);
 }
 
+static void queue_name(const struct virtqueue *q, char out[16])
+{
+	ksnprintf(out, 16, "req.%u", q->index);
+}
+
 static int make_queues(struct virtio_device *v, struct disk *d)
 {
 	void (*callbacks[MAX_CPUS])(struct virtqueue *);
@@ -382,6 +388,7 @@ static struct virtio_driver g_driver = {
 		1ull << VIRTIO_BLK_F_MQ | 1ull << VIRTIO_BLK_F_DISCARD |
 		1ull << VIRTIO_BLK_F_WRITE_ZEROES,
 	.probe = vblk_probe,
+	.queue_name = queue_name,
 	.config_changed = config_changed,
 };
 

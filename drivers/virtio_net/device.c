@@ -5,6 +5,7 @@
 #include <core/trace.h>
 #include <kmem/slab.h>
 #include <lib/err.h>
+#include <lib/printf.h>
 #include <lib/string.h>
 
 #define RING_SIZE 256
@@ -117,6 +118,14 @@ static u32 features_of(const struct virtio_device *d)
 	if (virtio_has(d, VIRTIO_NET_F_GUEST_TSO4))
 		f |= NETIF_F_LRO;
 	return f;
+}
+
+static void queue_name(const struct virtqueue *q, char out[16])
+{
+	if (q->callback == vnet_control_interrupt)
+		str_copy(out, "control", 16);
+	else
+		ksnprintf(out, 16, "%s.%u", q->index % 2 ? "output" : "input", q->index / 2u);
 }
 
 /* Pairs that are used, and queues in all (the control queue is behind those that aren't used). */
@@ -259,6 +268,7 @@ static struct virtio_driver g_driver = {
 		1ull << VIRTIO_NET_F_SPEED_DUPLEX,
 	.choose = choose,
 	.probe = vnet_probe,
+	.queue_name = queue_name,
 	.config_changed = config_changed,
 };
 

@@ -19,7 +19,10 @@
 #define RX_COPY   (PACKET_LINEAR - RX_ALIGN) /* frames up to here are copied as a whole */
 #define BATCH     16                         /* buffers taken under one hold of the ring's lock */
 #define RETRY_NS  (20 * NS_PER_MS)
-#define HDR       ((u32)sizeof(struct virtio_net_hdr_v1))
+#define MIN_PLAIN 16ull
+#define MIN_LARGE \
+	64ull /* one frame may need 33, or the device waits for ever; BATCH may be missing */
+#define HDR ((u32)sizeof(struct virtio_net_hdr_v1))
 
 struct taken {
 	u8 *at;
@@ -116,6 +119,11 @@ static struct packet *begin_frame(struct vnet_rx *rx, u8 *at, u32 len)
 	struct packet *p = NULL;
 	u32 copy;
 
+	/* Also of a frame that is dropped: its other buffers are no frames. */
+	rx->left = len >= HDR && virtio_has(rx->dev->dev, VIRTIO_NET_F_MRG_RXBUF) ? h->num_buffers
+										  : 1;
+	if (rx->left)
+		rx->left--;
 	if (len < HDR + ETH_HLEN || len > RX_BUFFER)
 		goto drop;
 	p = packet_alloc(RX_ALIGN, GFP_ATOMIC);
@@ -128,10 +136,6 @@ static struct packet *begin_frame(struct vnet_rx *rx, u8 *at, u32 len)
 		goto drop;
 	p->dev = rx->dev->netif;
 	p->queue = (u16)(rx - rx->dev->rx);
-	rx->left = virtio_has(rx->dev->dev, VIRTIO_NET_F_MRG_RXBUF) ? h->num_buffers : 1;
-	if (!rx->left)
-		goto drop;
-	rx->left--;
 	if (copy == len)
 		put_buffer(at);
 	else if (!add_rest(p, at + HDR + copy, len - copy))
@@ -141,7 +145,6 @@ drop:
 	put_buffer(at);
 drop_packet:
 	packet_free(p);
-	rx->left = 0;
 	rx->errors++;
 	return NULL;
 }
@@ -234,8 +237,9 @@ static void refill(struct vnet_rx *rx)
 		if (tell)
 			vq_notify(rx->q);
 	}
-	/* With an empty ring there is no interrupt that would try again. */
-	if (rx->posted < rx->wanted / 4)
+	/* An empty ring, or one with less room than the next frame, gives no interrupt that would
+	 * try again. */
+	if (rx->posted < rx->wanted)
 		(void)!net_timer_arm(&rx->retry, deadline_after(RETRY_NS));
 }
 
@@ -306,8 +310,8 @@ void vnet_rx_open(struct vnet_rx *rx)
 	struct mem_stats s;
 
 	mem_get_stats(&s);
-	rx->wanted = (u32)clamp(
-		s.total * PAGE_SIZE / 64 / RX_BUFFER / rx->dev->pairs, (u64)16, (u64)rx->q->size);
+	rx->wanted = (u32)clamp(s.total * PAGE_SIZE / 64 / RX_BUFFER / rx->dev->pairs,
+		rx->dev->netif->features & NETIF_F_LRO ? MIN_LARGE : MIN_PLAIN, (u64)rx->q->size);
 	net_poll_schedule(&rx->poll);
 }
 

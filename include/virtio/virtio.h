@@ -39,7 +39,9 @@ struct virtio_device {
 	void *driver_data;
 	struct virtqueue **queues; /* those started, for the transport's interrupts */
 	u32 nr_queues;
-	char name[24];
+	char name[24];     /* where it is */
+	char irq_name[24]; /* of the vector that isn't a queue's */
+	u32 nr;            /* in the order in which they were found */
 	struct list_head link;
 };
 
@@ -50,6 +52,8 @@ struct virtio_driver {
 	/* Which of the features that both know are taken; NULL: all. */
 	u64 (*choose)(u64 features);
 	int (*probe)(struct virtio_device *v);
+	/* What /proc/interrupts calls a queue. */
+	void (*queue_name)(const struct virtqueue *q, char out[16]);
 	/* The configuration changed. Interrupts off. NULL: don't care. */
 	void (*config_changed)(struct virtio_device *v);
 	struct list_head link;
@@ -74,6 +78,7 @@ struct virtqueue {
 	struct spinlock lock;
 	struct virtio_device *dev;
 	u16 index, size;
+	char name[32];           /* virtio0-input.0 */
 	struct vring_desc *desc; /* shared with the device, as are the next two */
 	struct vring_avail *avail;
 	struct vring_used *used;
