@@ -66,24 +66,36 @@ static int add_gateway(struct net *net, struct netif *n, const struct inet_addr 
 	return err;
 }
 
-static u8 prefix_of(const char *mask, const struct inet_addr *client)
+/* -EINVAL: it isn't one. None given: by the class of the address. */
+static int prefix_of(const char *mask, const struct inet_addr *client)
 {
 	struct inet_addr m;
 	u8 first = client->b[12];
+	u32 rest;
 
-	if (mask[0] && addr_parse(mask, &m) && addr_is_v4(&m))
-		return (u8)__builtin_popcount(m.w[3]);
+	if (mask[0]) {
+		if (!addr_parse(mask, &m) || !addr_is_v4(&m))
+			return -EINVAL;
+		rest = ~ntohl(m.w[3]);
+		return rest & (rest + 1) ? -EINVAL : __builtin_popcount(m.w[3]);
+	}
 	return first < 128 ? 8 : first < 192 ? 16 : 24;
+}
+
+static bool is_off(const char *word)
+{
+	return !strcmp(word, "off") || !strcmp(word, "none");
 }
 
 static int configure(void)
 {
 	struct net *net = &g_init_net;
+	bool given = g_text[0];
 	char *at = g_text, *client = field(&at), *server, *gateway, *mask, *host, *device,
 	     *autoconf;
 	struct inet_addr a, gw;
 	struct netif *n;
-	int err;
+	int err, prefix;
 
 	server = field(&at);
 	gateway = field(&at);
@@ -93,10 +105,9 @@ static int configure(void)
 	autoconf = field(&at);
 	(void)server;
 	(void)host; /* the host's name is set by its init */
-	if (!client[0] || !strcmp(client, "off") || !strcmp(client, "none"))
+	if (!given || is_off(client) || (!client[0] && is_off(autoconf)))
 		return 0;
-	if (!addr_parse(client, &a) || !addr_is_v4(&a) ||
-		(autoconf[0] && strcmp(autoconf, "off") && strcmp(autoconf, "none"))) {
+	if (!addr_parse(client, &a) || !addr_is_v4(&a) || (autoconf[0] && !is_off(autoconf))) {
 		log_warn(
 			"ip=: automatic configuration (%s) isn't done by the kernel; use a DHCP client",
 			autoconf[0] ? autoconf : client);
@@ -104,9 +115,10 @@ static int configure(void)
 	}
 	mutex_lock(&net->config_lock);
 	n = find_device(net, device);
-	err = n && inet_dev(n) ? netif_set_flags(n, IFF_UP, IFF_UP) : -ENODEV;
+	prefix = prefix_of(mask, &a);
+	err = prefix < 0 ? prefix : n && inet_dev(n) ? netif_set_flags(n, IFF_UP, IFF_UP) : -ENODEV;
 	if (!err)
-		err = add_address(n, &a, prefix_of(mask, &a));
+		err = add_address(n, &a, (u8)prefix);
 	if (!err && gateway[0])
 		err = addr_parse(gateway, &gw) && addr_is_v4(&gw) ? add_gateway(net, n, &gw)
 								  : -EINVAL;
