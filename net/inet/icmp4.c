@@ -39,18 +39,15 @@ void inet_count_icmp_out(struct net *net, bool v4, u8 type)
 
 /* Send the message p (data at the ICMP header, sum not yet in) to dst. Consumes p. */
 static void xmit(struct inet_net *in, struct packet *p, const struct inet_addr *src,
-	const struct inet_addr *dst, u8 tos, int oif)
+	const struct inet_addr *dst, u8 tos, const struct ip_options *opt)
 {
 	struct icmphdr *h = (struct icmphdr *)packet_data(p);
-	struct flow f = {.local = *src,
-		.remote = *dst,
-		.mark = p->mark,
-		.tos = tos,
-		.oif = oif,
-		.proto = IPPROTO_ICMP};
+	struct flow f = {
+		.local = *src, .remote = *dst, .mark = p->mark, .tos = tos, .proto = IPPROTO_ICMP};
 	struct ip_tx tx = {.dst = *dst,
 		.proto = IPPROTO_ICMP,
 		.tos = tos,
+		.opt = opt,
 		.local_frag = true,
 		.ttl = (u8)in->limits.default_ttl};
 	struct ip_path path;
@@ -138,17 +135,18 @@ void icmp4_send(struct packet *p, u8 type, u8 code, u32 info)
 	}
 	if (!addr_is_ours(in->net, &src, 0))
 		src = addr_v4(0);
-	xmit(in, q, &src, &dst, (u8)((h->tos & 0x1e) | 0xc0), 0);
+	xmit(in, q, &src, &dst, (u8)((h->tos & 0x1e) | 0xc0), NULL);
 }
 
 /* ---- what comes in
  * ------------------------------------------------------------------------------- */
 
-/* Room for headers in front of p's bytes; consumes p. */
-static struct packet *reply_packet(struct packet *p)
+/* Room for headers in front of p's bytes, and the options that the reply has; consumes p. */
+static struct packet *reply_packet(struct packet *p, struct ip_options *opt)
 {
 	struct packet *q;
 
+	ip_options_echo(opt, p->linear + p->net_off + 20, p->net_len - 20u);
 	if (packet_headroom(p) >= 60 + 16)
 		return p;
 	q = packet_with_room(p, 0, p->len);
@@ -163,23 +161,25 @@ static void echo(struct inet_net *in, struct packet *p)
 	struct ip_rx rx = *ip_rx(p);
 	bool group = rx.flags & (IP_RX_BROADCAST | IP_RX_MULTICAST);
 	struct inet_addr none = addr_v4(0);
+	struct ip_options opt;
 
 	if (READ_ONCE(in->icmp_echo_ignore_all) ||
 		(group && READ_ONCE(in->icmp_echo_ignore_broadcasts))) {
 		packet_free(p);
 		return;
 	}
-	p = reply_packet(p);
+	p = reply_packet(p, &opt);
 	if (!p)
 		return;
 	packet_data(p)[0] = ICMP_ECHOREPLY;
-	xmit(in, p, group ? &none : &rx.dst, &rx.src, rx.tos, 0);
+	xmit(in, p, group ? &none : &rx.dst, &rx.src, rx.tos, &opt);
 }
 
 static void timestamp(struct inet_net *in, struct packet *p)
 {
 	struct ip_rx rx = *ip_rx(p);
 	u32 ms = (u32)(clock_real_ns() / NS_PER_MS % 86400000);
+	struct ip_options opt;
 	u8 *m;
 
 	if (p->len < 20 || !packet_need(p, 20) ||
@@ -188,14 +188,14 @@ static void timestamp(struct inet_net *in, struct packet *p)
 		return;
 	}
 	packet_trim(p, 20);
-	p = reply_packet(p);
+	p = reply_packet(p, &opt);
 	if (!p)
 		return;
 	m = packet_data(p);
 	m[0] = ICMP_TIMESTAMPREPLY;
 	put_be32(m + 12, ms);
 	put_be32(m + 16, ms);
-	xmit(in, p, &rx.dst, &rx.src, rx.tos, 0);
+	xmit(in, p, &rx.dst, &rx.src, rx.tos, &opt);
 }
 
 /* RFC 1191 7.1: routers of old name no MTU; the next plateau below the packet's length. */

@@ -397,6 +397,11 @@ struct ip_options { /* as they stand in a header, padded */
 	u8 len;
 	u8 data[40];
 };
+/* record.c: us (network byte order) and the time go where record route and timestamp options of a
+ * header want them. received: not sent by us. Options that don't fit have been refused. */
+void ip_options_record(u8 *o, u32 len, u32 us, bool received);
+/* What an answer carries of a request's options. */
+void ip_options_echo(struct ip_options *out, u8 *o, u32 len);
 struct ip6_headers { /* each complete but for its next header */
 	struct rcu_head rcu;
 	u16 hop_len, dst0_len, rt_len, dst_len;

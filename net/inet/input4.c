@@ -197,6 +197,8 @@ static void ip4_input(struct packet *p)
 	type = route_input(in, p, &src, &dst, h->tos, &path);
 	switch (type) {
 	case RTN_LOCAL:
+		if (h->ihl > 5)
+			ip_options_record((u8 *)(h + 1), h->ihl * 4u - 20, h->daddr, true);
 		local(in, p, 0);
 		return;
 	case RTN_BROADCAST:

@@ -105,7 +105,7 @@ static void put_header4(struct packet *p, const struct ip_tx *tx, bool df)
 	u32 opt = tx->opt ? tx->opt->len : 0;
 	struct iphdr *h = (struct iphdr *)packet_push(p, 20 + opt);
 
-	*(u16 *)h = (u16)(htons(0x4500) | htons((u16)(opt / 4 << 8)) | htons(tx->tos));
+	*(u16 *)h = htons((u16)((0x45 + opt / 4) << 8 | tx->tos));
 	h->tot_len = htons(p->len);
 	h->frag_off = df ? htons(0x4000) : 0;
 	h->id = df && p->gso == GSO_NONE ? 0 : htons(ip4_next_id(&tx->src, &tx->dst, tx->proto));
@@ -114,8 +114,10 @@ static void put_header4(struct packet *p, const struct ip_tx *tx, bool df)
 	h->check = 0;
 	h->saddr = tx->src.w[3];
 	h->daddr = tx->dst.w[3];
-	if (unlikely(opt))
+	if (unlikely(opt)) {
 		memcpy(h + 1, tx->opt->data, opt);
+		ip_options_record((u8 *)(h + 1), opt, h->saddr, false);
+	}
 	h->check = checksum_fold(checksum_add(0, h, 20 + opt));
 	p->net_off = p->data;
 	p->net_len = (u8)(20 + opt);
