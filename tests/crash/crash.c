@@ -485,6 +485,7 @@ static struct media *scratch(const char *name)
 static bool set_up(void)
 {
 	struct vfs_env e = env();
+	int err;
 
 	g_image = os_load(os_setting_text("CRASH_IMAGE", "build/crash/small.img"), &g_size);
 	if (!g_image) {
@@ -504,8 +505,10 @@ static bool set_up(void)
 	g_base = media_create(g_image, g_size, NULL);
 	g_durable = media_create(g_image, g_size, NULL);
 	g_state = media_create(g_image, g_size, NULL);
-	return vfs_mkdir(&e, NULL, "/mnt", 0755) == 0 && vfs_mkdir(&e, NULL, "/dev", 0755) == 0 &&
-		vfs_mount(&e, "none", "/dev", "devtmpfs", 0, NULL) == 0;
+	err = vfs_mkdir(&e, NULL, "/mnt", 0755) ?: vfs_mount(&e, "none", "/dev", "devtmpfs", 0, NULL);
+	if (err)
+		os_say("no /mnt and /dev: error %d\n", -err);
+	return err == 0;
 }
 
 static int run(void *arg)

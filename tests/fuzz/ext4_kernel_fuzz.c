@@ -197,11 +197,14 @@ static int one(const u8 *data, size_t size)
 static int run(void *arg)
 {
 	struct vfs_env e = env();
+	int err;
 
 	load_images();
-	if (vfs_mkdir(&e, NULL, "/mnt", 0755) || vfs_mkdir(&e, NULL, "/dev", 0755) ||
-		vfs_mount(&e, "none", "/dev", "devtmpfs", 0, NULL))
+	err = vfs_mkdir(&e, NULL, "/mnt", 0755) ?: vfs_mount(&e, "none", "/dev", "devtmpfs", 0, NULL);
+	if (err) {
+		os_say("no /mnt and /dev: error %d\n", -err);
 		return 2;
+	}
 	return LLVMFuzzerRunDriver(&g_argc, &g_argv, one);
 }
 
