@@ -505,7 +505,8 @@ static bool set_up(void)
 	g_base = media_create(g_image, g_size, NULL);
 	g_durable = media_create(g_image, g_size, NULL);
 	g_state = media_create(g_image, g_size, NULL);
-	err = vfs_mkdir(&e, NULL, "/mnt", 0755) ?: vfs_mount(&e, "none", "/dev", "devtmpfs", 0, NULL);
+	err = vfs_mkdir(&e, NULL, "/mnt", 0755)
+		?: vfs_mount(&e, "none", "/dev", "devtmpfs", 0, NULL);
 	if (err)
 		os_say("no /mnt and /dev: error %d\n", -err);
 	return err == 0;

@@ -45,6 +45,7 @@ struct media {
 	 * equal sums. `hash_fs` leaves the journal's log out, which nobody looks at when there is
 	 * nothing to recover. */
 	u64 hash, hash_fs;
+	bool unhashed;        /* nobody asks for them: they stay 0 */
 	u64 log_from, log_to; /* sectors of the log, its super block not among them */
 	const char *path;     /* the same bytes for other programs; NULL: none */
 };

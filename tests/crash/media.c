@@ -62,6 +62,8 @@ static bool is_touched(const struct media *m, u64 chunk)
 
 static void account(struct media *m, u64 sector, u64 sectors, bool add)
 {
+	if (m->unhashed)
+		return;
 	for (u64 s = sector; s < sector + sectors; s++) {
 		u64 h = sector_hash(s, m->bytes + (s << SECTOR_SHIFT));
 
