@@ -141,18 +141,32 @@ static const struct proc_entry g_top[] = {GENERATED("block", g_block_links), EMP
 	EMPTY("fs"), DIR("kernel", g_kernel), EMPTY("module"), EMPTY("power"), {0}};
 static const struct proc_entry g_sysfs_root = {.mode = S_IFDIR | 0555, .children = g_top};
 
+static struct mount *g_mount; /* holds the one instance; immutable after init */
+
 static struct super *sysfs_mount(
 	const struct fs_type *t, const char *source, u32 flags, const char *data)
 {
 	if (data && *data)
 		return err_ptr(-EINVAL);
-	return proc_tree_mount(t, flags, SYSFS_MAGIC, &g_sysfs_root);
+	if (!g_mount)
+		return proc_tree_mount(t, flags, SYSFS_MAGIC, &g_sysfs_root);
+	ref_get(&g_mount->super->refs);
+	return g_mount->super;
 }
 
 static struct fs_type g_sysfs_type = {.name = "sysfs", .mount = sysfs_mount};
 
 static int sysfs_init(void)
 {
-	return fs_type_register(&g_sysfs_type);
+	int err = fs_type_register(&g_sysfs_type);
+	struct mount *m;
+
+	if (err)
+		return err;
+	m = vfs_kern_mount("sysfs", "sysfs", NULL);
+	if (is_err(m))
+		return ptr_err(m);
+	g_mount = m;
+	return 0;
 }
 INIT_HOOK(INIT_FS, sysfs_init);

@@ -362,8 +362,7 @@ static int attach_at(struct mount *m, struct path *p)
 
 	if (err)
 		return err;
-	if (p->mnt->super == m->super && p->dentry == m->root && p->mnt->root == p->dentry &&
-		strcmp(m->super->type->name, "proc") != 0 && p->mnt->flags == m->flags)
+	if (p->mnt->super == m->super && p->mnt->root == p->dentry)
 		return -EBUSY; /* the same file system on itself */
 	if (S_ISDIR(p->dentry->inode->mode) != S_ISDIR(m->root->inode->mode))
 		return -ENOTDIR;

@@ -62,6 +62,41 @@ TEST(mount_errors)
 	CHECK_ERR(mount("f", "m", NULL, MS_BIND, NULL), ENOTDIR);
 }
 
+TEST(a_file_system_of_one_instance_is_not_mounted_on_itself)
+{
+	struct stat a, b;
+
+	own_mounts();
+	OK(mkdir("m", 0755));
+	OK(mkdir("n", 0755));
+	OK(mount("sysfs", "m", "sysfs", MS_NOSUID, NULL));
+	CHECK_ERR(mount("sysfs", "m", "sysfs", MS_NOSUID, NULL), EBUSY);
+	CHECK_ERR(mount("other", "m", "sysfs", MS_NOEXEC, NULL), EBUSY);
+	OK(mount("sysfs", "n", "sysfs", 0, NULL));
+	OK(stat("m/kernel", &a));
+	OK(stat("n/kernel", &b));
+	CHECK_EQ(a.st_dev, b.st_dev);
+	CHECK_EQ(a.st_ino, b.st_ino);
+	OK(mount("m", "m", NULL, MS_BIND, NULL));
+	CHECK_ERR(mount("sysfs", "m", "sysfs", 0, NULL), EBUSY);
+	OK(umount("m"));
+	OK(umount("n"));
+	OK(mount("m/kernel", "n", NULL, MS_BIND, NULL));
+	CHECK_ERR(mount("sysfs", "n", "sysfs", 0, NULL), EBUSY);
+	OK(umount("m"));
+	OK(umount("n"));
+
+	/* These are new with each mount. */
+	for (int i = 0; i < 2; i++) {
+		OK(mount("proc", "m", "proc", 0, NULL));
+		OK(mount("none", "n", "tmpfs", 0, NULL));
+	}
+	for (int i = 0; i < 2; i++) {
+		OK(umount("m"));
+		OK(umount("n"));
+	}
+}
+
 TEST(busy_mounts_are_EBUSY_and_detach_lazily)
 {
 	own_mounts();
