@@ -12,6 +12,7 @@
 #include <sched/timer.h>
 
 #define DYNAMIC_BASE  256
+#define ROOT_INO      1
 #define LINK_SIZE     160 /* text of the longest link */
 #define TYPE_OF(mode) ((u8)(((mode)&S_IFMT) >> 12))
 
@@ -112,6 +113,17 @@ static void evict(struct inode *i)
 
 /* ---- lookup ---- */
 
+/* Inode numbers follow from the path alone: inodes come and go with their lookups, and getdents
+ * must agree with stat. */
+static u64 name_ino(const struct inode *dir, const char *name, size_t len)
+{
+	u64 h = dir->ino * 0x9e3779b97f4a7c15ull;
+
+	while (len--)
+		h = (h ^ (u8)*name++) * 0x100000001b3ull;
+	return h >> 16;
+}
+
 static bool name_is(const char *entry, const char *name, size_t len)
 {
 	return strlen(entry) == len && memcmp(entry, name, len) == 0;
@@ -154,6 +166,7 @@ static int lookup(struct inode *dir, struct dentry *d)
 				put_pid(child.pid);
 			return -ENOMEM;
 		}
+		i->ino = name_ino(dir, d->name.name, d->name.len);
 	}
 	dentry_instantiate(d, i);
 	return 0;
@@ -197,15 +210,6 @@ static int emit_dots(struct file *f, struct dir_context *ctx)
 		ctx->pos = 2;
 	}
 	return 1;
-}
-
-static u64 name_ino(const struct inode *dir, const char *name, size_t len)
-{
-	u64 h = dir->ino * 0x9e3779b97f4a7c15ull;
-
-	while (len--)
-		h = (h ^ (u8)*name++) * 0x100000001b3ull;
-	return h >> 16;
 }
 
 static int iterate(struct file *f, struct dir_context *ctx)
@@ -380,8 +384,10 @@ struct super *proc_tree_mount(
 	s->blksize = 1024;
 	s->flags = flags;
 	root = make_inode(s, &node);
-	if (root)
+	if (root) {
+		root->ino = ROOT_INO;
 		s->root = dentry_make_root(root);
+	}
 	if (!s->root) {
 		put_super(s);
 		return err_ptr(-ENOMEM);
