@@ -175,17 +175,18 @@ static void read_pages(struct vm_object *o, struct page **pages, u32 n)
 
 /* ---- promises ---------------------------------------------------------------------------------- */
 
-static int make_writable(struct vm_object *o, struct page *p)
+/* Blocks that nobody writes get no promise: they would take room that others could have. */
+static int make_writable(struct vm_object *o, struct page *p, u32 from, u32 to)
 {
 	struct inode *i = o->owner;
 	struct ext4 *fs = ext4_of(i);
-	u32 nr = blocks_per_page(fs), need = 0;
+	u32 nr = blocks_per_page(fs), last = (to - 1) >> fs->block_bits, need = 0;
 	u64 first = p->index * nr, placed = 0, promised = 0;
 	int err;
 
 	if (first + nr > EXT4_LBLK_END)
 		return -EFBIG;
-	for (u32 k = 0; k < nr; k++) {
+	for (u32 k = from >> fs->block_bits; k <= last; k++) {
 		struct ext4_map m = {.lblk = (ext4_lblk)(first + k), .len = 1};
 
 		if (p->private & (PROMISED(k) | PLACED(k)))

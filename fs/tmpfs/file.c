@@ -9,7 +9,7 @@
  * A page counts against the file system, and is dirty, from the moment it is there: holes that are
  * read through mappings take memory, too. read(2) and splice(2) of a hole make none.
  */
-static int tmpfs_make_writable(struct vm_object *o, struct page *p)
+static int tmpfs_make_writable(struct vm_object *o, struct page *p, u32 from, u32 to)
 {
 	struct inode *i = o->owner;
 	int err;

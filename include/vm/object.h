@@ -34,10 +34,11 @@ struct vm_object_ops {
 	 * reference each, all of which become the operation's. Each ends, in any context, with
 	 * page_end_read. Sleeps. NULL: no readahead. */
 	void (*read_pages)(struct vm_object *o, struct page **pages, u32 n);
-	/* The page is about to be written by write() or a shared mapping: reserve space if it isn't
-	 * dirty yet. It is marked dirty afterwards, before it is unlocked, if its content is valid.
-	 * page locked. NULL: nothing to do. -ENOSPC -EDQUOT -EIO. */
-	int (*make_writable)(struct vm_object *o, struct page *p);
+	/* Bytes [from, to) of the page are about to be written by write() or, all of them, by a
+	 * shared mapping: reserve space for them where that isn't done. It is marked dirty
+	 * afterwards, before it is unlocked, if its content is valid. page locked. NULL: nothing to
+	 * do. -ENOSPC -EDQUOT -EIO. */
+	int (*make_writable)(struct vm_object *o, struct page *p, u32 from, u32 to);
 	/* A page leaves the object (truncate, evict); PG_DIRTY as it was. page locked. NULL:
 	 * nothing. */
 	void (*page_gone)(struct vm_object *o, struct page *p);

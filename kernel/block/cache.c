@@ -105,7 +105,7 @@ static void bdev_read_pages(struct vm_object *o, struct page **pages, u32 n)
 /* ---- writing ------------------------------------------------------------------------------------
  */
 
-static int bdev_make_writable(struct vm_object *o, struct page *p)
+static int bdev_make_writable(struct vm_object *o, struct page *p, u32 from, u32 to)
 {
 	if (bdev_read_only(bdev_of(o)))
 		return -EROFS;

@@ -267,7 +267,7 @@ static int make_shared_writable(
 	}
 	page_wait_writeback(page);
 	if (o->ops->make_writable)
-		err = o->ops->make_writable(o, page);
+		err = o->ops->make_writable(o, page, 0, PAGE_SIZE);
 	if (err) {
 		page_unlock(page);
 		put_page(page);

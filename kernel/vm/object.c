@@ -166,7 +166,7 @@ static int bring_in(struct vm_object *o, u64 index, u32 flags, struct page **out
 		err = fill_page(o, p);
 		/* It is the only copy: it is charged as one that holds data. */
 		if (!err && o->unevictable && o->ops->make_writable) {
-			err = o->ops->make_writable(o, p);
+			err = o->ops->make_writable(o, p, 0, PAGE_SIZE);
 			if (!err)
 				page_mark_dirty(p);
 		}

@@ -63,7 +63,7 @@ static ssize_t write_page(struct vm_object *o, struct iter *from, u64 pos, size_
 		return ptr_err(p);
 	page_wait_writeback(p);
 	if (o->ops->make_writable)
-		err = o->ops->make_writable(o, p);
+		err = o->ops->make_writable(o, p, (u32)off, (u32)(off + n));
 	if (err) {
 		page_unlock(p);
 		put_page(p);

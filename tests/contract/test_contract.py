@@ -26,7 +26,7 @@ LINUX_MACHINES = [("release", "q35", "glibc", 2), ("release", "q35", "musl", 1)]
 CONCURRENT = {"clone", "epoll", "futex", "memory", "mqueue", "pipes", "poll", "ptrace", "signals", "stress", "sysv", "wait"}
 
 # Image files of the area ext4, in /images: what mke2fs is told.
-IMAGES = {"plain": [], "small": ["-I", "128"], "ea": ["-O", "ea_inode"]}
+IMAGES = {"plain": [], "small": ["-I", "128"], "ea": ["-O", "ea_inode"], "1k": ["-b", "1024"]}
 
 # Interfaces of the area wire: two pairs, each joined by a hub.
 WIRES = [word for i in range(4) for word in (

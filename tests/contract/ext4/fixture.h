@@ -13,7 +13,7 @@ struct volume {
 };
 
 /* From "/images/NAME.img", which test_contract.py makes: plain (4 KiB blocks), small (inodes of 128
- * bytes), ea (feature ea_inode). Mounted at "mnt" with flags and data. */
+ * bytes), ea (feature ea_inode), 1k (1 KiB blocks). Mounted at "mnt" with flags and data. */
 void volume_mount(struct volume *v, const char *image, unsigned long flags, const char *data);
 /* The same of the file "copy" beside it, as it is: what a power cut would leave. */
 void volume_mount_copy(struct volume *v, const char *at);
