@@ -1,18 +1,52 @@
 # SPDX-License-Identifier: MIT
 """Distributions boot by their own init, people log in on the console, and shutting down leaves a clean disk."""
 import os
+import re
 import subprocess
+import sys
 
 import pexpect
 import pytest
 
-from guest import BOOT_SECONDS, COMMAND_SECONDS, TOOL, network, run
+from guest import BOOT_SECONDS, COMMAND_SECONDS, TOOL, TOP, network, run
+
+sys.path.insert(0, str(TOP / "tools"))
+from vm import roots  # noqa: E402
 
 ENV = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
 OPTIONS = ("--smp", "2", "--mem", "256M")
 PROMPT = "@@ready@@ "
 
-# What a person does who sets a machine with a serial console up.
+# What a person does who sets a machine with a serial console up; the service tells what init asks it for.
+DEBIAN_PACKAGES = "sysvinit-core,ifupdown,isc-dhcp-client,login,util-linux-extra"
+DEBIAN = r"""
+set -e
+echo root:secret | chpasswd
+sed -i -e '/^[1-6]:.*getty/d' -e 's,^#T0:.*,T0:2345:respawn:/sbin/getty -L ttyS0 115200 vt100,' /etc/inittab
+echo '/dev/vda / ext4 errors=remount-ro 0 1' >/etc/fstab
+echo box >/etc/hostname
+echo 127.0.0.1 localhost box >/etc/hosts
+printf 'auto lo
+iface lo inet loopback
+auto eth0
+iface eth0 inet dhcp
+' >/etc/network/interfaces
+cat >/etc/init.d/mark <<.
+#!/bin/sh
+### BEGIN INIT INFO
+# Provides: mark
+# Required-Start: \$local_fs \$network
+# Required-Stop: \$local_fs \$network
+# Default-Start: 2 3 4 5
+# Default-Stop: 0 1 6
+# Description: test
+### END INIT INFO
+echo \$1 >>/var/log/mark
+.
+chmod 755 /etc/init.d/mark
+update-rc.d mark defaults
+"""
+
 ALPINE = r"""
 set -e
 chmod u+s /bin/busybox  # for passwd and su
@@ -33,10 +67,10 @@ echo booted >>/var/log/boots
 class Console:
     """Someone at the console of a machine that boots from an image and keeps what is written."""
 
-    def __init__(self, kernel, image):
+    def __init__(self, kernel, image, root="alpine", options=OPTIONS):
         self.image = image
-        self.child = pexpect.spawn(TOOL, ["run", "--boot", "--kernel", kernel, "--timeout", "600",
-                                          *network(OPTIONS), *OPTIONS, "--keep", str(image), "alpine"],
+        self.child = pexpect.spawn(TOOL, ["run", "--boot", "--kernel", kernel, "--timeout", "1200",
+                                          *network(options), *options, "--keep", str(image), root],
                                    timeout=COMMAND_SECONDS, encoding="utf-8", codec_errors="replace",
                                    dimensions=(24, 250))
         self.child.delaybeforesend = 0
@@ -135,6 +169,38 @@ def test_alpine_boots_to_a_login(kernel, alpine_image):
     c.login("root", "secret")
     c.shell()
     c.off("reboot")
+
+
+def test_debian_boots_by_sysvinit(kernel, tmp_path):
+    root = str(roots.debian_tarball(DEBIAN_PACKAGES))
+    image = tmp_path / "debian.img"
+    done = run(root, "bash", "-c", DEBIAN, kernel=kernel, options=[*OPTIONS, "--keep", str(image)])
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    options = [*OPTIONS, "--net", "user"]
+    c = Console(kernel, image, root, options)
+    c.child.expect("login: ", timeout=BOOT_SECONDS)
+    shown = c.child.before
+    assert "INIT: Entering runlevel: 2" in shown and "bound to 10.0.2.15" in shown, shown
+    assert not re.search(r"FAIL|failed|rror", shown.replace("errors=", "")), shown
+    c.child.send("root\r")
+    c.child.expect("[Pp]assword: ")
+    c.child.send("secret\r")
+    c.shell()
+    c.check("cat /proc/1/comm; runlevel; tty; hostname", "init\nN 2\n/dev/ttyS0\nbox")
+    c.check("cat /var/log/mark", "start")
+    assert "10.0.2.15" in c.check("ip -4 -o addr show eth0")
+    c.check("mount | sort | uniq -d; mount | grep -c ' on /sys type'", "1")
+    c.check("touch kept; telinit 3")
+    c.child.expect_exact("Using makefile-style concurrent boot in runlevel 3")
+    c.check("until [ \"$(runlevel)\" = '2 3' ]; do sleep 0.1; done")
+    c.off("reboot")
+    assert "ERROR" not in c.child.before
+
+    c = Console(kernel, image, root, options)
+    c.login("root", "secret")
+    c.shell()
+    c.check("cat /var/log/mark; ls", "start\nstop\nstart\nkept")
+    c.off("poweroff")
 
 
 def test_a_root_without_init_says_so(kernel, tmp_path):
