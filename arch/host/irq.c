@@ -152,6 +152,11 @@ s64 arch_rtc_seconds(void)
 	return 1577836800; /* 2020-01-01 */
 }
 
+void arch_rtc_set(s64 seconds)
+{
+	panic("host: the clock can't be set");
+}
+
 void arch_early_putc(char c)
 {
 	if (host_verbose)

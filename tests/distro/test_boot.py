@@ -194,7 +194,7 @@ def test_debian_boots_by_sysvinit(kernel, tmp_path):
     c.child.expect_exact("Using makefile-style concurrent boot in runlevel 3")
     c.check("until [ \"$(runlevel)\" = '2 3' ]; do sleep 0.1; done")
     c.off("reboot")
-    assert "ERROR" not in c.child.before
+    assert "Hardware Clock updated" in c.child.before and "ERROR" not in c.child.before
 
     c = Console(kernel, image, root, options)
     c.login("root", "secret")

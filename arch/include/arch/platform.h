@@ -69,8 +69,9 @@ u64 arch_clock_ns(void);
 /* Program this CPU's one-shot timer for an absolute arch_clock_ns time; TIME_NEVER disarms. A past
  * deadline fires at once. Interrupts off. */
 void arch_timer_arm(s64 deadline_ns);
-/* Seconds since 1970 as the RTC has it (0 when there is none). May take ms; boot only. */
+/* Seconds since 1970 as the RTC has it (0 when there is none). May take ms. One caller at a time. */
 s64 arch_rtc_seconds(void);
+void arch_rtc_set(s64 seconds); /* of the years 1970 to 2099; there is one; one caller at a time */
 
 /* Inside an interrupt (timer upcall): did it interrupt user mode? */
 /* inline in impl: bool arch_irq_from_user(void) */
