@@ -493,15 +493,19 @@ static void receive_flagged(struct tty *t, u8 c, u8 flag)
  * Raw input waits when the buffer is full. Canonical input without a complete line must go on, or
  * the line could never end; with one, the reader can make room.
  */
+/* t->spin held. A full buffer in raw mode has bytes to read, too. */
+static bool readable_when_full(const struct tty *t)
+{
+	return !L_FLAG(t, ICANON) || t->ld->canon_head != t->ld->tail;
+}
+
 bool n_tty_takes_input(struct tty *t)
 {
-	struct n_tty *n = t->ld;
 	unsigned long flags = spin_lock_irqsave(&t->spin);
-	bool full = unread(n) >= N_TTY_BUF - 2;
-	bool readable = !L_FLAG(t, ICANON) || n->canon_head != n->tail;
+	bool takes = unread(t->ld) < N_TTY_BUF - 2 || !readable_when_full(t);
 
 	spin_unlock_irqrestore(&t->spin, flags);
-	return !full || !readable;
+	return takes;
 }
 
 /* in_lock held. How many bytes were taken: there is no room for the rest. */
@@ -600,12 +604,14 @@ size_t tty_receive_direct(struct tty *t, const u8 *buf, size_t n)
 	return n_tty_receive(t, buf, n);
 }
 
-/* Readers call this after taking bytes: let queued input go on, and the driver. */
+/* Readers call this after taking bytes: let queued input go on, and the driver. Not for each byte;
+ * but what is queued may be the end of the line that a reader waits for. */
 void n_tty_maybe_unthrottle(struct tty *t)
 {
 	struct n_tty *n = t->ld;
 	unsigned long irq = spin_lock_irqsave(&t->spin);
-	bool more = n->flip_head != n->flip_tail && unread(n) < N_TTY_BUF / 2;
+	bool more = n->flip_head != n->flip_tail &&
+		(unread(n) < N_TTY_BUF / 2 || !readable_when_full(t));
 	bool open_up = n->throttled && n->flip_head - n->flip_tail < FLIP_SIZE / 4;
 
 	if (open_up)

@@ -189,7 +189,7 @@ static void master_release(struct file *f)
 
 static bool master_readable(struct tty_pty *p)
 {
-	return ring_used(p) || READ_ONCE(p->packet_bits);
+	return ring_used(p) || (READ_ONCE(p->packet) && READ_ONCE(p->packet_bits));
 }
 
 /*

@@ -361,3 +361,32 @@ TEST(breaks_of_a_pty_have_no_line_to_go_to)
 		OK(ioctl(fd, TIOCCBRK));
 	}
 }
+
+static void do_nothing(int sig)
+{
+	(void)sig;
+}
+
+/* What was pending for packet mode is neither data nor anything to wait for. */
+TEST(packet_mode_may_be_left_with_flags_pending)
+{
+	struct sigaction sa = {.sa_handler = do_nothing};
+	struct pollfd p;
+	int on = 1, off = 0;
+	char c;
+
+	open_pty();
+	OK(ioctl(g_master, TIOCPKT, &on));
+	OK(tcflush(g_slave, TCIFLUSH));
+	OK(ioctl(g_master, TIOCPKT, &off));
+	p = (struct pollfd){.fd = g_master, .events = POLLIN | POLLPRI};
+	CHECK_EQ(poll(&p, 1, 0), 0);
+	CHECK_ERR(read(g_master, &c, 1), EAGAIN);
+	OK(fcntl(g_master, F_SETFL, 0));
+	OK(sigaction(SIGALRM, &sa, NULL));
+	OK(setitimer(ITIMER_REAL, &(struct itimerval){{0, 0}, {0, 100000}}, NULL));
+	CHECK_ERR(read(g_master, &c, 1), EINTR);
+	OK(write(g_slave, "x", 1));
+	CHECK_EQ(read(g_master, &c, 1), 1);
+	CHECK_EQ(c, 'x');
+}
