@@ -124,9 +124,9 @@ static int show_meminfo(struct seq_buf *s, struct proc_node *n)
 	kb(s, "Mapped", m.mapped);
 	kb(s, "Shmem", m.shmem);
 	kb(s, "KReclaimable", m.slab_reclaimable);
-	kb(s, "Slab", m.slab);
+	kb(s, "Slab", m.slab + m.slab_reclaimable);
 	kb(s, "SReclaimable", m.slab_reclaimable);
-	kb(s, "SUnreclaim", m.slab > m.slab_reclaimable ? m.slab - m.slab_reclaimable : 0);
+	kb(s, "SUnreclaim", m.slab);
 	kb(s, "KernelStack", m.kernel_stacks);
 	kb(s, "PageTables", m.page_tables);
 	kb(s, "NFS_Unstable", 0);
@@ -255,7 +255,7 @@ static int show_vmstat(struct seq_buf *s, struct proc_node *n)
 	row(s, "nr_free_pages", m.free);
 	row(s, "nr_unevictable", m.mlocked);
 	row(s, "nr_slab_reclaimable", m.slab_reclaimable);
-	row(s, "nr_slab_unreclaimable", m.slab - min(m.slab, m.slab_reclaimable));
+	row(s, "nr_slab_unreclaimable", m.slab);
 	row(s, "nr_anon_pages", m.anon);
 	row(s, "nr_mapped", m.mapped);
 	row(s, "nr_file_pages", m.cached);

@@ -335,13 +335,14 @@ static void quiesce(void)
 static void show_counters(struct seq_buf *s)
 {
 	struct mem_stats m;
-	u64 counted;
+	s64 counted;
 
 	mem_get_stats(&m);
-	counted = m.free + m.anon + m.cached + m.page_tables + m.kernel_stacks + m.slab +
-		m.slab_reclaimable + m.vmalloc;
-	seq_printf(s, "mem.other %llu\n",
-		m.total - counted); /* buffers of pipes, rings of drivers ... */
+	/* Kernel stacks are vmalloc's. */
+	counted = (s64)(m.free + m.anon + m.cached + m.page_tables + m.slab + m.slab_reclaimable +
+		m.vmalloc);
+	/* Buffers of pipes, rings of drivers ... */
+	seq_printf(s, "mem.other %lld\n", (s64)m.total - counted);
 	seq_printf(s, "mem.free %llu\nmem.anon %llu\nmem.cached %llu\nmem.page_tables %llu\n",
 		m.free, m.anon, m.cached, m.page_tables);
 	seq_printf(s, "mem.kernel_stacks %llu\nmem.slab %llu\nmem.vmalloc %llu\n", m.kernel_stacks,

@@ -82,8 +82,7 @@ static void do_memory(u8 key)
 		m.anon, m.shmem, active, inactive, m.mlocked);
 	log_warn(
 		"dirty:%llu writeback:%llu mapped:%llu slab_reclaimable:%llu slab_unreclaimable:%llu",
-		m.dirty, m.writeback, m.mapped, m.slab_reclaimable,
-		m.slab - min(m.slab, m.slab_reclaimable));
+		m.dirty, m.writeback, m.mapped, m.slab_reclaimable, m.slab);
 	log_warn("pagetables:%llu kernel_stacks:%llu vmalloc:%llu free:%llu", m.page_tables,
 		m.kernel_stacks, m.vmalloc, m.free);
 	log_warn("%llu pages RAM", m.total);

@@ -239,7 +239,7 @@ def test_id_and_whoami(alpine):
 
 
 def test_kill_lists_and_sends_signals(alpine):
-    alpine.check("sh -c 'sleep 60' & sleep 0.2; kill -9 $!; wait $!; echo $?")
+    alpine.check("sh -c 'sleep 60' & sleep 0.2; kill -9 $!; wait $!; echo $?", "137")
     alpine.check("kill -0 1", "")
     alpine.check("kill -0 99999 2>/dev/null", "", 1)
 
@@ -383,7 +383,6 @@ def test_sticky_tmp_protects_others_files(alpine):
 
 def test_apk_knows_the_installed_packages(alpine):
     alpine.check("apk info 2>/dev/null | wc -l", "14")
-    alpine.check("apk audit --system 2>/dev/null | head -n 3")
 
 
 def test_dynamic_loader_finds_libraries(alpine):

@@ -73,25 +73,34 @@ static bool is_exact(const char *name)
 	return false;
 }
 
+/* What name's counter says: 0 where there is none, as a slab cache has none before its first use.
+ * New ones come in front of others: what is at index i now was there or before. */
+static long value_of(const struct counters *c, const char *name, int i)
+{
+	if (i >= c->nr)
+		i = c->nr - 1;
+	for (int k = 0; k < c->nr; k++, i = i ? i - 1 : c->nr - 1)
+		if (!strcmp(c->entry[i].name, name))
+			return c->entry[i].value;
+	return 0;
+}
+
 int counters_leak(
 	const struct counters *before, const struct counters *after, char *text, size_t len)
 {
 	size_t at = 0;
 
-	for (int i = 0; i < before->nr && i < after->nr; i++) {
-		const char *name = before->entry[i].name;
-		long used = after->entry[i].value - before->entry[i].value;
+	for (int i = 0; i < after->nr; i++) {
+		const char *name = after->entry[i].name;
+		long was = value_of(before, name, i), used = after->entry[i].value - was;
 
-		if (strcmp(name, after->entry[i].name))
-			continue;
 		if (!strcmp(name, "mem.free"))
 			used = -used;
 		else if (may_stay(name) || (!is_exact(name) && strncmp(name, "slab.", 5)))
 			continue;
 		if (used > tolerance(name) && at < len)
 			at += snprintf(text + at, len - at, "%s%s: expected %ld, got %ld",
-				at ? "; " : "leak: ", name, before->entry[i].value,
-				after->entry[i].value);
+				at ? "; " : "leak: ", name, was, after->entry[i].value);
 	}
 	return at > 0;
 }
@@ -102,8 +111,5 @@ int counters_warned(const struct counters *before)
 
 	if (!counters_read(&now))
 		return 0;
-	for (int i = 0; i < before->nr && i < now.nr; i++)
-		if (!strcmp(before->entry[i].name, "warnings"))
-			return now.entry[i].value > before->entry[i].value;
-	return 0;
+	return value_of(&now, "warnings", now.nr) > value_of(before, "warnings", before->nr);
 }

@@ -454,24 +454,6 @@ TEST(other_users_cannot_look_inside)
 	expect_exit(pid, 0);
 }
 
-TEST(meminfo_adds_up)
-{
-	long total, available, free_kb;
-	char *text = read_text("/proc/meminfo");
-	struct sysinfo si;
-
-	CHECK_EQ(sscanf(text, "MemTotal: %ld kB\nMemFree: %ld kB\nMemAvailable: %ld kB", &total,
-			 &free_kb, &available),
-		3);
-	CHECK(free_kb < total && available < total && free_kb > 0);
-	CHECK(has_line(text, "Buffers:"));
-	CHECK(has_line(text, "Cached:"));
-	CHECK(has_line(text, "SwapTotal:"));
-	CHECK(has_line(text, "Slab:"));
-	OK(sysinfo(&si));
-	CHECK_EQ(si.totalram * si.mem_unit / 1024, total);
-}
-
 static long meminfo_row(const char *text, const char *name)
 {
 	char key[32];
@@ -482,6 +464,27 @@ static long meminfo_row(const char *text, const char *name)
 	if (!p)
 		FAIL("meminfo: no row %s", name);
 	return strtol(p + strlen(key), NULL, 10);
+}
+
+TEST(meminfo_adds_up)
+{
+	long total, available, free_kb;
+	char *text = read_text("/proc/meminfo");
+	struct sysinfo si;
+
+	CHECK_EQ(meminfo_row(text, "Slab"),
+		meminfo_row(text, "SReclaimable") + meminfo_row(text, "SUnreclaim"));
+	CHECK(meminfo_row(text, "SReclaimable") > 0 && meminfo_row(text, "SUnreclaim") > 0);
+	CHECK_EQ(sscanf(text, "MemTotal: %ld kB\nMemFree: %ld kB\nMemAvailable: %ld kB", &total,
+			 &free_kb, &available),
+		3);
+	CHECK(free_kb < total && available < total && free_kb > 0);
+	CHECK(has_line(text, "Buffers:"));
+	CHECK(has_line(text, "Cached:"));
+	CHECK(has_line(text, "SwapTotal:"));
+	CHECK(has_line(text, "Slab:"));
+	OK(sysinfo(&si));
+	CHECK_EQ(si.totalram * si.mem_unit / 1024, total);
 }
 
 TEST(meminfo_splits_the_lists_of_pages)
