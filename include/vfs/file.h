@@ -4,6 +4,7 @@
 #ifndef VFS_FILE_H
 #define VFS_FILE_H
 
+#include <core/rcu.h>
 #include <vfs/vfs.h>
 #include <vm/mm.h>
 #include <vm/iter.h>
@@ -282,16 +283,30 @@ void notify_child(
 /* On the parent alone; mask has IN_ISDIR where it applies. */
 void notify_directory(struct dentry *d, u32 mask, u32 cookie);
 
+/* Only to look: a rename may replace the parent, and that one's end take its inode. */
+static inline bool file_is_watched(const struct file *f)
+{
+	const struct dentry *d = f->path.dentry;
+	const struct inode *dir;
+	bool watched;
+
+	if (!d)
+		return false;
+	rcu_read_lock();
+	dir = READ_ONCE(READ_ONCE(d->parent)->inode);
+	watched = READ_ONCE(f->inode->watches) || (dir && READ_ONCE(dir->watches));
+	rcu_read_unlock();
+	return watched;
+}
+
 static inline void notify_access(struct file *f)
 {
-	if (unlikely(f->path.dentry &&
-		    (f->inode->watches || f->path.dentry->parent->inode->watches)))
+	if (unlikely(file_is_watched(f)))
 		notify_child(f->path.dentry, 0x00000001 /* IN_ACCESS */, 0);
 }
 static inline void notify_modify(struct file *f)
 {
-	if (unlikely(f->path.dentry &&
-		    (f->inode->watches || f->path.dentry->parent->inode->watches)))
+	if (unlikely(file_is_watched(f)))
 		notify_child(f->path.dentry, 0x00000002 /* IN_MODIFY */, 0);
 }
 

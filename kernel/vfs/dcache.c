@@ -578,12 +578,13 @@ char *path_format(const struct path *p, const struct path *root, char *buf, size
 		while (ok && !(root && d == root->dentry && m == root->mnt)) {
 			if (d == m->root || d == READ_ONCE(d->parent)) {
 				const struct mount *up = READ_ONCE(m->parent);
+				const struct dentry *at_up = READ_ONCE(m->mountpoint);
 
-				if (d != m->root || !up || up == m) {
+				if (d != m->root || !up || up == m || !at_up) {
 					reached = root == NULL || (d == m->root && !root->dentry);
 					break;
 				}
-				d = READ_ONCE(m->mountpoint);
+				d = at_up;
 				m = up;
 				continue;
 			}

@@ -271,8 +271,10 @@ static void all_left(struct list_head *gone)
 	list_for_each_entry(m, gone, ns_link) {
 		struct path at = {m->parent, m->mountpoint};
 
-		m->parent = NULL;
-		m->mountpoint = NULL;
+		tree_write_begin();
+		WRITE_ONCE(m->parent, NULL);
+		WRITE_ONCE(m->mountpoint, NULL);
+		tree_write_end();
 		left(&at);
 	}
 	list_splice_tail(gone, &g_dropped);
