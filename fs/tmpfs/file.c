@@ -99,7 +99,7 @@ static int tmpfs_fsync(struct file *f, u64 start, u64 end, bool datasync)
  * ------------------------------------------------------------------------------------------ */
 
 /* Pages that weren't there before are taken away again when it can't be completed: added tells
- * them. */
+ * them. But mappings may have stored into them meanwhile. */
 static int preallocate(struct inode *i, u64 off, u64 end)
 {
 	u64 first = off >> PAGE_SHIFT, n = div_round_up(end, PAGE_SIZE) - first, at;
@@ -134,8 +134,7 @@ static int preallocate(struct inode *i, u64 off, u64 end)
 	}
 	for (u64 k = 0; err && k < at; k++)
 		if (added[k / 64] >> (k % 64) & 1)
-			(void)!object_punch(&i->object, (first + k) << PAGE_SHIFT,
-				(first + k + 1) << PAGE_SHIFT);
+			object_drop_zero(&i->object, first + k);
 	kvfree(added);
 	return err;
 }

@@ -130,6 +130,9 @@ ssize_t object_write(struct vm_object *o, struct iter *from, off64_t *pos) must_
 void object_truncate(struct vm_object *o, u64 new_size);
 /* Drop (and unmap) all pages fully inside [start, end) bytes, clear partial edges. */
 int object_punch(struct vm_object *o, u64 start, u64 end) must_check;
+/* Drop the page at index, which is kept nowhere else, unless it is in use, mapped or holds anything
+ * but zeros. Sleeps. */
+void object_drop_zero(struct vm_object *o, u64 index);
 /* Drop what is clean, unmapped and unused of pages [first, last] (POSIX_FADV_DONTNEED). Sleeps. */
 void object_drop_clean(struct vm_object *o, u64 first, u64 last);
 /* Is any page of [first, last] there? A snapshot. */

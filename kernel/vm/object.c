@@ -88,6 +88,23 @@ static int insert_page(struct vm_object *o, u64 index, struct page *p)
 /* p is locked. Its content becomes valid, or the page leaves the object again. */
 static int fill_page(struct vm_object *o, struct page *p);
 
+/* What remains to be done for p, locked, which is in no object's tree any more. */
+static void page_left(struct vm_object *o, struct page *p)
+{
+	if (page_test(p, PG_DIRTY)) {
+		page_clear(p, PG_DIRTY);
+		if (!o->unevictable)
+			mem_count(MEM_DIRTY, -1);
+	}
+	count_page(o, -1);
+	if (page_test(p, PG_LRU))
+		lru_remove(p);
+	page_clear(p, PG_UPTODATE);
+	page_clear(p, PG_UNEVICTABLE);
+	page_unlock(p);
+	put_page(p);
+}
+
 /* Take p, locked and of o, out of the object; the object's reference is put. */
 static void remove_page(struct vm_object *o, struct page *p)
 {
@@ -103,18 +120,35 @@ static void remove_page(struct vm_object *o, struct page *p)
 	smp_mb(); /* pairs with pte_cas in fault.c's install_cached */
 	if (READ_ONCE(p->mapcount))
 		object_unmap(o, index, index, false);
-	if (page_test(p, PG_DIRTY)) {
-		page_clear(p, PG_DIRTY);
-		if (!o->unevictable)
-			mem_count(MEM_DIRTY, -1);
+	page_left(o, p);
+}
+
+/*
+ * Take p, locked and of o, out of the object if nobody uses it but the caller and the object, and
+ * test agrees. Whoever looks the page up meanwhile waits (object_find): so
+ * nobody gets a page whose changes would be lost. Unlocks.
+ */
+static bool remove_unused(struct vm_object *o, struct page *p, bool (*test)(const struct page *p))
+{
+	u32 users = 2;
+	bool unused = try_cmpxchg(&p->refs, &users, 0);
+
+	if (unused) {
+		unused = !READ_ONCE(p->mapcount) && test(p);
+		if (unused) {
+			cache_remove(o, p->index);
+			WRITE_ONCE(p->object, NULL);
+		}
+		store_release(&p->refs, 2);
 	}
-	count_page(o, -1);
-	if (page_test(p, PG_LRU))
-		lru_remove(p);
-	page_clear(p, PG_UPTODATE);
-	page_clear(p, PG_UNEVICTABLE);
-	page_unlock(p);
-	put_page(p);
+	if (!unused) {
+		page_unlock(p);
+		return false;
+	}
+	if (o->ops->page_gone)
+		o->ops->page_gone(o, p);
+	page_left(o, p);
+	return true;
 }
 
 static int fill_page(struct vm_object *o, struct page *p)
@@ -308,16 +342,38 @@ void object_destroy(struct vm_object *o)
 	cache_destroy(o);
 }
 
+static bool is_clean(const struct page *p)
+{
+	return !page_test(p, PG_DIRTY) && !page_test(p, PG_WRITEBACK) && page_test(p, PG_UPTODATE);
+}
+
 bool object_evict_page(struct vm_object *o, struct page *p)
 {
-	/* The caller's reference and the object's. */
-	if (page_test(p, PG_DIRTY) || page_test(p, PG_WRITEBACK) || !page_test(p, PG_UPTODATE) ||
-		READ_ONCE(p->mapcount) || READ_ONCE(p->refs) != 2) {
-		page_unlock(p);
-		return false;
-	}
-	remove_page(o, p);
+	return remove_unused(o, p, is_clean);
+}
+
+static bool is_zero(const struct page *p)
+{
+	const u64 *w = page_address(p);
+
+	for (size_t k = 0; k < PAGE_SIZE / sizeof(*w); k++)
+		if (w[k])
+			return false;
 	return true;
+}
+
+void object_drop_zero(struct vm_object *o, u64 index)
+{
+	struct page *p = object_find(o, index);
+
+	if (!p)
+		return;
+	page_lock(p);
+	if (p->object == o)
+		(void)!remove_unused(o, p, is_zero);
+	else
+		page_unlock(p);
+	put_page(p);
 }
 
 /* ---- errors of writeback ------------------------------------------------------------------------

@@ -84,3 +84,72 @@ TEST(a_file_system_ends_while_its_names_are_dropped_from_the_cache)
 	for (int i = 0; i < 2; i++)
 		CHECK_PT(pthread_join(dropping[i], NULL));
 }
+
+#define CHANGED 1000
+#define CHANGES 12
+
+static void *flush_again_and_again(void *device)
+{
+	int fd = OK(open(device, O_RDONLY));
+
+	while (!__atomic_load_n(&g_stop, __ATOMIC_ACQUIRE))
+		OK(ioctl(fd, BLKFLSBUF, 0));
+	close(fd);
+	return NULL;
+}
+
+struct changer {
+	int first, round;
+};
+
+static mode_t mode_of(int round, int file)
+{
+	return (mode_t)(round * 7 + file) & 0777;
+}
+
+static void *change_every_second(void *arg)
+{
+	struct changer *c = arg;
+	char path[32];
+
+	for (int i = c->first; i < CHANGED; i += 2) {
+		snprintf(path, sizeof(path), "mnt/file%d", i);
+		OK(chmod(path, mode_of(c->round, i)));
+	}
+	return NULL;
+}
+
+/* What was changed is on the disk, though its block left the cache just before or after. */
+TEST(inodes_keep_changes_while_their_blocks_are_dropped_from_the_cache)
+{
+	pthread_t changing[2], flushing;
+	struct volume v;
+	struct stat st;
+	char path[32];
+
+	volume_mount(&v, "plain", 0, NULL);
+	for (int i = 0; i < CHANGED; i++) {
+		snprintf(path, sizeof(path), "mnt/file%d", i);
+		write_file(path, "");
+	}
+	for (int round = 1; round <= CHANGES; round++) {
+		struct changer c[2] = {{0, round}, {1, round}};
+
+		g_stop = 0;
+		CHECK_PT(pthread_create(&flushing, NULL, flush_again_and_again, v.device));
+		for (int i = 0; i < 2; i++)
+			CHECK_PT(pthread_create(&changing[i], NULL, change_every_second, &c[i]));
+		for (int i = 0; i < 2; i++)
+			CHECK_PT(pthread_join(changing[i], NULL));
+		__atomic_store_n(&g_stop, 1, __ATOMIC_RELEASE);
+		CHECK_PT(pthread_join(flushing, NULL));
+		OK(umount("mnt"));
+		OK(mount(v.device, "mnt", "ext4", 0, NULL));
+		for (int i = 0; i < CHANGED; i++) {
+			snprintf(path, sizeof(path), "mnt/file%d", i);
+			OK(stat(path, &st));
+			CHECK_EQ(st.st_mode & 0777, mode_of(round, i));
+		}
+	}
+	volume_unmount(&v, "mnt");
+}

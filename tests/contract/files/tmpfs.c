@@ -133,3 +133,58 @@ TEST(copy_file_range_between_two_is_EXDEV)
 	OK(umount("m"));
 	OK(umount("n"));
 }
+
+#define PREALLOCATED 20000
+#define PAGE         4096
+
+static char *g_map;
+static int g_stored; /* pages stored into */
+
+static void *store_until_stopped(void *arg)
+{
+	for (int i = 0; i < PREALLOCATED && !__atomic_load_n(&g_stop, __ATOMIC_ACQUIRE); i++) {
+		g_map[(size_t)i * PAGE] = 1;
+		__atomic_store_n(&g_stored, i + 1, __ATOMIC_RELEASE);
+	}
+	return arg;
+}
+
+static void do_nothing(int sig)
+{
+	(void)sig;
+}
+
+/* A fallocate that is interrupted takes back what it allocated, not what was stored meanwhile. */
+TEST(stores_beside_an_interrupted_fallocate_are_kept)
+{
+	struct sigaction sa = {.sa_handler = do_nothing};
+	struct itimerval soon = {{0, 0}, {0, 5000}};
+	int fd = OK(syscall(SYS_memfd_create, "f", 0));
+	size_t size = (size_t)PREALLOCATED * PAGE;
+	pthread_t storing;
+	sigset_t alarm;
+
+	OK(ftruncate(fd, (off_t)size));
+	g_map = OK(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+	OK(sigaction(SIGALRM, &sa, NULL));
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	for (int round = 0; round < 3; round++) {
+		__atomic_store_n(&g_stop, false, __ATOMIC_RELEASE);
+		__atomic_store_n(&g_stored, 0, __ATOMIC_RELEASE);
+		CHECK_PT(pthread_sigmask(SIG_BLOCK, &alarm, NULL));
+		CHECK_PT(pthread_create(&storing, NULL, store_until_stopped, NULL));
+		CHECK_PT(pthread_sigmask(SIG_UNBLOCK, &alarm, NULL));
+		OK(setitimer(ITIMER_REAL, &soon, NULL));
+		if (fallocate(fd, 0, 0, (off_t)size) == -1 && errno != EINTR)
+			FAIL("fallocate: expected EINTR, got %s", errno_name(errno));
+		__atomic_store_n(&g_stop, true, __ATOMIC_RELEASE);
+		CHECK_PT(pthread_join(storing, NULL));
+		OK(setitimer(ITIMER_REAL, &(struct itimerval){{0, 0}, {0, 0}}, NULL));
+		for (int i = 0; i < g_stored; i++)
+			CHECK_EQ(g_map[(size_t)i * PAGE], 1);
+		OK(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)size));
+	}
+	OK(munmap(g_map, size));
+	close(fd);
+}
