@@ -108,6 +108,8 @@ static void load_gdt(int cpu)
 			 : "r"(KERNEL_DS), "i"(KERNEL_CS), "r"(0)
 			 : "rax", "memory");
 	__asm__ volatile("ltr %w0" : : "r"(TSS_SEL) : "memory");
+	/* There is no local table. After a reset there is one: the first 64 KiB of memory. */
+	__asm__ volatile("lldt %w0" : : "r"(0) : "memory");
 }
 
 /* The anywhere entries find the per-CPU base in the word above their frame. */
