@@ -253,8 +253,8 @@ void request_done(struct request *rq, int status)
 		report_error(rq, status);
 	/* With a time-out being handled the tag stays taken until the handler is through. */
 	if (unlikely(!try_cmpxchg(&rq->state, &state, RQ_EXPIRED_DONE))) {
+		rq->first = NULL; /* from then on the handler may give the request to others */
 		store_release(&rq->state, RQ_EXPIRED_DONE);
-		rq->first = NULL;
 		end_bios(bios, status);
 		return;
 	}

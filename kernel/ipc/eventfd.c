@@ -40,6 +40,12 @@ static ssize_t eventfd_read(struct file *f, struct iter *to, off64_t *pos)
 								    : -EFAULT;
 }
 
+/* The kernel itself (aio) may have brought the count to U64_MAX. */
+static bool has_room(const struct eventfd *e, u64 value)
+{
+	return value < U64_MAX - READ_ONCE(e->count);
+}
+
 /* One value, the iterator's next 8 bytes. */
 static ssize_t add_value(struct file *f, struct iter *from)
 {
@@ -55,7 +61,7 @@ static ssize_t add_value(struct file *f, struct iter *from)
 		int err;
 
 		spin_lock_irq(&e->wait.lock);
-		added = COUNT_MAX - e->count >= value;
+		added = has_room(e, value);
 		if (added)
 			e->count += value;
 		spin_unlock_irq(&e->wait.lock);
@@ -63,7 +69,7 @@ static ssize_t add_value(struct file *f, struct iter *from)
 			break;
 		if (f->flags & O_NONBLOCK)
 			return -EAGAIN;
-		err = wait_event_interruptible(&e->wait, COUNT_MAX - READ_ONCE(e->count) >= value);
+		err = wait_event_interruptible(&e->wait, has_room(e, value));
 		if (err)
 			return err;
 	}

@@ -759,7 +759,7 @@ int vfs_ftruncate(struct file *f, u64 size)
 	if (err)
 		return err;
 	super_begin(i->super, FREEZE_WRITES);
-	err = inode_truncate(i, f->path.dentry, f->cred, size, 0);
+	err = inode_truncate(i, f->path.dentry, current_cred(), size, 0);
 	super_end(i->super, FREEZE_WRITES);
 	return err;
 }

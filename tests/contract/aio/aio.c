@@ -629,3 +629,25 @@ TEST(a_finished_request_cannot_be_cancelled)
 	CHECK_ERR(syscall(SYS_io_cancel, ctx, BAD_PTR, &e), EFAULT);
 	OK(destroy(ctx));
 }
+
+TEST(an_eventfd_that_overflows_is_full_and_in_error)
+{
+	aio_context_t ctx = new_context(4);
+	int fd = new_file("f", O_RDWR, 0600);
+	int efd = OK(eventfd(0, EFD_NONBLOCK));
+	struct iocb w = request(IOCB_CMD_PWRITE, fd, "x", 1, 0);
+	struct pollfd p = {.fd = efd, .events = POLLIN | POLLOUT};
+	uint64_t count = UINT64_MAX - 1, one = 1;
+
+	CHECK_EQ(write(efd, &count, sizeof(count)), sizeof(count));
+	w.aio_flags = IOCB_FLAG_RESFD;
+	w.aio_resfd = (unsigned)efd;
+	CHECK_EQ(result(ctx, &w), 1);
+	CHECK_EQ(poll(&p, 1, 0), 1);
+	CHECK_EQ(p.revents, POLLIN | POLLERR);
+	CHECK_ERR(write(efd, &one, sizeof(one)), EAGAIN);
+	CHECK_EQ(read(efd, &count, sizeof(count)), sizeof(count));
+	CHECK_EQ(count, UINT64_MAX);
+	OK(destroy(ctx));
+	close(efd);
+}

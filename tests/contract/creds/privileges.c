@@ -414,3 +414,24 @@ TEST(set_id_bits_go_when_a_user_changes_the_content)
 		OK(unlink("bits"));
 	}
 }
+
+/* Who opened the file doesn't matter. */
+TEST(a_truncation_by_a_user_takes_the_set_user_ID_bit_away)
+{
+	int fd = OK(open("f", O_RDWR | O_CREAT, 0755));
+	struct stat st;
+	pid_t pid;
+
+	OK(write(fd, "hello", 5));
+	OK(fchmod(fd, 04755));
+	pid = FORK();
+	if (!pid) {
+		become_user(1000, 1000);
+		OK(ftruncate(fd, 3));
+		_exit(0);
+	}
+	expect_exit(pid, 0);
+	OK(fstat(fd, &st));
+	CHECK_EQ(st.st_mode & 07777, 0755);
+	close(fd);
+}
