@@ -3,7 +3,7 @@
 #include "contract.h"
 #include <sys/mount.h>
 
-#define ROUNDS 1000
+#define ROUNDS 5000
 
 static int g_stop;
 
