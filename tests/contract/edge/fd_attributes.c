@@ -62,6 +62,11 @@ static const struct edge_call g_calls[] = {
 		IS(-ENODATA,
 			ON_FILE | ON_FILE_RO | ON_FILE_WO | ON_DIR | ON_MEMFD | ON_NULL | ON_MASTER),
 		IS(-EBADF, ON_PATH | ON_PATH_DIR | ON_CLOSED)),
+	/* Of devices it would stay. The three are one file. */
+	X(fremovexattr, (AXIS, S("trusted.t")), REST(-EOPNOTSUPP),
+		IS(0, ON_DIR | ON_MEMFD | ON_NULL | ON_MASTER),
+		IS(ANYTHING, ON_FILE | ON_FILE_RO | ON_FILE_WO),
+		IS(-EBADF, ON_PATH | ON_PATH_DIR | ON_CLOSED)),
 };
 
 EDGE_TEST(fd_attributes, g_calls, g_edge_files)
