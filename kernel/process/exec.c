@@ -354,7 +354,6 @@ static void reset_task(struct exec *x)
 	t->clear_child_tid = t->set_child_tid = NULL;
 	t->thread.timer_slack_ns = t->default_slack_ns;
 	rseq_exec(t);
-	fd_close_on_exec(t->files);
 	memset(t->logged_calls, 0, sizeof(t->logged_calls));
 	WRITE_ONCE(t->personality, x->personality);
 	task_set_name(t, base_name(x->filename));
@@ -363,6 +362,7 @@ static void reset_task(struct exec *x)
 	p->did_exec = true;
 	p->exit_signal = SIGCHLD;
 	spin_unlock_irq(&g_tasklist_lock);
+	fd_close_on_exec(t->files); /* last: it is how others learn of the exec */
 }
 
 /* What else the credentials that were taken mean for the task. */
