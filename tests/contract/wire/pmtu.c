@@ -289,6 +289,15 @@ static void answer_syn(struct wire *w, const struct frame *f)
 		ip4_packet(p, ntohl(ip_of(f)->ip_dst.s_addr), OURS4(0), IPPROTO_TCP, 64, 0, t, 24));
 }
 
+/* What isn't acknowledged would be sent again and again, long after the test. */
+static void abort_connection(int fd)
+{
+	struct linger at_once = {1, 0};
+
+	OK(setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)));
+	OK(close(fd));
+}
+
 TEST(TCP_sends_smaller_segments)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(9)};
@@ -314,4 +323,5 @@ TEST(TCP_sends_smaller_segments)
 	while (ntohs(ip_of(&f)->ip_len) == 1500);
 	CHECK_EQ(ntohs(ip_of(&f)->ip_len), 1000);
 	CHECK_EQ(mtu4(fd), 1000);
+	abort_connection(fd);
 }
