@@ -77,7 +77,7 @@ int net_module_register(const struct net_module *m)
 	g_modules[g_nr_modules++] = m;
 	err = m->init(&g_init_net, slot);
 	if (err)
-		panic("net: %s: %s", m->name, errno_name(err));
+		init_failed(m->name, err);
 	return slot;
 }
 

@@ -55,7 +55,7 @@ static void dev_come(struct netif *n)
 	if (n->flags & IFF_LOOPBACK)
 		in->local_route = route_new(n, RTN_LOCAL, 0);
 	if (n->flags & IFF_LOOPBACK && !in->local_route)
-		panic("inet: no memory for the loopback route");
+		init_failed("the loopback route", -ENOMEM);
 	addrconf_init_dev(d);
 	rcu_publish(n->proto[NETIF_IPV6], d);
 	rcu_publish(n->proto[NETIF_IPV4], d);

@@ -19,7 +19,7 @@ void rtnl_register(int family, const struct nl_handler *table, u32 n)
 	if (!types) {
 		types = kzalloc(NR_TYPES * sizeof(*types), GFP_KERNEL);
 		if (!types)
-			panic("rtnetlink: no memory for family %d", family);
+			init_failed("rtnetlink", -ENOMEM);
 		g_families[family] = types;
 	}
 	for (u32 i = 0; i < n; i++)
